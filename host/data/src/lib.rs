@@ -1,0 +1,1 @@
+//! Parquet catalog, instruments, audit, resampling, generators.

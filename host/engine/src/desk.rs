@@ -1,0 +1,455 @@
+//! The desk of a strategy: everything that passes between it and the engine.
+//!
+//! A back-end owns the desk (a WASM runtime keeps it in the store, where the imports reach it), the engine fills and
+//! empties it around each callback. It holds views and requests only: no money changes here.
+
+use cryptobot_indicators::Bank;
+use cryptobot_model::{
+    Bar, InstrumentId, OrderId, OrderKind, SeriesId, SeriesInfo, Side, StrategyId, Timestamp,
+};
+
+use crate::fault::{Fault, FaultKind};
+use crate::history::{BarRing, Column};
+use crate::random::Random;
+
+/// How much a strategy may ask for. One callback, unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeskLimits {
+    /// Orders and cancels.
+    pub intents: usize,
+    /// Log lines; more are a fault.
+    pub log_lines: usize,
+    /// Log lines that are kept in a whole run; further ones are counted only.
+    pub kept_log_lines: usize,
+    /// Length of a log line in bytes; the rest is cut off.
+    pub log_line_bytes: usize,
+    /// Timers set and not yet due.
+    pub timers: usize,
+    /// Orders with invalid numbers in a whole run.
+    pub invalid_arguments: usize,
+}
+
+impl Default for DeskLimits {
+    fn default() -> Self {
+        Self {
+            intents: 1_000,
+            log_lines: 1_000,
+            kept_log_lines: 10_000,
+            log_line_bytes: 4_096,
+            timers: 1_000,
+            invalid_arguments: 100,
+        }
+    }
+}
+
+/// What a strategy wants done, in the numbers it gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Intent {
+    /// A new order.
+    Order {
+        /// The id it was given.
+        id: OrderId,
+        /// The series it is for.
+        series: SeriesId,
+        /// Buy or sell.
+        side: Side,
+        /// Amount as given.
+        quantity: f64,
+        /// Kind and prices as given.
+        kind: OrderKind<f64>,
+        /// May only reduce the position.
+        reduce_only: bool,
+        /// The target, where the order came from `target-position`.
+        target: Option<f64>,
+    },
+    /// Cancel one order.
+    Cancel {
+        /// The order.
+        id: OrderId,
+    },
+    /// Cancel all orders of a series' instrument.
+    CancelAll {
+        /// The series.
+        series: SeriesId,
+    },
+}
+
+/// A wish about a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerCommand {
+    /// Call back at a time; replaces a timer of the same number.
+    Set {
+        /// The strategy's number for it.
+        id: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// Forget a timer.
+    Cancel {
+        /// The strategy's number for it.
+        id: u32,
+    },
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// For the author.
+    Debug,
+    /// For the user.
+    Info,
+    /// Something is odd.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A line a strategy logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Event time.
+    pub ts: Timestamp,
+    /// Weight.
+    pub level: LogLevel,
+    /// Text.
+    pub message: String,
+}
+
+/// The strategy's account as it may see it: `f64` views of the exact ledger, per instrument of the run.
+#[derive(Clone, Debug, Default)]
+pub struct AccountView {
+    /// Wallet minus the entry value of open positions: `equity = cash + Σ position * mark`.
+    pub cash: f64,
+    /// Signed positions.
+    pub positions: Vec<f64>,
+    /// Average entry prices; 0 when flat.
+    pub average_prices: Vec<f64>,
+    /// Newest prices that the strategy has been shown.
+    pub marks: Vec<f64>,
+    /// Signed unfilled quantity of market and target orders.
+    pub pending: Vec<f64>,
+    /// Largest notional per unit of equity.
+    pub leverage: f64,
+}
+
+impl AccountView {
+    /// Equity: `cash + Σ position * mark`, summed in the order of instruments.
+    pub fn equity(&self) -> f64 {
+        let mut equity = self.cash;
+        for (position, mark) in self.positions.iter().zip(&self.marks) {
+            if *position != 0.0 {
+                equity += position * mark;
+            }
+        }
+        equity
+    }
+
+    /// What new positions may still use: `equity - Σ |position * mark| / leverage`.
+    pub fn available_margin(&self) -> f64 {
+        let mut used = 0.0;
+        for (position, mark) in self.positions.iter().zip(&self.marks) {
+            used += (position * mark).abs();
+        }
+        self.equity() - used / self.leverage
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Desk {
+    strategy: StrategyId,
+    series: Vec<SeriesInfo>,
+    limits: DeskLimits,
+    /// Event time of the callback that is running.
+    pub now: Timestamp,
+    /// Whether orders are accepted (not during `init`).
+    pub accepting: bool,
+    /// The strategy's account.
+    pub account: AccountView,
+    /// Least level that is kept.
+    pub log_level: LogLevel,
+    history: Vec<BarRing>,
+    indicators: Bank,
+    random: Random,
+    sequence: u64,
+    intents: Vec<Intent>,
+    timers: Vec<TimerCommand>,
+    logs: Vec<LogLine>,
+    logged_in_callback: usize,
+    logged: usize,
+}
+
+impl Desk {
+    /// A desk for a strategy with its series. `instruments` is the number of instruments of the run, `history` the
+    /// number of closed bars kept per series (0 = none: the strategy does not look back through the host).
+    pub fn new(
+        strategy: StrategyId,
+        series: Vec<SeriesInfo>,
+        instruments: usize,
+        history: usize,
+        seed: u64,
+        limits: DeskLimits,
+    ) -> Self {
+        let rings = if history == 0 { Vec::new() } else { vec![BarRing::new(history); series.len()] };
+        Self {
+            strategy,
+            limits,
+            now: Timestamp::default(),
+            accepting: false,
+            account: AccountView {
+                cash: 0.0,
+                positions: vec![0.0; instruments],
+                average_prices: vec![0.0; instruments],
+                marks: vec![0.0; instruments],
+                pending: vec![0.0; instruments],
+                leverage: 1.0,
+            },
+            log_level: LogLevel::Info,
+            history: rings,
+            indicators: Bank::new(series.len()),
+            random: Random::new(seed, u64::from(strategy.0)),
+            sequence: 0,
+            intents: Vec::new(),
+            timers: Vec::new(),
+            logs: Vec::new(),
+            logged_in_callback: 0,
+            logged: 0,
+            series,
+        }
+    }
+
+    // What the engine does.
+
+    /// Prepares the desk for a callback at `now`.
+    pub fn begin(&mut self, now: Timestamp) {
+        self.now = now;
+        self.logged_in_callback = 0;
+    }
+
+    /// Shows the desk a bar that has closed, before its callback.
+    pub fn observe(&mut self, series: SeriesId, bar: &Bar) {
+        if let Some(ring) = self.history.get_mut(series.index()) {
+            ring.push(bar);
+        }
+        self.indicators.update(series.index(), bar.open, bar.high, bar.low, bar.close, bar.volume);
+    }
+
+    /// Whether the callback left orders or timers behind.
+    pub fn has_requests(&self) -> bool {
+        !self.intents.is_empty() || !self.timers.is_empty()
+    }
+
+    /// Moves the intents of the callback into `into`.
+    pub fn take_intents(&mut self, into: &mut Vec<Intent>) {
+        into.append(&mut self.intents);
+    }
+
+    /// Moves the timer wishes of the callback into `into`.
+    pub fn take_timers(&mut self, into: &mut Vec<TimerCommand>) {
+        into.append(&mut self.timers);
+    }
+
+    /// Takes the kept log lines.
+    pub fn take_logs(&mut self) -> Vec<LogLine> {
+        std::mem::take(&mut self.logs)
+    }
+
+    /// Log lines that were written but not kept.
+    pub fn dropped_log_lines(&self) -> usize {
+        self.logged.saturating_sub(self.limits.kept_log_lines)
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &DeskLimits {
+        &self.limits
+    }
+
+    // What the strategy does.
+
+    /// The strategy's series, in the order of their ids.
+    pub fn series(&self) -> &[SeriesInfo] {
+        &self.series
+    }
+
+    /// One series; a fault where the strategy made the id up.
+    pub fn series_info(&self, series: SeriesId) -> Result<&SeriesInfo, Fault> {
+        self.series.get(series.index()).ok_or_else(|| {
+            Fault::new(FaultKind::Contract, format!("there is no series {}", series.0))
+        })
+    }
+
+    fn instrument(&self, series: SeriesId) -> Result<InstrumentId, Fault> {
+        self.series_info(series).map(|info| info.instrument)
+    }
+
+    /// Places an order and returns its id; acceptance or refusal comes as an event.
+    pub fn submit(
+        &mut self,
+        series: SeriesId,
+        side: Side,
+        quantity: f64,
+        kind: OrderKind<f64>,
+        reduce_only: bool,
+    ) -> Result<OrderId, Fault> {
+        let instrument = self.instrument(series)?;
+        if matches!(kind, OrderKind::Market) && quantity.is_finite() {
+            self.account.pending[instrument.index()] += side.sign() * quantity;
+        }
+        self.push_order(series, side, quantity, kind, reduce_only, None)
+    }
+
+    /// Places the market order that brings the position to `quantity`; [`OrderId::NONE`] where nothing is to do.
+    ///
+    /// `delta = target − (position + unfilled remainder of market and target orders)`; a new target replaces one
+    /// of the same callback.
+    pub fn target_position(&mut self, series: SeriesId, quantity: f64) -> Result<OrderId, Fault> {
+        let info = self.series_info(series)?;
+        let (instrument, lot) = (info.instrument.index(), info.lot);
+        if !quantity.is_finite() {
+            return self.push_order(series, Side::Buy, quantity, OrderKind::Market, false, Some(quantity));
+        }
+        self.withdraw_unsent_target(instrument);
+        let delta = quantity - (self.account.positions[instrument] + self.account.pending[instrument]);
+        if delta.abs() < lot * (1.0 - 1e-9) {
+            return Ok(OrderId::NONE);
+        }
+        let side = if delta > 0.0 { Side::Buy } else { Side::Sell };
+        self.account.pending[instrument] += delta;
+        self.push_order(series, side, delta.abs(), OrderKind::Market, false, Some(quantity))
+    }
+
+    fn withdraw_unsent_target(&mut self, instrument: usize) {
+        let series = &self.series;
+        let pending = &mut self.account.pending[instrument];
+        self.intents.retain(|intent| match intent {
+            Intent::Order { series: of, side, quantity, target: Some(_), .. }
+                if series[of.index()].instrument.index() == instrument && quantity.is_finite() =>
+            {
+                *pending -= side.sign() * quantity;
+                false
+            }
+            _ => true,
+        });
+    }
+
+    fn push_order(
+        &mut self,
+        series: SeriesId,
+        side: Side,
+        quantity: f64,
+        kind: OrderKind<f64>,
+        reduce_only: bool,
+        target: Option<f64>,
+    ) -> Result<OrderId, Fault> {
+        self.sequence += 1;
+        let id = OrderId::new(self.strategy, self.sequence);
+        self.push(Intent::Order { id, series, side, quantity, kind, reduce_only, target })?;
+        Ok(id)
+    }
+
+    fn push(&mut self, intent: Intent) -> Result<(), Fault> {
+        if self.intents.len() >= self.limits.intents {
+            return Err(Fault::new(
+                FaultKind::OrderFlood,
+                format!("more than {} orders and cancels in one callback", self.limits.intents),
+            ));
+        }
+        self.intents.push(intent);
+        Ok(())
+    }
+
+    /// Asks to cancel an order.
+    pub fn cancel(&mut self, id: OrderId) -> Result<(), Fault> {
+        self.push(Intent::Cancel { id })
+    }
+
+    /// Asks to cancel all orders of the series' instrument.
+    pub fn cancel_all(&mut self, series: SeriesId) -> Result<(), Fault> {
+        self.instrument(series)?;
+        self.push(Intent::CancelAll { series })
+    }
+
+    /// Sets a one-shot timer.
+    pub fn set_timer(&mut self, id: u32, at: Timestamp) -> Result<(), Fault> {
+        self.push_timer(TimerCommand::Set { id, at })
+    }
+
+    /// Forgets a timer.
+    pub fn cancel_timer(&mut self, id: u32) -> Result<(), Fault> {
+        self.push_timer(TimerCommand::Cancel { id })
+    }
+
+    fn push_timer(&mut self, command: TimerCommand) -> Result<(), Fault> {
+        if self.timers.len() >= self.limits.timers {
+            return Err(Fault::new(
+                FaultKind::TimerFlood,
+                format!("more than {} timer calls in one callback", self.limits.timers),
+            ));
+        }
+        self.timers.push(command);
+        Ok(())
+    }
+
+    /// Signed position of the series' instrument.
+    pub fn position(&self, series: SeriesId) -> Result<f64, Fault> {
+        Ok(self.account.positions[self.instrument(series)?.index()])
+    }
+
+    /// Average entry price of the series' instrument; 0 when flat.
+    pub fn average_price(&self, series: SeriesId) -> Result<f64, Fault> {
+        Ok(self.account.average_prices[self.instrument(series)?.index()])
+    }
+
+    /// The closed bars of a series; `None` where none are kept.
+    pub fn bars(&self, series: SeriesId) -> Result<Option<&BarRing>, Fault> {
+        self.series_info(series)?;
+        Ok(self.history.get(series.index()))
+    }
+
+    /// Close of the `n`-th newest closed bar; NaN where there is none.
+    pub fn close(&self, series: SeriesId, n: usize) -> Result<f64, Fault> {
+        Ok(self.bars(series)?.and_then(|ring| ring.get(n)).map_or(f64::NAN, |bar| bar.close))
+    }
+
+    /// The newest `n` values of a column, oldest first.
+    pub fn window(&self, series: SeriesId, column: Column, n: usize) -> Result<Vec<f64>, Fault> {
+        Ok(self.bars(series)?.map_or_else(Vec::new, |ring| ring.window(column, n)))
+    }
+
+    /// The indicators of the strategy. Handles are given out here; [`Desk::observe`] keeps them up to date.
+    pub fn indicators(&mut self) -> &mut Bank {
+        &mut self.indicators
+    }
+
+    /// The next random bits of this strategy's own stream.
+    pub fn random(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+
+    /// Whether a line of this level would be kept.
+    pub fn log_enabled(&self, level: LogLevel) -> bool {
+        level >= self.log_level
+    }
+
+    /// Logs a line. Too many in one callback are a fault; too many in the run are counted, not kept.
+    pub fn log(&mut self, level: LogLevel, message: &str) -> Result<(), Fault> {
+        self.logged_in_callback += 1;
+        if self.logged_in_callback > self.limits.log_lines {
+            return Err(Fault::new(
+                FaultKind::LogFlood,
+                format!("more than {} log lines in one callback", self.limits.log_lines),
+            ));
+        }
+        if !self.log_enabled(level) {
+            return Ok(());
+        }
+        self.logged += 1;
+        if self.logged <= self.limits.kept_log_lines {
+            let end = message.floor_char_boundary(self.limits.log_line_bytes);
+            self.logs.push(LogLine { ts: self.now, level, message: message[..end].to_owned() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! What a run leaves behind: the engine's audit, handed to whoever writes journals and reports.
+
+use cryptobot_model::{
+    ClosedTrade, Fill, Money, OrderEvent, OrderId, OrderRequest, RefusalReason, StrategyId, Timestamp,
+};
+
+use crate::desk::Intent;
+use crate::fault::Fault;
+
+/// The decision on an intent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Decision {
+    /// Approved as this order; numbers are on the instrument's grid.
+    Approved(OrderRequest),
+    /// Refused.
+    Refused(RefusalReason),
+}
+
+/// One entry of the journal: a cause or a consequence, in the order of the loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entry<'a> {
+    /// A strategy wanted something.
+    Intent {
+        /// When.
+        ts: Timestamp,
+        /// Who.
+        strategy: StrategyId,
+        /// What, in the numbers it gave.
+        intent: &'a Intent,
+    },
+    /// The host decided on an order.
+    Decision {
+        /// When.
+        ts: Timestamp,
+        /// Which order.
+        id: OrderId,
+        /// How.
+        decision: &'a Decision,
+    },
+    /// An order took a step.
+    Order(&'a OrderEvent),
+    /// An order was executed; follows its order event.
+    Fill(&'a Fill),
+    /// A position closed.
+    Trade(&'a ClosedTrade),
+    /// A strategy's wallet after a change.
+    Wallet {
+        /// When.
+        ts: Timestamp,
+        /// Whose.
+        strategy: StrategyId,
+        /// The new wallet balance.
+        wallet: Money,
+    },
+    /// A strategy was quarantined.
+    Fault {
+        /// When.
+        ts: Timestamp,
+        /// Who.
+        strategy: StrategyId,
+        /// Why.
+        fault: &'a Fault,
+    },
+}
+
+/// Receives everything a run leaves behind. Errors of writers are kept by the implementation and reported at the
+/// end of the run, so that the engine stays free of I/O.
+pub trait Recorder {
+    /// A journal entry.
+    fn entry(&mut self, entry: &Entry<'_>);
+
+    /// All marks of time `ts` are known; `equities` has one value per strategy. Called once per time step.
+    fn mark(&mut self, ts: Timestamp, equities: &[f64]);
+}
+
+/// Records nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRecorder;
+
+impl Recorder for NoRecorder {
+    fn entry(&mut self, _entry: &Entry<'_>) {}
+    fn mark(&mut self, _ts: Timestamp, _equities: &[f64]) {}
+}

@@ -1,0 +1,75 @@
+//! Where bars come from.
+
+use std::error::Error;
+
+/// Rows of one bar series as columns of equal length, in strictly rising order of time.
+#[derive(Clone, Debug, Default)]
+pub struct BarBlock {
+    /// Open times, ms since the epoch, UTC: the unit of stored data.
+    pub open_ms: Vec<i64>,
+    /// First prices.
+    pub open: Vec<f64>,
+    /// Highest prices.
+    pub high: Vec<f64>,
+    /// Lowest prices.
+    pub low: Vec<f64>,
+    /// Last prices.
+    pub close: Vec<f64>,
+    /// Traded amounts in base units.
+    pub volume: Vec<f64>,
+}
+
+impl BarBlock {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.open_ms.len()
+    }
+
+    /// Whether the block has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.open_ms.is_empty()
+    }
+
+    /// Removes all rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.open_ms.clear();
+        for column in [&mut self.open, &mut self.high, &mut self.low, &mut self.close, &mut self.volume] {
+            column.clear();
+        }
+    }
+}
+
+/// Why a source stopped.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+
+/// A stream of bars of one instrument and timeframe, read block by block so that memory stays flat.
+pub trait BarSource {
+    /// Replaces the contents of `block` with the next rows; leaves it empty at the end.
+    fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError>;
+}
+
+/// A source over bars that are already in memory.
+#[derive(Debug)]
+pub struct MemorySource {
+    blocks: std::vec::IntoIter<BarBlock>,
+}
+
+impl MemorySource {
+    /// A source that hands out `blocks` in order.
+    pub fn new(blocks: Vec<BarBlock>) -> Self {
+        Self { blocks: blocks.into_iter() }
+    }
+}
+
+impl BarSource for MemorySource {
+    fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
+        block.clear();
+        for next in self.blocks.by_ref() {
+            if !next.is_empty() {
+                *block = next;
+                break;
+            }
+        }
+        Ok(())
+    }
+}

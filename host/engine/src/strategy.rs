@@ -1,0 +1,34 @@
+//! The one trait behind which every strategy runs: WASM component, script or native code.
+
+use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
+
+use crate::desk::Desk;
+use crate::fault::Fault;
+
+/// A strategy in a run.
+///
+/// The engine talks to it in two ways: it calls the callbacks below, and it reads and fills the [`Desk`], on which
+/// the strategy finds its account, its closed bars and its indicators, and leaves orders, timers and log lines.
+/// An error from a callback quarantines the strategy; it is not called again.
+pub trait Strategy {
+    /// The desk of this strategy; always the same one.
+    fn desk(&mut self) -> &mut Desk;
+
+    /// Called once before all else. Orders are refused in it.
+    fn init(&mut self) -> Result<(), Fault>;
+
+    /// A bar of one of its series has closed.
+    fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault>;
+
+    /// One of its orders took a step.
+    fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault>;
+
+    /// One of its positions closed or changed sides. `series` is that of the closing order.
+    fn on_position_close(&mut self, series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault>;
+
+    /// A timer it had set has come.
+    fn on_timer(&mut self, id: u32, now: Timestamp) -> Result<(), Fault>;
+
+    /// The run is over. Orders left here are not sent.
+    fn stop(&mut self) -> Result<(), Fault>;
+}

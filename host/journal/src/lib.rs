@@ -1,0 +1,1 @@
+//! Canonical journal entries, hash chain, verification.

@@ -1,0 +1,1 @@
+//! Accounts, virtual sub-accounts, positions, profit and loss.

@@ -1,0 +1,22 @@
+//! One bar of an instrument.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// What traded in the interval `[open time, ts)`. Delivered at `ts`, never before.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Close time.
+    pub ts: Timestamp,
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Traded amount in base units.
+    pub volume: f64,
+}

@@ -1,0 +1,170 @@
+//! What happened to orders and positions, in the past tense.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InstrumentId, Money, OrderId, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, Timestamp};
+
+/// A step in an order's life. The numbers follow `order-event-kind` of the plugin contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum OrderEventKind {
+    /// Passed the host's checks and was sent.
+    Submitted = 0,
+    /// Reached the exchange.
+    Accepted = 1,
+    /// Refused by the host or the exchange; ends the order.
+    Rejected = 2,
+    /// A stop's trigger was touched.
+    Triggered = 3,
+    /// Filled in part.
+    PartiallyFilled = 4,
+    /// Filled completely; ends the order.
+    Filled = 5,
+    /// Price or quantity changed.
+    Modified = 6,
+    /// Cancelled by its owner; ends the order.
+    Cancelled = 7,
+    /// Ended by the exchange; ends the order.
+    Expired = 8,
+}
+
+impl OrderEventKind {
+    /// Whether the order is over.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired)
+    }
+}
+
+/// One event of one order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OrderEvent {
+    /// When it happened.
+    pub ts: Timestamp,
+    /// The order's owner.
+    pub strategy: StrategyId,
+    /// The owner's series it was given for.
+    pub series: SeriesId,
+    /// The order.
+    pub id: OrderId,
+    /// What happened.
+    pub kind: OrderEventKind,
+    /// Buy or sell.
+    pub side: Side,
+    /// Price of the fill; zero otherwise.
+    pub price: Price,
+    /// Quantity of the fill; zero otherwise.
+    pub quantity: Quantity,
+    /// What is left to fill.
+    pub remaining: Quantity,
+    /// Fee of the fill; negative = rebate.
+    pub fee: Money,
+    /// Whether the fill was a maker's.
+    pub maker: bool,
+    /// Why, for rejected and expired orders.
+    pub reason: Option<RefusalReason>,
+}
+
+/// Which side of the book an order was on when it was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Liquidity {
+    /// It rested.
+    Maker,
+    /// It took.
+    Taker,
+}
+
+/// The rule of the simulated exchange that produced a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum FillRule {
+    /// At the open of the first bar that begins at or after the order's arrival.
+    Open = 0,
+    /// The order arrived inside the bar: its open plus an adverse move for the time that had passed.
+    OpenLate = 1,
+    /// A resting limit order was traded through on the bar's path.
+    LimitThrough = 2,
+    /// A stop was touched on the bar's path.
+    StopOnPath = 3,
+    /// The bar opened beyond a resting stop: filled at the open.
+    StopGap = 4,
+    /// The order had arrived inside the bar, so that only the bar's close counted.
+    CloseAfterArrival = 5,
+    /// The bar opened beyond a resting limit order: filled at the limit.
+    LimitGap = 6,
+}
+
+impl FillRule {
+    /// The name in `fills.csv` and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::OpenLate => "open-late",
+            Self::LimitThrough => "limit-through",
+            Self::StopOnPath => "stop-on-path",
+            Self::StopGap => "stop-gap",
+            Self::CloseAfterArrival => "close-after-arrival",
+            Self::LimitGap => "limit-gap",
+        }
+    }
+}
+
+/// One execution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fill {
+    /// When it happened.
+    pub ts: Timestamp,
+    /// Owner.
+    pub strategy: StrategyId,
+    /// What was traded.
+    pub instrument: InstrumentId,
+    /// The order.
+    pub order: OrderId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Execution price, slippage included.
+    pub price: Price,
+    /// Amount, positive.
+    pub quantity: Quantity,
+    /// Fee paid; negative = rebate.
+    pub fee: Money,
+    /// What slippage cost against the reference price of the rule, zero or positive.
+    pub slippage: Money,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// The rule that produced it.
+    pub rule: FillRule,
+}
+
+/// A position from flat to flat (or to the other side): what reports call a trade.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClosedTrade {
+    /// Owner.
+    pub strategy: StrategyId,
+    /// What was traded.
+    pub instrument: InstrumentId,
+    /// Side of the entry: buy = long.
+    pub side: Side,
+    /// Time of the first entry fill.
+    pub opened_at: Timestamp,
+    /// Time of the last exit fill.
+    pub closed_at: Timestamp,
+    /// Sum of all entry quantities.
+    pub quantity: Quantity,
+    /// Average entry price.
+    pub entry_price: Price,
+    /// Average exit price.
+    pub exit_price: Price,
+    /// Profit before costs that are not in the prices.
+    pub gross_pnl: Money,
+    /// Fees of its fills.
+    pub fees: Money,
+    /// Funding paid (positive) or received (negative) while it was open.
+    pub funding: Money,
+    /// Slippage of its fills; already part of the prices.
+    pub slippage: Money,
+    /// `gross_pnl - fees - funding`.
+    pub net_pnl: Money,
+}

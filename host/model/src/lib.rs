@@ -1,0 +1,26 @@
+//! The vocabulary of the host: ids, time, prices, quantities, money, bars, instruments, orders and events.
+//!
+//! Everything here is plain data. Money, prices and quantities of orders and fills are exact decimals
+//! ([`Money`], [`Price`], [`Quantity`]); market data and indicators are `f64`. The two meet only in
+//! [`decimal`], so that they are never mixed silently.
+#![forbid(unsafe_code)]
+
+pub mod bar;
+pub mod decimal;
+pub mod event;
+pub mod ids;
+pub mod instrument;
+pub mod order;
+pub mod params;
+pub mod plugin_info;
+pub mod time;
+
+pub use bar::Bar;
+pub use decimal::{Money, Price, Quantity};
+pub use event::{ClosedTrade, Fill, FillRule, Liquidity, OrderEvent, OrderEventKind};
+pub use ids::{InstrumentId, OrderId, SeriesId, StrategyId};
+pub use instrument::Instrument;
+pub use order::{OrderKind, OrderRequest, RefusalReason, Side, TimeInForce, TriggerSource};
+pub use params::{ParamSpec, ParamType, ParamValue};
+pub use plugin_info::{PluginInfo, SeriesInfo, SeriesSpec, Wants};
+pub use time::{Timeframe, Timestamp};

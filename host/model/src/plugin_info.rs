@@ -1,0 +1,82 @@
+//! What a plugin says of itself, and the series it is given.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InstrumentId, ParamSpec, SeriesId, Timeframe};
+
+/// The kinds of events a plugin asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // One switch per kind of event, as the contract's flags have it.
+pub struct Wants {
+    /// Closed bars of its series.
+    pub bars: bool,
+    /// Trades.
+    pub trades: bool,
+    /// Best bid and ask.
+    pub quotes: bool,
+    /// Order books.
+    pub book: bool,
+    /// Mark prices.
+    pub mark: bool,
+    /// Funding payments.
+    pub funding: bool,
+    /// Events of its own orders.
+    pub orders: bool,
+    /// Its positions when they close.
+    pub position_closes: bool,
+    /// Timers it has set.
+    pub timers: bool,
+    /// Model predictions.
+    pub predictions: bool,
+}
+
+/// A series a plugin asks for, once per symbol of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesSpec {
+    /// The plugin's name for it, for example `signal` or `trend`.
+    pub role: String,
+    /// Its timeframe; `None` = the run's base timeframe.
+    pub timeframe_ns: Option<i64>,
+}
+
+/// The answer of `describe`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PluginInfo {
+    /// Name.
+    pub name: String,
+    /// Version of the plugin, semver.
+    pub version: String,
+    /// Version of its snapshot format.
+    pub state_version: u32,
+    /// Bars of the base series before its signals mean anything.
+    pub warmup_bars: u32,
+    /// Parameters it takes.
+    pub params: Vec<ParamSpec>,
+    /// Series it asks for.
+    pub series: Vec<SeriesSpec>,
+    /// Events it asks for.
+    pub wants: Wants,
+}
+
+/// A series as it is given to a plugin in `init`: its id is its position in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesInfo {
+    /// Handle of the series.
+    pub id: SeriesId,
+    /// The role it was asked for under.
+    pub role: String,
+    /// The instrument behind it.
+    pub instrument: InstrumentId,
+    /// Its symbol.
+    pub symbol: String,
+    /// Its venue.
+    pub venue: String,
+    /// Length of its bars.
+    pub timeframe: Timeframe,
+    /// Smallest step of a price.
+    pub tick: f64,
+    /// Smallest step of a quantity.
+    pub lot: f64,
+    /// Smallest notional of an order.
+    pub min_notional: f64,
+}

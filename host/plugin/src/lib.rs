@@ -1,0 +1,1 @@
+//! Plugin files: finding, building, checking and describing them.

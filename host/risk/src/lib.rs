@@ -1,0 +1,1 @@
+//! Pre-trade checks between every strategy and every venue.

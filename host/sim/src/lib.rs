@@ -1,0 +1,1 @@
+//! The simulated exchange: matching, latency, fees and slippage.

@@ -1,0 +1,1 @@
+//! What a plugin author depends on: the strategy trait, the host's functions and a test kit.

@@ -12,6 +12,6 @@ pub mod strategy;
 pub use desk::{AccountView, Desk, DeskLimits, Intent, LogLevel, LogLine, TimerCommand};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
-pub use recorder::{Decision, Entry, NoRecorder, Recorder};
+pub use recorder::{Decision, Entry, Mark, NoRecorder, Recorder};
 pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;

@@ -63,14 +63,25 @@ pub enum Entry<'a> {
     },
 }
 
+/// The market and the accounts at one time step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark<'a> {
+    /// Event time of the step.
+    pub ts: Timestamp,
+    /// Newest close per instrument; NaN before its first bar.
+    pub prices: &'a [f64],
+    /// Equity per strategy: `cash + Σ position * price`.
+    pub equities: &'a [f64],
+}
+
 /// Receives everything a run leaves behind. Errors of writers are kept by the implementation and reported at the
 /// end of the run, so that the engine stays free of I/O.
 pub trait Recorder {
     /// A journal entry.
     fn entry(&mut self, entry: &Entry<'_>);
 
-    /// All marks of time `ts` are known; `equities` has one value per strategy. Called once per time step.
-    fn mark(&mut self, ts: Timestamp, equities: &[f64]);
+    /// All prices of a time step are known. Called once per step, after its fills and before its callbacks.
+    fn mark(&mut self, mark: &Mark<'_>);
 }
 
 /// Records nothing.
@@ -79,5 +90,5 @@ pub struct NoRecorder;
 
 impl Recorder for NoRecorder {
     fn entry(&mut self, _entry: &Entry<'_>) {}
-    fn mark(&mut self, _ts: Timestamp, _equities: &[f64]) {}
+    fn mark(&mut self, _mark: &Mark<'_>) {}
 }

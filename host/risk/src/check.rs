@@ -1,0 +1,242 @@
+//! The checks of one order.
+
+use cryptobot_model::{
+    Instrument, InstrumentId, Money, OrderId, OrderKind, OrderRequest, Quantity, RefusalReason, SeriesId, Side,
+    StrategyId, Timestamp,
+};
+
+use crate::grid::Grid;
+
+/// An order as the strategy asked for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProposedOrder {
+    /// The id it was given.
+    pub id: OrderId,
+    /// Owner.
+    pub strategy: StrategyId,
+    /// The owner's series it is for.
+    pub series: SeriesId,
+    /// What to trade.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Amount as given.
+    pub quantity: f64,
+    /// Kind and prices as given.
+    pub kind: OrderKind<f64>,
+    /// May only reduce.
+    pub reduce_only: bool,
+    /// Event time of the decision.
+    pub decided_at: Timestamp,
+}
+
+/// What the strategy has at stake when it proposes an order.
+#[derive(Clone, Copy, Debug)]
+pub struct Exposure {
+    /// Signed position in the order's instrument.
+    pub position: Quantity,
+    /// Quantity of its open buy orders that may increase a position.
+    pub open_buys: Quantity,
+    /// Quantity of its open sell orders that may increase a position.
+    pub open_sells: Quantity,
+    /// Newest price of the order's instrument; NaN before the first.
+    pub price: f64,
+    /// Equity of the strategy.
+    pub equity: f64,
+    /// Σ |position × price| of its other instruments.
+    pub other_notional: f64,
+    /// Largest notional per unit of equity.
+    pub leverage: f64,
+    /// Orders it has open.
+    pub open_orders: usize,
+    /// Orders it may have open.
+    pub max_open_orders: usize,
+}
+
+/// A value that passed the checks. Only [`check`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Approved<T>(T);
+
+impl<T> Approved<T> {
+    /// What was approved.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// What was approved.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Puts an order on the instrument's grid and checks it against the strategy's exposure.
+pub fn check(
+    order: &ProposedOrder,
+    instrument: &Instrument,
+    grid: &Grid,
+    exposure: &Exposure,
+) -> Result<Approved<OrderRequest>, RefusalReason> {
+    let quantity = grid.quantity(order.quantity).ok_or(RefusalReason::InvalidArgument)?;
+    let kind = on_grid(order, grid).ok_or(RefusalReason::InvalidArgument)?;
+    if quantity.is_zero() {
+        return Err(RefusalReason::BelowMinimum);
+    }
+    if !(exposure.price > 0.0) {
+        return Err(RefusalReason::NoMarket);
+    }
+    if exposure.open_orders >= exposure.max_open_orders {
+        return Err(RefusalReason::TooManyOrders);
+    }
+    let price = match kind {
+        OrderKind::Market => exposure.price,
+        OrderKind::Limit { price, .. } => price.to_f64(),
+        OrderKind::StopMarket { trigger, .. } => trigger.to_f64(),
+    };
+    if order.reduce_only {
+        check_reduces(order.side, kind, exposure)?;
+    } else {
+        check_minimum(quantity, price, instrument)?;
+        check_margin(order.side, quantity, price, exposure)?;
+    }
+    Ok(Approved(OrderRequest {
+        id: order.id,
+        strategy: order.strategy,
+        series: order.series,
+        instrument: order.instrument,
+        side: order.side,
+        quantity,
+        kind,
+        reduce_only: order.reduce_only,
+        decided_at: order.decided_at,
+    }))
+}
+
+fn on_grid(order: &ProposedOrder, grid: &Grid) -> Option<OrderKind<cryptobot_model::Price>> {
+    Some(match order.kind {
+        OrderKind::Market => OrderKind::Market,
+        OrderKind::Limit { price, tif } => OrderKind::Limit { price: grid.limit_price(price, order.side)?, tif },
+        OrderKind::StopMarket { trigger, source } => {
+            OrderKind::StopMarket { trigger: grid.trigger(trigger, order.side)?, source }
+        }
+    })
+}
+
+/// A stop may wait for the position it protects; anything else must have one to reduce when it is sent.
+fn check_reduces<P>(side: Side, kind: OrderKind<P>, exposure: &Exposure) -> Result<(), RefusalReason> {
+    let reduces = exposure.position.signum() * side.sign() as i32 == -1;
+    if reduces || matches!(kind, OrderKind::StopMarket { .. }) { Ok(()) } else { Err(RefusalReason::NothingToReduce) }
+}
+
+fn check_minimum(quantity: Quantity, price: f64, instrument: &Instrument) -> Result<(), RefusalReason> {
+    if instrument.min_notional == Money::ZERO || quantity.to_f64() * price >= instrument.min_notional.to_f64() {
+        Ok(())
+    } else {
+        Err(RefusalReason::BelowMinimum)
+    }
+}
+
+/// The largest position that this order and those already open can lead to must be covered by the equity; an order
+/// that only brings the position nearer to zero always may. An estimate at the newest price, hence in `f64`.
+fn check_margin(side: Side, quantity: Quantity, price: f64, exposure: &Exposure) -> Result<(), RefusalReason> {
+    let sign = side.sign();
+    let position = exposure.position.to_f64() * sign;
+    let open_same_side = match side {
+        Side::Buy => exposure.open_buys,
+        Side::Sell => exposure.open_sells,
+    };
+    let after = position + open_same_side.to_f64() + quantity.to_f64();
+    if after <= 0.0 || after <= -position {
+        return Ok(());
+    }
+    let notional = after * price + exposure.other_notional;
+    if notional <= exposure.equity * exposure.leverage { Ok(()) } else { Err(RefusalReason::InsufficientMargin) }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::{Price, TimeInForce, TriggerSource};
+    use rust_decimal::Decimal;
+
+    use super::*;
+
+    fn instrument() -> Instrument {
+        Instrument {
+            venue: "v".into(),
+            symbol: "S".into(),
+            tick: Price::new("0.01".parse().unwrap()),
+            lot: Quantity::new("0.001".parse().unwrap()),
+            min_notional: "5".parse().unwrap(),
+            maker_fee: Decimal::ZERO,
+            taker_fee: Decimal::ZERO,
+            funding: false,
+        }
+    }
+
+    fn order(side: Side, quantity: f64, kind: OrderKind<f64>, reduce_only: bool) -> ProposedOrder {
+        ProposedOrder {
+            id: OrderId::new(StrategyId(0), 1),
+            strategy: StrategyId(0),
+            series: SeriesId(0),
+            instrument: InstrumentId(0),
+            side,
+            quantity,
+            kind,
+            reduce_only,
+            decided_at: Timestamp(0),
+        }
+    }
+
+    fn exposure(position: &str) -> Exposure {
+        Exposure {
+            position: Quantity::new(position.parse().unwrap()),
+            open_buys: Quantity::ZERO,
+            open_sells: Quantity::ZERO,
+            price: 100.0,
+            equity: 1_000.0,
+            other_notional: 0.0,
+            leverage: 1.0,
+            open_orders: 0,
+            max_open_orders: 10,
+        }
+    }
+
+    fn verdict(order: &ProposedOrder, exposure: &Exposure) -> Result<(), RefusalReason> {
+        check(order, &instrument(), &Grid::new(&instrument()), exposure).map(|_| ())
+    }
+
+    #[test]
+    fn the_position_after_the_order_must_be_covered() {
+        let buy = |quantity| order(Side::Buy, quantity, OrderKind::Market, false);
+        assert_eq!(verdict(&buy(10.0), &exposure("0")), Ok(()));
+        assert_eq!(verdict(&buy(10.1), &exposure("0")), Err(RefusalReason::InsufficientMargin));
+        assert_eq!(verdict(&buy(20.0), &exposure("-10")), Ok(()), "a flip to the same size");
+        assert_eq!(verdict(&buy(21.0), &exposure("-10")), Err(RefusalReason::InsufficientMargin));
+        assert_eq!(verdict(&buy(30.0), &exposure("-15")), Ok(()), "reduces, though it is under water");
+        let waiting = Exposure { open_buys: Quantity::new("5".parse().unwrap()), ..exposure("0") };
+        assert_eq!(verdict(&buy(6.0), &waiting), Err(RefusalReason::InsufficientMargin));
+    }
+
+    #[test]
+    fn small_and_meaningless_orders_are_refused() {
+        let market = |quantity| order(Side::Sell, quantity, OrderKind::Market, false);
+        assert_eq!(verdict(&market(0.04), &exposure("0")), Err(RefusalReason::BelowMinimum));
+        assert_eq!(verdict(&market(0.0001), &exposure("0")), Err(RefusalReason::BelowMinimum));
+        for quantity in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+            assert_eq!(verdict(&market(quantity), &exposure("0")), Err(RefusalReason::InvalidArgument));
+        }
+        let limit = OrderKind::Limit { price: f64::NAN, tif: TimeInForce::Gtc };
+        assert_eq!(verdict(&order(Side::Buy, 1.0, limit, false), &exposure("0")), Err(RefusalReason::InvalidArgument));
+        let nothing = Exposure { price: f64::NAN, ..exposure("0") };
+        assert_eq!(verdict(&market(1.0), &nothing), Err(RefusalReason::NoMarket));
+    }
+
+    #[test]
+    fn reduce_only_needs_something_to_reduce_unless_it_waits_for_a_trigger() {
+        let sell = |kind| order(Side::Sell, 0.01, kind, true);
+        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("0")), Err(RefusalReason::NothingToReduce));
+        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("-1")), Err(RefusalReason::NothingToReduce));
+        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("1")), Ok(()), "and no minimum applies");
+        let stop = OrderKind::StopMarket { trigger: 90.0, source: TriggerSource::Last };
+        assert_eq!(verdict(&sell(stop), &exposure("0")), Ok(()));
+    }
+}

@@ -1,0 +1,129 @@
+//! The instrument's grid: which quantities and prices exist.
+
+use cryptobot_model::decimal::LARGEST;
+use cryptobot_model::{Instrument, Price, Quantity, Side};
+use rust_decimal::Decimal;
+
+/// A value this close to a grid point, relative, is meant to be on it: binary fractions miss decimal ones.
+const SNAP: f64 = 1e-9;
+
+/// Steps of one instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    tick: Step,
+    lot: Step,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    exact: Decimal,
+    float: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Toward {
+    Down,
+    Up,
+}
+
+impl Step {
+    fn new(exact: Decimal) -> Self {
+        Self { exact, float: cryptobot_model::decimal::to_f64(exact) }
+    }
+
+    /// `value` on the grid: snapped where it is meant to be on it, else rounded. `value` is positive and accepted.
+    fn round(self, value: f64, toward: Toward) -> Decimal {
+        let steps = value / self.float;
+        let nearest = steps.round_ties_even();
+        let whole = if (steps - nearest).abs() <= SNAP * nearest.abs().max(1.0) {
+            nearest
+        } else {
+            match toward {
+                Toward::Down => steps.floor(),
+                Toward::Up => steps.ceil(),
+            }
+        };
+        // At most 1e12 / 1e-8 = 1e20 steps: inside i128 and, times the step, inside a decimal.
+        Decimal::from_i128_with_scale(whole as i128, 0) * self.exact
+    }
+}
+
+impl Grid {
+    /// The grid of an instrument.
+    pub fn new(instrument: &Instrument) -> Self {
+        Self { tick: Step::new(instrument.tick.decimal()), lot: Step::new(instrument.lot.decimal()) }
+    }
+
+    /// A quantity on the lot, rounded toward zero; `None` unless positive, finite and acceptable.
+    pub fn quantity(&self, value: f64) -> Option<Quantity> {
+        acceptable(value).then(|| Quantity::new(self.lot.round(value, Toward::Down)))
+    }
+
+    /// A limit price on the tick, rounded to the passive side; `None` unless positive, finite and acceptable.
+    pub fn limit_price(&self, value: f64, side: Side) -> Option<Price> {
+        let toward = match side {
+            Side::Buy => Toward::Down,
+            Side::Sell => Toward::Up,
+        };
+        self.price(value, toward)
+    }
+
+    /// A trigger on the tick, rounded away from the market: a buy stop up, a sell stop down.
+    pub fn trigger(&self, value: f64, side: Side) -> Option<Price> {
+        let toward = match side {
+            Side::Buy => Toward::Up,
+            Side::Sell => Toward::Down,
+        };
+        self.price(value, toward)
+    }
+
+    fn price(&self, value: f64, toward: Toward) -> Option<Price> {
+        acceptable(value).then(|| Price::new(self.tick.round(value, toward))).filter(|price| !price.is_zero())
+    }
+}
+
+fn acceptable(value: f64) -> bool {
+    value > 0.0 && value <= LARGEST
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::Money;
+
+    use super::*;
+
+    fn grid() -> Grid {
+        Grid::new(&Instrument {
+            venue: "v".into(),
+            symbol: "S".into(),
+            tick: Price::new("0.1".parse().unwrap()),
+            lot: Quantity::new("0.001".parse().unwrap()),
+            min_notional: Money::ZERO,
+            maker_fee: Decimal::ZERO,
+            taker_fee: Decimal::ZERO,
+            funding: false,
+        })
+    }
+
+    #[test]
+    fn quantities_round_toward_zero_and_snap() {
+        let quantity = |value: f64| grid().quantity(value).map(|quantity| quantity.to_string());
+        assert_eq!(quantity(0.0019).as_deref(), Some("0.001"));
+        assert_eq!(quantity(0.1 + 0.2).as_deref(), Some("0.3"));
+        assert_eq!(quantity(0.3 - 1e-13).as_deref(), Some("0.3"), "meant to be 0.3");
+        assert_eq!(quantity(0.0009).as_deref(), Some("0"));
+        for wrong in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e13] {
+            assert_eq!(quantity(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn limits_round_to_the_passive_side_and_triggers_away_from_the_market() {
+        let text = |price: Option<Price>| price.unwrap().to_string();
+        assert_eq!(text(grid().limit_price(100.07, Side::Buy)), "100");
+        assert_eq!(text(grid().limit_price(100.07, Side::Sell)), "100.1");
+        assert_eq!(text(grid().trigger(100.07, Side::Buy)), "100.1");
+        assert_eq!(text(grid().trigger(100.07, Side::Sell)), "100");
+        assert_eq!(grid().limit_price(0.01, Side::Buy), None, "a price of zero does not exist");
+    }
+}

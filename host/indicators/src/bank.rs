@@ -3,6 +3,15 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::kind::{Indicator, KINDS, Kind, KindParam, Ohlcv};
+
+/// Values that are kept per output.
+pub const HISTORY: usize = 256;
+/// Indicators that one strategy may have.
+pub const MAX_INDICATORS: usize = 1_000;
+/// Bound of the sum of all periods of a strategy's indicators: at most 32 bytes are kept per unit of period.
+pub const MAX_TOTAL_PERIOD: f64 = 1_000_000.0;
+
 /// Why an indicator cannot be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateError(pub String);
@@ -15,32 +24,338 @@ impl fmt::Display for CreateError {
 
 impl Error for CreateError {}
 
-/// Indicators by handle, grouped by the series that feeds them.
-#[derive(Debug, Default)]
-pub struct Bank {
+/// One indicator with its newest values.
+#[derive(Clone, Debug)]
+struct Entry {
+    kind: &'static str,
     series: usize,
+    params: Vec<f64>,
+    indicator: Indicator,
+    outputs: usize,
+    /// Ring of `HISTORY` rows of `outputs` values; NaN before the first bar.
+    history: Vec<f64>,
+    /// Row of the newest values: the ring has 256 rows, so that the byte wraps by itself.
+    newest: u8,
+}
+
+/// Indicators by handle, grouped by the series that feeds them.
+#[derive(Clone, Debug, Default)]
+pub struct Bank {
+    entries: Vec<Entry>,
+    /// Handles per series, in the order of their creation.
+    of_series: Vec<Vec<u32>>,
 }
 
 impl Bank {
     /// An empty bank for a number of series.
     pub fn new(series: usize) -> Self {
-        Self { series }
+        Self {
+            entries: Vec::new(),
+            of_series: vec![Vec::new(); series],
+        }
     }
 
-    /// Creates an indicator on a series and returns its handle; parameters are (name, value).
-    pub fn create(&mut self, kind: &str, series: usize, params: &[(String, f64)]) -> Result<u32, CreateError> {
-        let _ = (series, params, self.series);
-        Err(CreateError(format!("there is no indicator `{kind}`")))
+    /// Creates an indicator on a series and returns its handle; parameters are (name, value), the defaults of the
+    /// kind apply to those that are absent. The same kind with the same parameters on the same series has one
+    /// handle, however often it is asked for.
+    pub fn create(
+        &mut self,
+        kind: &str,
+        series: usize,
+        params: &[(String, f64)],
+    ) -> Result<u32, CreateError> {
+        let kind = find(kind)?;
+        let params = resolve(kind, params)?;
+        let count = self.of_series.len();
+        let Some(handles) = self.of_series.get_mut(series) else {
+            return Err(CreateError(format!(
+                "there is no series {series}; this strategy has {count}"
+            )));
+        };
+        let same =
+            |entry: &Entry| entry.kind == kind.name && entry.series == series && entry.params == params;
+        if let Some(handle) = self.entries.iter().position(same) {
+            return Ok(handle as u32);
+        }
+        check_room(&self.entries, kind, &params)?;
+        let indicator =
+            (kind.build)(&params).map_err(|error| CreateError(format!("`{}`: {error}", kind.name)))?;
+        let handle = self.entries.len() as u32;
+        handles.push(handle);
+        self.entries.push(Entry {
+            kind: kind.name,
+            series,
+            params,
+            indicator,
+            outputs: kind.outputs.len(),
+            history: vec![f64::NAN; HISTORY * kind.outputs.len()],
+            newest: 0,
+        });
+        Ok(handle)
     }
 
     /// Feeds a closed bar to the indicators of a series.
     pub fn update(&mut self, series: usize, open: f64, high: f64, low: f64, close: f64, volume: f64) {
-        let _ = (series, open, high, low, close, volume);
+        let Some(handles) = self.of_series.get(series) else {
+            return;
+        };
+        let bar = Ohlcv {
+            open,
+            high,
+            low,
+            close,
+            volume,
+        };
+        for handle in handles {
+            let entry = &mut self.entries[*handle as usize];
+            entry.newest = entry.newest.wrapping_add(1);
+            let row = usize::from(entry.newest) * entry.outputs;
+            entry
+                .indicator
+                .update(&bar, &mut entry.history[row..row + entry.outputs]);
+        }
     }
 
-    /// Value of an output `n` bars ago; NaN while warming up, and for handles and outputs that do not exist.
+    /// Value of an output `n` bars ago; NaN while warming up, beyond the last [`HISTORY`] bars, and for handles and
+    /// outputs that do not exist.
     pub fn value(&self, handle: u32, output: u32, n: u32) -> f64 {
-        let _ = (handle, output, n);
-        f64::NAN
+        let Some(entry) = self.entries.get(handle as usize) else {
+            return f64::NAN;
+        };
+        let output = output as usize;
+        match u8::try_from(n) {
+            Ok(n) if output < entry.outputs => {
+                entry.history[usize::from(entry.newest.wrapping_sub(n)) * entry.outputs + output]
+            }
+            _ => f64::NAN,
+        }
+    }
+}
+
+fn find(name: &str) -> Result<&'static Kind, CreateError> {
+    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        CreateError(format!(
+            "there is no indicator `{name}`; known: {}",
+            known.join(", ")
+        ))
+    })
+}
+
+/// The values of a kind's parameters in their order, checked.
+fn resolve(kind: &Kind, given: &[(String, f64)]) -> Result<Vec<f64>, CreateError> {
+    let known = || kind.params.iter().map(describe).collect::<Vec<_>>().join(", ");
+    for (position, (name, _)) in given.iter().enumerate() {
+        if !kind.params.iter().any(|param| param.name == name) {
+            return Err(CreateError(format!(
+                "`{}` has no parameter `{name}`; it takes {}",
+                kind.name,
+                known()
+            )));
+        }
+        if given[..position].iter().any(|(earlier, _)| earlier == name) {
+            return Err(CreateError(format!(
+                "`{}`: parameter `{name}` is given twice",
+                kind.name
+            )));
+        }
+    }
+    kind.params
+        .iter()
+        .map(|param| {
+            let value = given
+                .iter()
+                .find(|(name, _)| name == param.name)
+                .map_or(param.default, |(_, value)| *value);
+            let inside = (param.min..=param.max).contains(&value);
+            if inside && (!param.whole || value.fract() == 0.0) {
+                Ok(value)
+            } else {
+                Err(CreateError(format!(
+                    "`{}` takes {}, not {} = {value}",
+                    kind.name,
+                    known(),
+                    param.name
+                )))
+            }
+        })
+        .collect()
+}
+
+/// For example `period (whole, 1..=100000, default 20)`.
+fn describe(param: &KindParam) -> String {
+    let whole = if param.whole { "whole, " } else { "" };
+    format!(
+        "{} ({whole}{}..={}, default {})",
+        param.name, param.min, param.max, param.default
+    )
+}
+
+/// What a kind keeps in memory grows with its periods.
+fn total_period(kind: &Kind, params: &[f64]) -> f64 {
+    kind.params
+        .iter()
+        .zip(params)
+        .filter(|(param, _)| param.whole)
+        .map(|(_, value)| value)
+        .sum()
+}
+
+fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), CreateError> {
+    if entries.len() >= MAX_INDICATORS {
+        return Err(CreateError(format!(
+            "a strategy may have {MAX_INDICATORS} indicators"
+        )));
+    }
+    let kept: f64 = entries
+        .iter()
+        .filter_map(|entry| {
+            find(entry.kind)
+                .ok()
+                .map(|kind| total_period(kind, &entry.params))
+        })
+        .sum();
+    if kept + total_period(kind, params) > MAX_TOTAL_PERIOD {
+        return Err(CreateError(format!(
+            "the periods of a strategy's indicators may add up to {MAX_TOTAL_PERIOD}; shorten some"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moving_average::Sma;
+
+    fn param(name: &str, value: f64) -> (String, f64) {
+        (name.to_owned(), value)
+    }
+
+    fn feed(bank: &mut Bank, series: usize, close: f64) {
+        bank.update(series, close, close + 1.0, close - 1.0, close, 1.0);
+    }
+
+    #[test]
+    fn values_follow_the_bars_of_their_own_series() {
+        let mut bank = Bank::new(2);
+        let fast = bank.create("sma", 0, &[param("period", 2.0)]).unwrap();
+        let other = bank.create("sma", 1, &[param("period", 2.0)]).unwrap();
+        assert_eq!((fast, other), (0, 1));
+        for close in [1.0, 3.0, 5.0] {
+            feed(&mut bank, 0, close);
+        }
+        assert_eq!([bank.value(fast, 0, 0), bank.value(fast, 0, 1)], [4.0, 2.0]);
+        assert!(bank.value(fast, 0, 2).is_nan());
+        assert!(bank.value(other, 0, 0).is_nan());
+        assert!(bank.value(9, 0, 0).is_nan() && bank.value(fast, 1, 0).is_nan());
+        feed(&mut bank, 7, 1.0);
+    }
+
+    #[test]
+    fn the_last_256_values_are_kept() {
+        let mut bank = Bank::new(1);
+        let handle = bank.create("sma", 0, &[param("period", 3.0)]).unwrap();
+        let mut sma = Sma::new(3).unwrap();
+        let values: Vec<f64> = (0..1_000).map(|i| f64::from(i) * 1.5).collect();
+        let expected: Vec<f64> = values.iter().map(|value| sma.update(*value)).collect();
+        for value in &values {
+            feed(&mut bank, 0, *value);
+        }
+        for n in 0..HISTORY {
+            assert_eq!(bank.value(handle, 0, n as u32), expected[expected.len() - 1 - n]);
+        }
+        assert!(bank.value(handle, 0, 256).is_nan() && bank.value(handle, 0, u32::MAX).is_nan());
+    }
+
+    #[test]
+    fn every_kind_has_its_first_value_where_the_table_says() {
+        for kind in KINDS {
+            let mut bank = Bank::new(1);
+            let handle = bank.create(kind.name, 0, &[]).unwrap();
+            let defaults: Vec<f64> = kind.params.iter().map(|param| param.default).collect();
+            let warmup = (kind.warmup)(&defaults);
+            for bar in 1..=warmup {
+                feed(&mut bank, 0, 100.0 + f64::from(bar % 7));
+                for output in 0..kind.outputs.len() as u32 {
+                    let value = bank.value(handle, output, 0);
+                    assert_eq!(
+                        value.is_nan(),
+                        bar < warmup,
+                        "{} output {output} at bar {bar}",
+                        kind.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_indicator_has_one_handle() {
+        let mut bank = Bank::new(1);
+        let first = bank.create("rsi", 0, &[]).unwrap();
+        assert_eq!(bank.create("rsi", 0, &[param("period", 14.0)]), Ok(first));
+        assert_ne!(bank.create("rsi", 0, &[param("period", 15.0)]), Ok(first));
+    }
+
+    #[test]
+    fn errors_say_what_is_allowed() {
+        let mut bank = Bank::new(1);
+        let mut message =
+            |kind: &str, params: &[(String, f64)]| bank.create(kind, 0, params).unwrap_err().to_string();
+        assert_eq!(
+            message("smma", &[]),
+            "there is no indicator `smma`; known: sma, ema, wma, stddev, bollinger, rsi, atr, macd, roc, highest, \
+             lowest, donchian"
+        );
+        assert_eq!(
+            message("sma", &[param("length", 3.0)]),
+            "`sma` has no parameter `length`; it takes period (whole, 1..=100000, default 20)"
+        );
+        for wrong in [0.0, 2.5, -1.0, 100_001.0, f64::NAN, f64::INFINITY] {
+            let message = message("sma", &[param("period", wrong)]);
+            assert!(
+                message.starts_with("`sma` takes period (whole, 1..=100000, default 20), not"),
+                "{message}"
+            );
+        }
+        assert_eq!(
+            message("macd", &[param("fast", 30.0)]),
+            "`macd`: the fast period (30) must be below the slow one (26)"
+        );
+        assert_eq!(
+            message("sma", &[param("period", 3.0), param("period", 4.0)]),
+            "`sma`: parameter `period` is given twice"
+        );
+        assert_eq!(
+            bank.create("sma", 1, &[]).unwrap_err().to_string(),
+            "there is no series 1; this strategy has 1"
+        );
+    }
+
+    #[test]
+    fn number_and_memory_of_indicators_are_bounded() {
+        let mut bank = Bank::new(1);
+        for period in 1..=1_000 {
+            bank.create("sma", 0, &[param("period", f64::from(period))])
+                .unwrap();
+        }
+        assert_eq!(
+            bank.create("ema", 0, &[]).unwrap_err().to_string(),
+            "a strategy may have 1000 indicators"
+        );
+        let mut bank = Bank::new(1);
+        for i in 0..10 {
+            bank.create("donchian", 0, &[param("period", 100_000.0 - f64::from(i))])
+                .unwrap();
+        }
+        let message = bank
+            .create("sma", 0, &[param("period", 100.0)])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            message,
+            "the periods of a strategy's indicators may add up to 1000000; shorten some"
+        );
     }
 }

@@ -1,0 +1,59 @@
+//! Periods and their bounds.
+
+use std::error::Error;
+use std::fmt;
+
+/// The longest period of any indicator.
+pub const MAX_PERIOD: u32 = 100_000;
+
+/// A period outside the bounds of its indicator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeriodError {
+    /// Shorter or longer than allowed.
+    OutOfRange {
+        /// Which period, for example `sma period`.
+        what: &'static str,
+        /// What was given.
+        given: u32,
+        /// The shortest allowed one.
+        min: u32,
+    },
+    /// The MACD's fast period is not below its slow one.
+    FastNotBelowSlow {
+        /// The fast period given.
+        fast: u32,
+        /// The slow period given.
+        slow: u32,
+    },
+}
+
+impl fmt::Display for PeriodError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { what, given, min } => {
+                write!(f, "the {what} must lie in {min}..={MAX_PERIOD}, not {given}")
+            }
+            Self::FastNotBelowSlow { fast, slow } => {
+                write!(f, "the fast period ({fast}) must be below the slow one ({slow})")
+            }
+        }
+    }
+}
+
+impl Error for PeriodError {}
+
+/// So that `Sma::new(n)?` works where a strategy answers with a text.
+impl From<PeriodError> for String {
+    fn from(error: PeriodError) -> Self {
+        error.to_string()
+    }
+}
+
+/// `given` as a period, if it is one.
+pub(crate) fn checked(what: &'static str, given: u32, min: u32) -> Result<u32, PeriodError> {
+    if (min..=MAX_PERIOD).contains(&given) {
+        Ok(given)
+    } else {
+        Err(PeriodError::OutOfRange { what, given, min })
+    }
+}

@@ -1,17 +1,29 @@
 //! The one loop: event queue, clock, routing, and the Strategy and Venue traits.
 #![forbid(unsafe_code)]
 
+mod aggregate;
 pub mod desk;
+pub mod engine;
 pub mod fault;
+mod feed;
 pub mod history;
 pub mod random;
 pub mod recorder;
+pub mod setup;
+mod slot;
 pub mod source;
 pub mod strategy;
+mod timers;
+pub mod venue;
 
 pub use desk::{AccountView, Desk, DeskLimits, Intent, LogLevel, LogLine, TimerCommand};
+pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
 pub use recorder::{Decision, Entry, Mark, NoRecorder, Recorder};
+pub use setup::{InstrumentSetup, SetupError, StrategySetup};
 pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
+pub use venue::Venue;
+
+pub use cryptobot_sim::{BarInterval, Exchange, ExchangeConfig, Report, Slippage};

@@ -1,6 +1,6 @@
 //! The seeded generator that plugins draw from.
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
+/// `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
 #[derive(Clone, Debug)]
 pub struct Random {
     state: u64,
@@ -11,7 +11,9 @@ impl Random {
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut base = Self { state: seed };
         let offset = base.next_u64();
-        let mut random = Self { state: offset ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15) };
+        let mut random = Self {
+            state: offset ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        };
         random.next_u64();
         random
     }

@@ -24,7 +24,7 @@ const SCALE_FACTOR: f64 = 1e8;
 /// Exact for every number of up to 15 significant digits that has at most eight decimal places: those are what
 /// exchanges print, and what an `f64` holds faithfully.
 pub fn from_f64(value: f64) -> Option<Decimal> {
-    if !(value.abs() <= LARGEST) {
+    if value.is_nan() || value.abs() > LARGEST {
         return None;
     }
     let scaled = libm::rint(value * SCALE_FACTOR);
@@ -43,13 +43,17 @@ pub fn to_f64(value: Decimal) -> f64 {
 }
 
 const POWERS_OF_TEN: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// `value` rounded half to even at the eighth place.
 pub fn rounded(value: Decimal) -> Decimal {
-    if value.scale() <= SCALE { value } else { value.round_dp(SCALE) }
+    if value.scale() <= SCALE {
+        value
+    } else {
+        value.round_dp(SCALE)
+    }
 }
 
 macro_rules! exact {
@@ -201,7 +205,13 @@ mod tests {
 
     #[test]
     fn exchange_prices_survive_the_way_through_f64() {
-        for text in ["42000.01", "0.00000123", "9999999.9999999", "0.1", "123456.78901234"] {
+        for text in [
+            "42000.01",
+            "0.00000123",
+            "9999999.9999999",
+            "0.1",
+            "123456.78901234",
+        ] {
             let exact: Decimal = text.parse().unwrap();
             let price = Price::from_f64(text.parse().unwrap()).unwrap();
             assert_eq!(price.decimal(), exact, "{text}");
@@ -223,7 +233,10 @@ mod tests {
 
     #[test]
     fn units_do_not_depend_on_trailing_zeros() {
-        let (short, long) = (Money::new("1.5".parse().unwrap()), Money::new("1.50000000".parse().unwrap()));
+        let (short, long) = (
+            Money::new("1.5".parse().unwrap()),
+            Money::new("1.50000000".parse().unwrap()),
+        );
         assert_eq!(short.units(), long.units());
         assert_eq!(short.units(), 150_000_000);
     }

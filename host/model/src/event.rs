@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstrumentId, Money, OrderId, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, Timestamp};
+use crate::{
+    InstrumentId, Money, OrderId, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, Timestamp,
+};
 
 /// A step in an order's life. The numbers follow `order-event-kind` of the plugin contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,7 +34,10 @@ pub enum OrderEventKind {
 impl OrderEventKind {
     /// Whether the order is over.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired)
+        matches!(
+            self,
+            Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired
+        )
     }
 }
 
@@ -63,6 +68,33 @@ pub struct OrderEvent {
     pub maker: bool,
     /// Why, for rejected and expired orders.
     pub reason: Option<RefusalReason>,
+}
+
+impl OrderEvent {
+    /// An event without an execution and with nothing left to fill; set the other fields as they apply.
+    pub fn plain(
+        strategy: StrategyId,
+        series: SeriesId,
+        id: OrderId,
+        side: Side,
+        ts: Timestamp,
+        kind: OrderEventKind,
+    ) -> Self {
+        Self {
+            ts,
+            strategy,
+            series,
+            id,
+            kind,
+            side,
+            price: Price::ZERO,
+            quantity: Quantity::ZERO,
+            remaining: Quantity::ZERO,
+            fee: Money::ZERO,
+            maker: false,
+            reason: None,
+        }
+    }
 }
 
 /// Which side of the book an order was on when it was filled.

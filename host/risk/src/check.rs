@@ -1,8 +1,8 @@
 //! The checks of one order.
 
 use cryptobot_model::{
-    Instrument, InstrumentId, Money, OrderId, OrderKind, OrderRequest, Quantity, RefusalReason, SeriesId, Side,
-    StrategyId, Timestamp,
+    Instrument, InstrumentId, Money, OrderId, OrderKind, OrderRequest, Quantity, RefusalReason, SeriesId,
+    Side, StrategyId, Timestamp,
 };
 
 use crate::grid::Grid;
@@ -76,12 +76,14 @@ pub fn check(
     grid: &Grid,
     exposure: &Exposure,
 ) -> Result<Approved<OrderRequest>, RefusalReason> {
-    let quantity = grid.quantity(order.quantity).ok_or(RefusalReason::InvalidArgument)?;
+    let quantity = grid
+        .quantity(order.quantity)
+        .ok_or(RefusalReason::InvalidArgument)?;
     let kind = on_grid(order, grid).ok_or(RefusalReason::InvalidArgument)?;
     if quantity.is_zero() {
         return Err(RefusalReason::BelowMinimum);
     }
-    if !(exposure.price > 0.0) {
+    if exposure.price.is_nan() || exposure.price <= 0.0 {
         return Err(RefusalReason::NoMarket);
     }
     if exposure.open_orders >= exposure.max_open_orders {
@@ -93,7 +95,7 @@ pub fn check(
         OrderKind::StopMarket { trigger, .. } => trigger.to_f64(),
     };
     if order.reduce_only {
-        check_reduces(order.side, kind, exposure)?;
+        check_reduces(order.side, &kind, exposure)?;
     } else {
         check_minimum(quantity, price, instrument)?;
         check_margin(order.side, quantity, price, exposure)?;
@@ -114,21 +116,30 @@ pub fn check(
 fn on_grid(order: &ProposedOrder, grid: &Grid) -> Option<OrderKind<cryptobot_model::Price>> {
     Some(match order.kind {
         OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { price, tif } => OrderKind::Limit { price: grid.limit_price(price, order.side)?, tif },
-        OrderKind::StopMarket { trigger, source } => {
-            OrderKind::StopMarket { trigger: grid.trigger(trigger, order.side)?, source }
-        }
+        OrderKind::Limit { price, tif } => OrderKind::Limit {
+            price: grid.limit_price(price, order.side)?,
+            tif,
+        },
+        OrderKind::StopMarket { trigger, source } => OrderKind::StopMarket {
+            trigger: grid.adverse_price(trigger, order.side)?,
+            source,
+        },
     })
 }
 
 /// A stop may wait for the position it protects; anything else must have one to reduce when it is sent.
-fn check_reduces<P>(side: Side, kind: OrderKind<P>, exposure: &Exposure) -> Result<(), RefusalReason> {
+fn check_reduces<P>(side: Side, kind: &OrderKind<P>, exposure: &Exposure) -> Result<(), RefusalReason> {
     let reduces = exposure.position.signum() * side.sign() as i32 == -1;
-    if reduces || matches!(kind, OrderKind::StopMarket { .. }) { Ok(()) } else { Err(RefusalReason::NothingToReduce) }
+    if reduces || matches!(kind, OrderKind::StopMarket { .. }) {
+        Ok(())
+    } else {
+        Err(RefusalReason::NothingToReduce)
+    }
 }
 
 fn check_minimum(quantity: Quantity, price: f64, instrument: &Instrument) -> Result<(), RefusalReason> {
-    if instrument.min_notional == Money::ZERO || quantity.to_f64() * price >= instrument.min_notional.to_f64() {
+    if instrument.min_notional == Money::ZERO || quantity.to_f64() * price >= instrument.min_notional.to_f64()
+    {
         Ok(())
     } else {
         Err(RefusalReason::BelowMinimum)
@@ -137,7 +148,12 @@ fn check_minimum(quantity: Quantity, price: f64, instrument: &Instrument) -> Res
 
 /// The largest position that this order and those already open can lead to must be covered by the equity; an order
 /// that only brings the position nearer to zero always may. An estimate at the newest price, hence in `f64`.
-fn check_margin(side: Side, quantity: Quantity, price: f64, exposure: &Exposure) -> Result<(), RefusalReason> {
+fn check_margin(
+    side: Side,
+    quantity: Quantity,
+    price: f64,
+    exposure: &Exposure,
+) -> Result<(), RefusalReason> {
     let sign = side.sign();
     let position = exposure.position.to_f64() * sign;
     let open_same_side = match side {
@@ -149,7 +165,11 @@ fn check_margin(side: Side, quantity: Quantity, price: f64, exposure: &Exposure)
         return Ok(());
     }
     let notional = after * price + exposure.other_notional;
-    if notional <= exposure.equity * exposure.leverage { Ok(()) } else { Err(RefusalReason::InsufficientMargin) }
+    if notional <= exposure.equity * exposure.leverage {
+        Ok(())
+    } else {
+        Err(RefusalReason::InsufficientMargin)
+    }
 }
 
 #[cfg(test)]
@@ -208,35 +228,86 @@ mod tests {
     fn the_position_after_the_order_must_be_covered() {
         let buy = |quantity| order(Side::Buy, quantity, OrderKind::Market, false);
         assert_eq!(verdict(&buy(10.0), &exposure("0")), Ok(()));
-        assert_eq!(verdict(&buy(10.1), &exposure("0")), Err(RefusalReason::InsufficientMargin));
-        assert_eq!(verdict(&buy(20.0), &exposure("-10")), Ok(()), "a flip to the same size");
-        assert_eq!(verdict(&buy(21.0), &exposure("-10")), Err(RefusalReason::InsufficientMargin));
-        assert_eq!(verdict(&buy(30.0), &exposure("-15")), Ok(()), "reduces, though it is under water");
-        let waiting = Exposure { open_buys: Quantity::new("5".parse().unwrap()), ..exposure("0") };
-        assert_eq!(verdict(&buy(6.0), &waiting), Err(RefusalReason::InsufficientMargin));
+        assert_eq!(
+            verdict(&buy(10.1), &exposure("0")),
+            Err(RefusalReason::InsufficientMargin)
+        );
+        assert_eq!(
+            verdict(&buy(20.0), &exposure("-10")),
+            Ok(()),
+            "a flip to the same size"
+        );
+        assert_eq!(
+            verdict(&buy(21.0), &exposure("-10")),
+            Err(RefusalReason::InsufficientMargin)
+        );
+        assert_eq!(
+            verdict(&buy(30.0), &exposure("-15")),
+            Ok(()),
+            "reduces, though it is under water"
+        );
+        let waiting = Exposure {
+            open_buys: Quantity::new("5".parse().unwrap()),
+            ..exposure("0")
+        };
+        assert_eq!(
+            verdict(&buy(6.0), &waiting),
+            Err(RefusalReason::InsufficientMargin)
+        );
     }
 
     #[test]
     fn small_and_meaningless_orders_are_refused() {
         let market = |quantity| order(Side::Sell, quantity, OrderKind::Market, false);
-        assert_eq!(verdict(&market(0.04), &exposure("0")), Err(RefusalReason::BelowMinimum));
-        assert_eq!(verdict(&market(0.0001), &exposure("0")), Err(RefusalReason::BelowMinimum));
+        assert_eq!(
+            verdict(&market(0.04), &exposure("0")),
+            Err(RefusalReason::BelowMinimum)
+        );
+        assert_eq!(
+            verdict(&market(0.0001), &exposure("0")),
+            Err(RefusalReason::BelowMinimum)
+        );
         for quantity in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
-            assert_eq!(verdict(&market(quantity), &exposure("0")), Err(RefusalReason::InvalidArgument));
+            assert_eq!(
+                verdict(&market(quantity), &exposure("0")),
+                Err(RefusalReason::InvalidArgument)
+            );
         }
-        let limit = OrderKind::Limit { price: f64::NAN, tif: TimeInForce::Gtc };
-        assert_eq!(verdict(&order(Side::Buy, 1.0, limit, false), &exposure("0")), Err(RefusalReason::InvalidArgument));
-        let nothing = Exposure { price: f64::NAN, ..exposure("0") };
+        let limit = OrderKind::Limit {
+            price: f64::NAN,
+            tif: TimeInForce::Gtc,
+        };
+        assert_eq!(
+            verdict(&order(Side::Buy, 1.0, limit, false), &exposure("0")),
+            Err(RefusalReason::InvalidArgument)
+        );
+        let nothing = Exposure {
+            price: f64::NAN,
+            ..exposure("0")
+        };
         assert_eq!(verdict(&market(1.0), &nothing), Err(RefusalReason::NoMarket));
     }
 
     #[test]
     fn reduce_only_needs_something_to_reduce_unless_it_waits_for_a_trigger() {
         let sell = |kind| order(Side::Sell, 0.01, kind, true);
-        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("0")), Err(RefusalReason::NothingToReduce));
-        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("-1")), Err(RefusalReason::NothingToReduce));
-        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("1")), Ok(()), "and no minimum applies");
-        let stop = OrderKind::StopMarket { trigger: 90.0, source: TriggerSource::Last };
+        assert_eq!(
+            verdict(&sell(OrderKind::Market), &exposure("0")),
+            Err(RefusalReason::NothingToReduce)
+        );
+        assert_eq!(
+            verdict(&sell(OrderKind::Market), &exposure("-1")),
+            Err(RefusalReason::NothingToReduce)
+        );
+        assert_eq!(
+            verdict(&sell(OrderKind::Market), &exposure("1")),
+            Ok(()),
+            "and no minimum applies"
+        );
+        let stop = OrderKind::StopMarket {
+            trigger: 90.0,
+            source: TriggerSource::Last,
+        };
         assert_eq!(verdict(&sell(stop), &exposure("0")), Ok(()));
     }
 }

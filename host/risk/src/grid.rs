@@ -28,7 +28,10 @@ enum Toward {
 
 impl Step {
     fn new(exact: Decimal) -> Self {
-        Self { exact, float: cryptobot_model::decimal::to_f64(exact) }
+        Self {
+            exact,
+            float: cryptobot_model::decimal::to_f64(exact),
+        }
     }
 
     /// `value` on the grid: snapped where it is meant to be on it, else rounded. `value` is positive and accepted.
@@ -51,7 +54,10 @@ impl Step {
 impl Grid {
     /// The grid of an instrument.
     pub fn new(instrument: &Instrument) -> Self {
-        Self { tick: Step::new(instrument.tick.decimal()), lot: Step::new(instrument.lot.decimal()) }
+        Self {
+            tick: Step::new(instrument.tick.decimal()),
+            lot: Step::new(instrument.lot.decimal()),
+        }
     }
 
     /// A quantity on the lot, rounded toward zero; `None` unless positive, finite and acceptable.
@@ -68,8 +74,9 @@ impl Grid {
         self.price(value, toward)
     }
 
-    /// A trigger on the tick, rounded away from the market: a buy stop up, a sell stop down.
-    pub fn trigger(&self, value: f64, side: Side) -> Option<Price> {
+    /// A price on the tick, rounded against the order's owner: up for a buy, down for a sell. So are slipped prices,
+    /// and triggers, for which it means away from the market.
+    pub fn adverse_price(&self, value: f64, side: Side) -> Option<Price> {
         let toward = match side {
             Side::Buy => Toward::Up,
             Side::Sell => Toward::Down,
@@ -78,7 +85,9 @@ impl Grid {
     }
 
     fn price(&self, value: f64, toward: Toward) -> Option<Price> {
-        acceptable(value).then(|| Price::new(self.tick.round(value, toward))).filter(|price| !price.is_zero())
+        acceptable(value)
+            .then(|| Price::new(self.tick.round(value, toward)))
+            .filter(|price| !price.is_zero())
     }
 }
 
@@ -122,8 +131,12 @@ mod tests {
         let text = |price: Option<Price>| price.unwrap().to_string();
         assert_eq!(text(grid().limit_price(100.07, Side::Buy)), "100");
         assert_eq!(text(grid().limit_price(100.07, Side::Sell)), "100.1");
-        assert_eq!(text(grid().trigger(100.07, Side::Buy)), "100.1");
-        assert_eq!(text(grid().trigger(100.07, Side::Sell)), "100");
-        assert_eq!(grid().limit_price(0.01, Side::Buy), None, "a price of zero does not exist");
+        assert_eq!(text(grid().adverse_price(100.07, Side::Buy)), "100.1");
+        assert_eq!(text(grid().adverse_price(100.07, Side::Sell)), "100");
+        assert_eq!(
+            grid().limit_price(0.01, Side::Buy),
+            None,
+            "a price of zero does not exist"
+        );
     }
 }

@@ -1,1 +1,16 @@
 //! The simulated exchange: matching, latency, fees and slippage.
+//!
+//! Orders meet the market only through bars that had not begun when they were decided. The rules are those of
+//! `docs/src/concepts/fills.md`; every fill carries the one that produced it.
+#![forbid(unsafe_code)]
+
+mod bar_match;
+mod book;
+mod config;
+mod exchange;
+mod pricing;
+mod stats;
+
+pub use book::Report;
+pub use config::{ExchangeConfig, Slippage};
+pub use exchange::{BarInterval, Exchange};

@@ -1,0 +1,660 @@
+//! The loop.
+//!
+//! Order of things at one time T: (1) what the market data ending at T covers is matched, (2) prices are marked,
+//! (3) news of orders and positions is delivered, (4) bars, base timeframe before higher ones, (5) timers. What a
+//! strategy asks for in a callback is decided and sent right after that callback; what is to be said about it is news
+//! of the next step.
+
+use std::ops::ControlFlow;
+
+use cryptobot_model::{
+    Bar, Fill, Instrument, InstrumentId, Money, OrderEvent, OrderEventKind, OrderId, Price, Quantity,
+    RefusalReason, SeriesId, Side, StrategyId, Timestamp,
+};
+use cryptobot_risk::{Grid, ProposedOrder};
+use cryptobot_sim::{BarInterval, Report};
+
+use crate::aggregate::Aggregator;
+use crate::desk::{Intent, TimerCommand};
+use crate::fault::{Fault, FaultKind};
+use crate::feed::{Feed, NEVER};
+use crate::recorder::{Decision, Entry, Mark, Recorder};
+use crate::setup::{InstrumentSetup, SetupError, StrategySetup};
+use crate::slot::{News, Slot};
+use crate::source::SourceError;
+use crate::timers::Timers;
+use crate::venue::Venue;
+
+/// Steps between two looks at progress and interruption.
+const STEPS_PER_REPORT: u64 = 4_096;
+
+/// Why a run could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The setup contradicts itself.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Event time.
+    pub now: Timestamp,
+    /// Base bars so far.
+    pub bars: u64,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Base bars of all instruments.
+    pub bars: u64,
+    /// Event time of the last step.
+    pub ended_at: Timestamp,
+    /// Whether it was stopped before the data ended.
+    pub interrupted: bool,
+    /// Final wallets and equities, per strategy.
+    pub accounts: Vec<FinalAccount>,
+    /// Faults, in the order of strategies.
+    pub faults: Vec<(StrategyId, Fault)>,
+}
+
+/// A strategy's account at the end, open positions marked at the newest prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalAccount {
+    /// Wallet balance.
+    pub wallet: Money,
+    /// Wallet plus unrealised profit, exact.
+    pub equity: Money,
+}
+
+/// Who gets the bars of an instrument at one timeframe.
+type Subscribers = Vec<(usize, SeriesId)>;
+
+struct Market {
+    instrument: Instrument,
+    grid: Grid,
+    feed: Feed,
+    base: Subscribers,
+    higher: Vec<(Aggregator, Subscribers)>,
+    /// Strategies that see its price.
+    traders: Vec<usize>,
+}
+
+/// One run.
+pub struct Engine<V> {
+    venue: V,
+    markets: Vec<Market>,
+    slots: Vec<Slot>,
+    prices: Vec<f64>,
+    equities: Vec<f64>,
+    timers: Timers,
+    now: Timestamp,
+    bars: u64,
+    // Kept between steps for their memory only.
+    due: Vec<(usize, BarInterval)>,
+    reports: Vec<Report>,
+    intents: Vec<Intent>,
+    timer_commands: Vec<TimerCommand>,
+}
+
+impl<V: Venue> Engine<V> {
+    /// Opens the sources and wires the series of all strategies.
+    pub fn new(
+        instruments: Vec<InstrumentSetup>,
+        strategies: Vec<StrategySetup>,
+        venue: V,
+    ) -> Result<Self, EngineError> {
+        let count = instruments.len();
+        let mut slots: Vec<Slot> = strategies
+            .into_iter()
+            .enumerate()
+            .map(|(index, setup)| Slot::new(StrategyId::from(index), setup, count))
+            .collect();
+        let mut markets = Vec::with_capacity(count);
+        for (index, setup) in instruments.into_iter().enumerate() {
+            markets.push(Market::wire(InstrumentId::from(index), setup, &mut slots)?);
+        }
+        Ok(Self {
+            venue,
+            prices: vec![f64::NAN; count],
+            equities: vec![0.0; slots.len()],
+            markets,
+            slots,
+            timers: Timers::default(),
+            now: Timestamp(i64::MIN),
+            bars: 0,
+            due: Vec::new(),
+            reports: Vec::new(),
+            intents: Vec::new(),
+            timer_commands: Vec::new(),
+        })
+    }
+
+    /// Runs until the data end, all strategies are quarantined or `progress` breaks.
+    pub fn run(
+        &mut self,
+        recorder: &mut dyn Recorder,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Outcome, EngineError> {
+        let mut interrupted = false;
+        self.start(recorder);
+        let mut steps: u64 = 0;
+        while let Some(at) = self.next_time() {
+            self.step(at, recorder)?;
+            steps += 1;
+            if steps.is_multiple_of(STEPS_PER_REPORT) {
+                if progress(Progress {
+                    now: self.now,
+                    bars: self.bars,
+                })
+                .is_break()
+                {
+                    interrupted = true;
+                    break;
+                }
+                if self.slots.iter().all(|slot| !slot.is_active()) {
+                    break;
+                }
+            }
+        }
+        self.stop(recorder);
+        Ok(self.outcome(interrupted))
+    }
+
+    /// The strategies, for their logs and state after the run.
+    pub fn into_strategies(self) -> Vec<Box<dyn crate::Strategy>> {
+        self.slots.into_iter().map(|slot| slot.strategy).collect()
+    }
+
+    fn start(&mut self, recorder: &mut dyn Recorder) {
+        self.now = self
+            .markets
+            .iter()
+            .map(|market| market.feed.next_close())
+            .min()
+            .unwrap_or(Timestamp(0));
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            slot.strategy.desk().begin(self.now);
+            let result = slot.strategy.init();
+            self.finish_callback(index, result, recorder);
+            self.slots[index].strategy.desk().accepting = true;
+        }
+        self.now = Timestamp(i64::MIN);
+    }
+
+    fn stop(&mut self, recorder: &mut dyn Recorder) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].is_active() {
+                let desk = self.slots[index].strategy.desk();
+                desk.accepting = false;
+                desk.begin(self.now);
+                let result = self.slots[index].strategy.stop();
+                self.finish_callback(index, result, recorder);
+            }
+        }
+    }
+
+    /// The time of the next step: the next bar, higher bar or timer. `None` when the base bars have ended.
+    fn next_time(&self) -> Option<Timestamp> {
+        let mut next = NEVER;
+        for market in &self.markets {
+            next = next.min(market.feed.next_close());
+        }
+        if next == NEVER {
+            return None;
+        }
+        for market in &self.markets {
+            for (aggregator, _) in &market.higher {
+                next = next.min(aggregator.closes_at());
+            }
+        }
+        Some(
+            self.timers
+                .next_after(self.now)
+                .map_or(next, |timer| timer.min(next)),
+        )
+    }
+
+    fn step(&mut self, at: Timestamp, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
+        self.now = at;
+        let mut due = std::mem::take(&mut self.due);
+        due.clear();
+        for index in 0..self.markets.len() {
+            if self.markets[index].feed.next_close() == at {
+                let interval = self.markets[index].feed.take()?;
+                self.match_bar(index, &interval, recorder);
+                self.prices[index] = interval.bar.close;
+                due.push((index, interval));
+            }
+        }
+        self.bars += due.len() as u64;
+        self.mark(&due, recorder);
+        self.deliver_news(recorder);
+        self.deliver_bars(&due, recorder);
+        self.deliver_timers(recorder);
+        self.due = due;
+        Ok(())
+    }
+
+    fn match_bar(&mut self, index: usize, interval: &BarInterval, recorder: &mut dyn Recorder) {
+        let instrument = InstrumentId::from(index);
+        if self.venue.is_quiet(instrument) {
+            // Nothing can be reported; the venue still learns the price.
+            self.venue
+                .on_bar(instrument, interval, &|_| Quantity::ZERO, &mut self.reports);
+            return;
+        }
+        let slots = &self.slots;
+        let position_of =
+            |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
+        self.venue
+            .on_bar(instrument, interval, &position_of, &mut self.reports);
+        let mut reports = std::mem::take(&mut self.reports);
+        for report in reports.drain(..) {
+            self.apply(instrument, &report, recorder);
+        }
+        self.reports = reports;
+    }
+
+    fn apply(&mut self, instrument: InstrumentId, report: &Report, recorder: &mut dyn Recorder) {
+        let slot = &mut self.slots[report.event.strategy.index()];
+        recorder.entry(&Entry::Order(&report.event));
+        slot.follow(&report.event);
+        slot.refresh_pending(instrument);
+        slot.news.push(News::Order(report.event));
+        if let Some(fill) = &report.fill {
+            apply_fill(slot, report.event.series, fill, recorder);
+        }
+    }
+
+    fn mark(&mut self, due: &[(usize, BarInterval)], recorder: &mut dyn Recorder) {
+        for (index, interval) in due {
+            for trader in &self.markets[*index].traders {
+                self.slots[*trader].strategy.desk().account.marks[*index] = interval.bar.close;
+            }
+        }
+        for (equity, slot) in self.equities.iter_mut().zip(&self.slots) {
+            *equity = slot.equity(&self.prices);
+        }
+        recorder.mark(&Mark {
+            ts: self.now,
+            prices: &self.prices,
+            equities: &self.equities,
+        });
+    }
+
+    fn deliver_news(&mut self, recorder: &mut dyn Recorder) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].news.is_empty() {
+                continue;
+            }
+            for news in std::mem::take(&mut self.slots[index].news) {
+                let slot = &mut self.slots[index];
+                if !slot.is_active() {
+                    break;
+                }
+                slot.strategy.desk().begin(self.now);
+                let result = match news {
+                    News::Order(event) if slot.wants.orders => slot.strategy.on_order(&event),
+                    News::Closed(series, trade) if slot.wants.position_closes => {
+                        slot.strategy.on_position_close(series, &trade)
+                    }
+                    News::Order(_) | News::Closed(..) => continue,
+                };
+                self.finish_callback(index, result, recorder);
+            }
+        }
+    }
+
+    fn deliver_bars(&mut self, due: &[(usize, BarInterval)], recorder: &mut dyn Recorder) {
+        for (index, interval) in due {
+            for position in 0..self.markets[*index].base.len() {
+                let (slot, series) = self.markets[*index].base[position];
+                self.deliver_bar(slot, series, &interval.bar, recorder);
+            }
+        }
+        for (index, interval) in due {
+            for (aggregator, _) in &mut self.markets[*index].higher {
+                aggregator.push(interval);
+            }
+        }
+        if self.markets.iter().any(|market| !market.higher.is_empty()) {
+            self.deliver_higher_bars(recorder);
+        }
+    }
+
+    /// Delivers the higher bars that close now: by timeframe, then instrument.
+    fn deliver_higher_bars(&mut self, recorder: &mut dyn Recorder) {
+        let mut closed: Vec<(i64, usize, usize, Bar)> = Vec::new();
+        for (market_index, market) in self.markets.iter_mut().enumerate() {
+            for (position, (aggregator, _)) in market.higher.iter_mut().enumerate() {
+                if aggregator.closes_at() == self.now
+                    && let Some(bar) = aggregator.close()
+                {
+                    closed.push((aggregator.length_ns(), market_index, position, bar));
+                }
+            }
+        }
+        closed.sort_by_key(|(length, market, position, _)| (*length, *market, *position));
+        for (_, market, position, bar) in closed {
+            for subscriber in 0..self.markets[market].higher[position].1.len() {
+                let (slot, series) = self.markets[market].higher[position].1[subscriber];
+                self.deliver_bar(slot, series, &bar, recorder);
+            }
+        }
+    }
+
+    fn deliver_bar(&mut self, index: usize, series: SeriesId, bar: &Bar, recorder: &mut dyn Recorder) {
+        let slot = &mut self.slots[index];
+        if !slot.is_active() {
+            return;
+        }
+        let desk = slot.strategy.desk();
+        desk.begin(self.now);
+        desk.observe(series, bar);
+        if slot.wants.bars {
+            let result = slot.strategy.on_bar(series, bar);
+            self.finish_callback(index, result, recorder);
+        }
+    }
+
+    fn deliver_timers(&mut self, recorder: &mut dyn Recorder) {
+        let mut due = Vec::new();
+        self.timers.take_due(self.now, &mut due);
+        for (strategy, id) in due {
+            let slot = &mut self.slots[strategy.index()];
+            if slot.is_active() && slot.wants.timers {
+                slot.strategy.desk().begin(self.now);
+                let result = slot.strategy.on_timer(id, self.now);
+                self.finish_callback(strategy.index(), result, recorder);
+            }
+        }
+    }
+
+    /// After every callback: a fault quarantines, what was asked for is decided and sent.
+    fn finish_callback(&mut self, index: usize, result: Result<(), Fault>, recorder: &mut dyn Recorder) {
+        if let Err(fault) = result {
+            self.quarantine(index, fault, recorder);
+            return;
+        }
+        let desk = self.slots[index].strategy.desk();
+        if !desk.has_requests() {
+            return;
+        }
+        desk.take_timers(&mut self.timer_commands);
+        desk.take_intents(&mut self.intents);
+        let mut intents = std::mem::take(&mut self.intents);
+        for intent in intents.drain(..) {
+            if self.slots[index].is_active() {
+                self.handle_intent(index, &intent, recorder);
+            }
+        }
+        self.intents = intents;
+        self.handle_timers(index, recorder);
+    }
+
+    fn handle_timers(&mut self, index: usize, recorder: &mut dyn Recorder) {
+        let strategy = self.slots[index].id;
+        for command in std::mem::take(&mut self.timer_commands) {
+            match command {
+                TimerCommand::Set { id, at } => self.timers.set(strategy, id, at),
+                TimerCommand::Cancel { id } => self.timers.cancel(strategy, id),
+            }
+        }
+        let limit = self.slots[index].strategy.desk().limits().timers;
+        if self.slots[index].is_active() && self.timers.count(strategy) > limit {
+            let fault = Fault::new(FaultKind::TimerFlood, format!("more than {limit} timers set"));
+            self.quarantine(index, fault, recorder);
+        }
+    }
+
+    fn handle_intent(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
+        let slot = &mut self.slots[index];
+        recorder.entry(&Entry::Intent {
+            ts: self.now,
+            strategy: slot.id,
+            intent,
+        });
+        match *intent {
+            Intent::Order { .. } => self.decide(index, intent, recorder),
+            Intent::Cancel { id } => match slot.open.iter().find(|order| order.id == id) {
+                Some(order) => self.venue.cancel(order.instrument, id, self.now),
+                None => self.refuse(
+                    index,
+                    SeriesId(0),
+                    id,
+                    Side::Buy,
+                    RefusalReason::UnknownOrder,
+                    recorder,
+                ),
+            },
+            Intent::CancelAll { series } => {
+                let Ok(info) = slot.strategy.desk().series_info(series) else {
+                    return;
+                };
+                let instrument = info.instrument;
+                for order in slot.open.iter().filter(|order| order.instrument == instrument) {
+                    self.venue.cancel(instrument, order.id, self.now);
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
+        let Intent::Order {
+            id,
+            series,
+            side,
+            quantity,
+            kind,
+            reduce_only,
+            ..
+        } = *intent
+        else {
+            return;
+        };
+        let slot = &mut self.slots[index];
+        let desk = slot.strategy.desk();
+        let accepting = desk.accepting;
+        let Ok(info) = desk.series_info(series) else {
+            return;
+        };
+        let instrument = info.instrument;
+        let proposed = ProposedOrder {
+            id,
+            strategy: slot.id,
+            series,
+            instrument,
+            side,
+            quantity,
+            kind,
+            reduce_only,
+            decided_at: self.now,
+        };
+        let market = &self.markets[instrument.index()];
+        let verdict = if accepting {
+            let exposure = slot.exposure(instrument, &self.prices);
+            cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)
+        } else {
+            Err(RefusalReason::NotAccepting)
+        };
+        match verdict {
+            Ok(approved) => {
+                let order = *approved.get();
+                recorder.entry(&Entry::Decision {
+                    ts: self.now,
+                    id,
+                    decision: &Decision::Approved(order),
+                });
+                slot.add_open(&order);
+                let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Submitted);
+                let event = OrderEvent {
+                    remaining: order.quantity,
+                    ..plain
+                };
+                recorder.entry(&Entry::Order(&event));
+                slot.news.push(News::Order(event));
+                self.venue.submit(approved);
+            }
+            Err(reason) => {
+                recorder.entry(&Entry::Decision {
+                    ts: self.now,
+                    id,
+                    decision: &Decision::Refused(reason),
+                });
+                self.refuse(index, series, id, side, reason, recorder);
+            }
+        }
+        self.slots[index].refresh_pending(instrument);
+    }
+
+    fn refuse(
+        &mut self,
+        index: usize,
+        series: SeriesId,
+        id: OrderId,
+        side: Side,
+        reason: RefusalReason,
+        recorder: &mut dyn Recorder,
+    ) {
+        let slot = &mut self.slots[index];
+        let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Rejected);
+        let event = OrderEvent {
+            reason: Some(reason),
+            ..plain
+        };
+        recorder.entry(&Entry::Order(&event));
+        slot.news.push(News::Order(event));
+        if reason == RefusalReason::InvalidArgument {
+            slot.invalid_arguments += 1;
+            let limit = slot.strategy.desk().limits().invalid_arguments;
+            if slot.invalid_arguments > limit {
+                let message =
+                    format!("more than {limit} orders with numbers that are not finite and positive");
+                self.quarantine(
+                    index,
+                    Fault::new(FaultKind::InvalidArgumentFlood, message),
+                    recorder,
+                );
+            }
+        }
+    }
+
+    /// The strategy is not called again; its orders are cancelled, its position is held and marked to the end.
+    fn quarantine(&mut self, index: usize, fault: Fault, recorder: &mut dyn Recorder) {
+        let slot = &mut self.slots[index];
+        recorder.entry(&Entry::Fault {
+            ts: self.now,
+            strategy: slot.id,
+            fault: &fault,
+        });
+        slot.fault = Some(fault);
+        slot.news.clear();
+        for order in &slot.open {
+            self.venue.cancel(order.instrument, order.id, self.now);
+        }
+        self.timers.cancel_all(slot.id);
+    }
+
+    fn outcome(&self, interrupted: bool) -> Outcome {
+        let accounts = self.slots.iter().map(|slot| {
+            let open = slot.account.positions().iter().zip(&self.prices);
+            let unrealised = open
+                .filter(|(position, _)| !position.quantity().is_zero())
+                .map(|(position, price)| {
+                    position
+                        .quantity()
+                        .at(Price::from_f64(*price).unwrap_or_default())
+                        - position.cost()
+                })
+                .sum::<Money>();
+            FinalAccount {
+                wallet: slot.wallet(),
+                equity: slot.wallet() + unrealised,
+            }
+        });
+        let faults = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.fault.clone().map(|fault| (slot.id, fault)));
+        Outcome {
+            bars: self.bars,
+            ended_at: self.now,
+            interrupted,
+            accounts: accounts.collect(),
+            faults: faults.collect(),
+        }
+    }
+}
+
+impl Market {
+    fn wire(id: InstrumentId, setup: InstrumentSetup, slots: &mut [Slot]) -> Result<Self, EngineError> {
+        let mut market = Self {
+            grid: Grid::new(&setup.instrument),
+            feed: Feed::open(setup.source, setup.timeframe)?,
+            instrument: setup.instrument,
+            base: Vec::new(),
+            higher: Vec::new(),
+            traders: Vec::new(),
+        };
+        let mut higher: Vec<(cryptobot_model::Timeframe, Subscribers)> = Vec::new();
+        for (index, slot) in slots.iter_mut().enumerate() {
+            for series in slot
+                .strategy
+                .desk()
+                .series()
+                .iter()
+                .filter(|series| series.instrument == id)
+            {
+                if !market.traders.contains(&index) {
+                    market.traders.push(index);
+                }
+                if series.timeframe == setup.timeframe {
+                    market.base.push((index, series.id));
+                    continue;
+                }
+                if !series.timeframe.divisible_by(setup.timeframe) {
+                    return Err(SetupError::Timeframe {
+                        symbol: series.symbol.clone(),
+                        wanted: series.timeframe,
+                        base: setup.timeframe,
+                    }
+                    .into());
+                }
+                match higher
+                    .iter_mut()
+                    .find(|(timeframe, _)| *timeframe == series.timeframe)
+                {
+                    Some((_, subscribers)) => subscribers.push((index, series.id)),
+                    None => higher.push((series.timeframe, vec![(index, series.id)])),
+                }
+            }
+        }
+        higher.sort_by_key(|(timeframe, _)| *timeframe);
+        market.higher = higher
+            .into_iter()
+            .map(|(timeframe, list)| (Aggregator::new(timeframe), list))
+            .collect();
+        Ok(market)
+    }
+}
+
+fn apply_fill(slot: &mut Slot, series: SeriesId, fill: &Fill, recorder: &mut dyn Recorder) {
+    recorder.entry(&Entry::Fill(fill));
+    let closed = slot.apply(fill);
+    recorder.entry(&Entry::Wallet {
+        ts: fill.ts,
+        strategy: slot.id,
+        wallet: slot.wallet(),
+    });
+    if let Some(trade) = closed {
+        recorder.entry(&Entry::Trade(&trade));
+        slot.news.push(News::Closed(series, trade));
+    }
+}

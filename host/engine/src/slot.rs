@@ -1,0 +1,176 @@
+//! A strategy in the engine: its account, its open orders, what it has yet to be told.
+
+use cryptobot_ledger::Account;
+use cryptobot_model::{
+    ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Quantity, SeriesId,
+    Side, StrategyId, Wants,
+};
+use cryptobot_risk::Exposure;
+
+use crate::fault::Fault;
+use crate::setup::StrategySetup;
+use crate::strategy::Strategy;
+
+/// An order that is not over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenOrder {
+    pub(crate) id: OrderId,
+    pub(crate) instrument: InstrumentId,
+    side: Side,
+    remaining: Quantity,
+    is_market: bool,
+    reduce_only: bool,
+}
+
+/// News for a strategy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum News {
+    Order(OrderEvent),
+    Closed(SeriesId, ClosedTrade),
+}
+
+pub(crate) struct Slot {
+    pub(crate) id: StrategyId,
+    pub(crate) strategy: Box<dyn Strategy>,
+    pub(crate) wants: Wants,
+    pub(crate) account: Account,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) news: Vec<News>,
+    pub(crate) open: Vec<OpenOrder>,
+    pub(crate) invalid_arguments: usize,
+    leverage: f64,
+    max_open_orders: usize,
+    /// Cached views of the account for marking to market on every step.
+    cash: f64,
+    holdings: Vec<(usize, f64)>,
+}
+
+impl Slot {
+    pub(crate) fn new(id: StrategyId, setup: StrategySetup, instruments: usize) -> Self {
+        let mut slot = Self {
+            id,
+            strategy: setup.strategy,
+            wants: setup.wants,
+            account: Account::new(setup.balance, instruments),
+            fault: None,
+            news: Vec::new(),
+            open: Vec::new(),
+            invalid_arguments: 0,
+            leverage: setup.leverage,
+            max_open_orders: setup.max_open_orders,
+            cash: 0.0,
+            holdings: Vec::new(),
+        };
+        slot.strategy.desk().account.leverage = setup.leverage;
+        slot.refresh_cash();
+        slot
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.fault.is_none()
+    }
+
+    /// `cash + Σ position × price`, in the order of instruments.
+    pub(crate) fn equity(&self, prices: &[f64]) -> f64 {
+        let mut equity = self.cash;
+        for (instrument, position) in &self.holdings {
+            equity += position * prices[*instrument];
+        }
+        equity
+    }
+
+    /// Books a fill and refreshes the views of it.
+    pub(crate) fn apply(&mut self, fill: &Fill) -> Option<ClosedTrade> {
+        let closed = self.account.apply(fill).closed;
+        let index = fill.instrument.index();
+        let position = self.account.position(fill.instrument);
+        let (quantity, average) = (position.quantity().to_f64(), position.average_price());
+        match self
+            .holdings
+            .binary_search_by_key(&index, |(instrument, _)| *instrument)
+        {
+            Ok(at) if quantity == 0.0 => {
+                self.holdings.remove(at);
+            }
+            Ok(at) => self.holdings[at].1 = quantity,
+            Err(at) => self.holdings.insert(at, (index, quantity)),
+        }
+        let view = &mut self.strategy.desk().account;
+        view.positions[index] = quantity;
+        view.average_prices[index] = average;
+        self.refresh_cash();
+        closed
+    }
+
+    fn refresh_cash(&mut self) {
+        self.cash = self.account.cash().to_f64();
+        self.strategy.desk().account.cash = self.cash;
+    }
+
+    /// The wallet balance.
+    pub(crate) fn wallet(&self) -> Money {
+        self.account.wallet()
+    }
+
+    pub(crate) fn add_open(&mut self, order: &OrderRequest) {
+        self.open.push(OpenOrder {
+            id: order.id,
+            instrument: order.instrument,
+            side: order.side,
+            remaining: order.quantity,
+            is_market: matches!(order.kind, OrderKind::Market),
+            reduce_only: order.reduce_only,
+        });
+    }
+
+    /// Follows an order event in the list of open orders.
+    pub(crate) fn follow(&mut self, event: &OrderEvent) {
+        let Some(index) = self.open.iter().position(|order| order.id == event.id) else {
+            return;
+        };
+        if event.kind.is_final() {
+            self.open.remove(index);
+        } else {
+            self.open[index].remaining = event.remaining;
+        }
+    }
+
+    /// Recomputes the unfilled market orders that the strategy sees for `target-position`.
+    pub(crate) fn refresh_pending(&mut self, instrument: InstrumentId) {
+        let pending: Quantity = self
+            .open
+            .iter()
+            .filter(|order| order.is_market && order.instrument == instrument)
+            .map(|order| order.side.signed(order.remaining))
+            .sum();
+        self.strategy.desk().account.pending[instrument.index()] = pending.to_f64();
+    }
+
+    /// What an order in `instrument` is checked against.
+    pub(crate) fn exposure(&self, instrument: InstrumentId, prices: &[f64]) -> Exposure {
+        let open = |side: Side| {
+            self.open
+                .iter()
+                .filter(|order| order.instrument == instrument && order.side == side && !order.reduce_only)
+                .map(|order| order.remaining)
+                .sum()
+        };
+        let others = self
+            .holdings
+            .iter()
+            .filter(|(index, _)| *index != instrument.index());
+        Exposure {
+            position: self.account.position(instrument).quantity(),
+            open_buys: open(Side::Buy),
+            open_sells: open(Side::Sell),
+            price: prices[instrument.index()],
+            equity: self.equity(prices),
+            other_notional: others
+                .map(|(index, position)| (position * prices[*index]).abs())
+                .sum(),
+            leverage: self.leverage,
+            open_orders: self.open.len(),
+            max_open_orders: self.max_open_orders,
+        }
+    }
+}

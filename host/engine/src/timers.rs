@@ -1,0 +1,60 @@
+//! One-shot timers of all strategies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cryptobot_model::{StrategyId, Timestamp};
+
+/// Timers in the order in which they are due: by time, strategy and number.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    due: BTreeSet<(Timestamp, StrategyId, u32)>,
+    set: BTreeMap<(StrategyId, u32), Timestamp>,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, strategy: StrategyId, id: u32, at: Timestamp) {
+        self.cancel(strategy, id);
+        self.set.insert((strategy, id), at);
+        self.due.insert((at, strategy, id));
+    }
+
+    pub(crate) fn cancel(&mut self, strategy: StrategyId, id: u32) {
+        if let Some(at) = self.set.remove(&(strategy, id)) {
+            self.due.remove(&(at, strategy, id));
+        }
+    }
+
+    pub(crate) fn cancel_all(&mut self, strategy: StrategyId) {
+        let ids: Vec<u32> = self
+            .set
+            .range((strategy, 0)..=(strategy, u32::MAX))
+            .map(|((_, id), _)| *id)
+            .collect();
+        for id in ids {
+            self.cancel(strategy, id);
+        }
+    }
+
+    /// Timers a strategy has set.
+    pub(crate) fn count(&self, strategy: StrategyId) -> usize {
+        self.set.range((strategy, 0)..=(strategy, u32::MAX)).count()
+    }
+
+    /// Time of the first timer after `now`. Timers that are overdue go off with the next step, whenever it comes.
+    pub(crate) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let after = (now.plus(1), StrategyId(0), 0);
+        self.due.range(after..).next().map(|(at, _, _)| *at)
+    }
+
+    /// Takes the timers that are due at `now`.
+    pub(crate) fn take_due(&mut self, now: Timestamp, into: &mut Vec<(StrategyId, u32)>) {
+        while let Some((at, strategy, id)) = self.due.first().copied() {
+            if at > now {
+                break;
+            }
+            self.due.pop_first();
+            self.set.remove(&(strategy, id));
+            into.push((strategy, id));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Where orders go.
+
+use cryptobot_model::{InstrumentId, OrderId, OrderRequest, Quantity, StrategyId, Timestamp};
+use cryptobot_risk::Approved;
+use cryptobot_sim::{BarInterval, Exchange, Report};
+
+/// A place that executes orders: the simulated exchange, later a real one.
+pub trait Venue {
+    /// Sends an order that passed the checks.
+    fn submit(&mut self, order: Approved<OrderRequest>);
+
+    /// Sends a cancel.
+    fn cancel(&mut self, instrument: InstrumentId, id: OrderId, decided_at: Timestamp);
+
+    /// Shows the venue a bar that has closed and collects what happened to orders in it.
+    fn on_bar(
+        &mut self,
+        instrument: InstrumentId,
+        interval: &BarInterval,
+        position_of: &dyn Fn(StrategyId) -> Quantity,
+        reports: &mut Vec<Report>,
+    );
+
+    /// Whether a bar of the instrument can pass without any report: the venue's part of the horizon up to which a
+    /// strategy's account can change only through the strategy itself.
+    fn is_quiet(&self, instrument: InstrumentId) -> bool;
+}
+
+impl Venue for Exchange {
+    fn submit(&mut self, order: Approved<OrderRequest>) {
+        Self::submit(self, order);
+    }
+
+    fn cancel(&mut self, instrument: InstrumentId, id: OrderId, decided_at: Timestamp) {
+        Self::cancel(self, instrument, id, decided_at);
+    }
+
+    fn on_bar(
+        &mut self,
+        instrument: InstrumentId,
+        interval: &BarInterval,
+        position_of: &dyn Fn(StrategyId) -> Quantity,
+        reports: &mut Vec<Report>,
+    ) {
+        Self::on_bar(self, instrument, interval, position_of, reports);
+    }
+
+    fn is_quiet(&self, instrument: InstrumentId) -> bool {
+        Self::is_quiet(self, instrument)
+    }
+}

@@ -1,0 +1,269 @@
+//! The canonical encoding of entries.
+//!
+//! An entry is a tag byte and its fields in order: integers as LEB128 (signed ones zigzag), exact numbers as counts of
+//! 10⁻⁸ units in the same form, `f64` as eight little-endian bytes with one NaN, options as a byte and the value.
+
+use cryptobot_engine::{Decision, Entry, Intent};
+use cryptobot_model::{
+    ClosedTrade, Fill, Liquidity, OrderEvent, OrderKind, OrderRequest, Side, TimeInForce, TriggerSource,
+};
+
+const TAG_INTENT: u8 = 1;
+const TAG_DECISION: u8 = 2;
+const TAG_ORDER: u8 = 3;
+const TAG_FILL: u8 = 4;
+const TAG_TRADE: u8 = 5;
+const TAG_WALLET: u8 = 6;
+const TAG_FAULT: u8 = 7;
+
+/// Appends the encoding of an entry.
+pub(crate) fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) {
+    let mut out = Encoder(out);
+    match entry {
+        Entry::Intent { ts, strategy, intent } => {
+            out.byte(TAG_INTENT).int(ts.0).uint(strategy.0.into());
+            out.intent(intent);
+        }
+        Entry::Decision { ts, id, decision } => {
+            out.byte(TAG_DECISION).int(ts.0).uint(id.0);
+            match decision {
+                Decision::Approved(order) => out.byte(0).request(order),
+                Decision::Refused(reason) => out.byte(1).uint(reason.code().into()),
+            };
+        }
+        Entry::Order(event) => {
+            out.byte(TAG_ORDER).order_event(event);
+        }
+        Entry::Fill(fill) => {
+            out.byte(TAG_FILL).fill(fill);
+        }
+        Entry::Trade(trade) => {
+            out.byte(TAG_TRADE).trade(trade);
+        }
+        Entry::Wallet { ts, strategy, wallet } => {
+            out.byte(TAG_WALLET)
+                .int(ts.0)
+                .uint(strategy.0.into())
+                .units(wallet.units());
+        }
+        Entry::Fault { ts, strategy, fault } => {
+            // The message is for people and may name addresses of a build; the kind is what happened.
+            out.byte(TAG_FAULT)
+                .int(ts.0)
+                .uint(strategy.0.into())
+                .byte(fault.kind as u8);
+        }
+    }
+}
+
+struct Encoder<'a>(&'a mut Vec<u8>);
+
+impl Encoder<'_> {
+    fn byte(&mut self, value: u8) -> &mut Self {
+        self.0.push(value);
+        self
+    }
+
+    fn uint(&mut self, mut value: u64) -> &mut Self {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8)
+    }
+
+    fn int(&mut self, value: i64) -> &mut Self {
+        self.uint(((value << 1) ^ (value >> 63)) as u64)
+    }
+
+    fn units(&mut self, value: i128) -> &mut Self {
+        let mut zigzag = ((value << 1) ^ (value >> 127)) as u128;
+        while zigzag >= 0x80 {
+            self.0.push(zigzag as u8 | 0x80);
+            zigzag >>= 7;
+        }
+        self.byte(zigzag as u8)
+    }
+
+    fn float(&mut self, value: f64) -> &mut Self {
+        let canonical = if value.is_nan() {
+            f64::NAN.to_bits() & !(1 << 63)
+        } else {
+            value.to_bits()
+        };
+        self.0.extend_from_slice(&canonical.to_le_bytes());
+        self
+    }
+
+    fn flag(&mut self, value: bool) -> &mut Self {
+        self.byte(value.into())
+    }
+
+    fn side(&mut self, side: Side) -> &mut Self {
+        self.byte(match side {
+            Side::Buy => 0,
+            Side::Sell => 1,
+        })
+    }
+
+    fn kind<P>(&mut self, kind: &OrderKind<P>, price: impl Fn(&mut Self, &P)) -> &mut Self {
+        match kind {
+            OrderKind::Market => {
+                self.byte(0);
+            }
+            OrderKind::Limit { price: limit, tif } => {
+                self.byte(1);
+                price(self, limit);
+                self.byte(match tif {
+                    TimeInForce::Gtc => 0,
+                    TimeInForce::Ioc => 1,
+                    TimeInForce::Fok => 2,
+                    TimeInForce::Gtx => 3,
+                });
+            }
+            OrderKind::StopMarket { trigger, source } => {
+                self.byte(2);
+                price(self, trigger);
+                self.byte(match source {
+                    TriggerSource::Mark => 0,
+                    TriggerSource::Last => 1,
+                });
+            }
+        }
+        self
+    }
+
+    fn intent(&mut self, intent: &Intent) -> &mut Self {
+        match intent {
+            Intent::Order {
+                id,
+                series,
+                side,
+                quantity,
+                kind,
+                reduce_only,
+                target,
+            } => {
+                self.byte(0)
+                    .uint(id.0)
+                    .uint(series.0.into())
+                    .side(*side)
+                    .float(*quantity);
+                self.kind(kind, |out, price| {
+                    out.float(*price);
+                });
+                self.flag(*reduce_only).flag(target.is_some());
+                if let Some(target) = target {
+                    self.float(*target);
+                }
+                self
+            }
+            Intent::Cancel { id } => self.byte(1).uint(id.0),
+            Intent::CancelAll { series } => self.byte(2).uint(series.0.into()),
+        }
+    }
+
+    fn request(&mut self, order: &OrderRequest) -> &mut Self {
+        self.uint(order.instrument.0.into())
+            .side(order.side)
+            .units(order.quantity.units());
+        self.kind(&order.kind, |out, price| {
+            out.units(price.units());
+        });
+        self.flag(order.reduce_only)
+    }
+
+    fn order_event(&mut self, event: &OrderEvent) -> &mut Self {
+        self.int(event.ts.0)
+            .uint(event.strategy.0.into())
+            .uint(event.series.0.into())
+            .uint(event.id.0);
+        self.byte(event.kind as u8)
+            .side(event.side)
+            .units(event.price.units())
+            .units(event.quantity.units());
+        self.units(event.remaining.units())
+            .units(event.fee.units())
+            .flag(event.maker);
+        self.uint(
+            event
+                .reason
+                .map_or(0, cryptobot_model::RefusalReason::code)
+                .into(),
+        )
+    }
+
+    fn fill(&mut self, fill: &Fill) -> &mut Self {
+        self.int(fill.ts.0)
+            .uint(fill.strategy.0.into())
+            .uint(fill.instrument.0.into())
+            .uint(fill.order.0);
+        self.side(fill.side)
+            .units(fill.price.units())
+            .units(fill.quantity.units())
+            .units(fill.fee.units());
+        self.units(fill.slippage.units())
+            .flag(fill.liquidity == Liquidity::Maker)
+            .byte(fill.rule as u8)
+    }
+
+    fn trade(&mut self, trade: &ClosedTrade) -> &mut Self {
+        self.uint(trade.strategy.0.into())
+            .uint(trade.instrument.0.into())
+            .side(trade.side);
+        self.int(trade.opened_at.0)
+            .int(trade.closed_at.0)
+            .units(trade.quantity.units());
+        self.units(trade.entry_price.units())
+            .units(trade.exit_price.units())
+            .units(trade.gross_pnl.units());
+        self.units(trade.fees.units())
+            .units(trade.funding.units())
+            .units(trade.slippage.units());
+        self.units(trade.net_pnl.units())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::{OrderId, SeriesId, StrategyId, Timestamp};
+
+    use super::*;
+
+    fn bytes(quantity: f64) -> Vec<u8> {
+        let intent = Intent::Order {
+            id: OrderId::new(StrategyId(0), 1),
+            series: SeriesId(0),
+            side: Side::Buy,
+            quantity,
+            kind: OrderKind::Market,
+            reduce_only: false,
+            target: None,
+        };
+        let mut out = Vec::new();
+        encode(
+            &Entry::Intent {
+                ts: Timestamp(-1),
+                strategy: StrategyId(0),
+                intent: &intent,
+            },
+            &mut out,
+        );
+        out
+    }
+
+    #[test]
+    fn there_is_one_nan() {
+        assert_eq!(bytes(f64::NAN), bytes(-f64::NAN));
+        assert_eq!(bytes(f64::from_bits(0x7FF0_0000_0000_0001)), bytes(f64::NAN));
+        assert_ne!(bytes(0.0), bytes(-0.0), "what the plugin gave is kept");
+    }
+
+    #[test]
+    fn the_encoding_is_what_the_module_says() {
+        let mut expected = vec![TAG_INTENT, 1, 0, 0, 0x81, 0x80, 0x80, 0x80, 0x80, 0x20, 0, 0];
+        expected.extend_from_slice(&1.5_f64.to_le_bytes());
+        expected.extend_from_slice(&[0, 0, 0]);
+        assert_eq!(bytes(1.5), expected);
+    }
+}

@@ -1,0 +1,161 @@
+//! Checking a journal's chain.
+
+use std::io::{self, Read};
+
+use crate::writer::JournalHash;
+use crate::{BLOCK_BYTES, HASH_BYTES, MAGIC};
+
+/// A journal whose chain is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Its hash.
+    pub hash: JournalHash,
+    /// Number of blocks.
+    pub blocks: u64,
+    /// Bytes of entries.
+    pub bytes: u64,
+}
+
+/// What is wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It cannot be read.
+    #[error("cannot read the journal: {0}")]
+    Read(#[from] io::Error),
+    /// It does not begin like a journal of this version.
+    #[error("not a journal of this version of the host")]
+    NotAJournal,
+    /// It ends inside a block.
+    #[error("the journal ends inside block {block}: it was cut off")]
+    CutOff {
+        /// Number of the block, from 1.
+        block: u64,
+    },
+    /// A block does not have the hash it states.
+    #[error("block {block} was changed: its hash does not fit")]
+    Changed {
+        /// Number of the block, from 1.
+        block: u64,
+    },
+}
+
+/// Reads a journal and checks every hash of its chain.
+pub fn verify(mut input: impl Read) -> Result<Verified, VerifyError> {
+    let mut magic = [0; MAGIC.len()];
+    if read_up_to(&mut input, &mut magic)? < magic.len() || magic != *MAGIC {
+        return Err(VerifyError::NotAJournal);
+    }
+    let mut verified = Verified {
+        hash: JournalHash::start(),
+        blocks: 0,
+        bytes: 0,
+    };
+    let mut block = Vec::new();
+    loop {
+        let mut length = [0; 4];
+        let number = verified.blocks + 1;
+        match read_up_to(&mut input, &mut length)? {
+            0 => return Ok(verified),
+            4 => {}
+            _ => return Err(VerifyError::CutOff { block: number }),
+        }
+        let length = u32::from_le_bytes(length) as usize;
+        // A block exceeds its size by less than its last entry.
+        if length > 2 * BLOCK_BYTES {
+            return Err(VerifyError::Changed { block: number });
+        }
+        block.resize(length, 0);
+        let mut stated = [0; HASH_BYTES];
+        if read_up_to(&mut input, &mut block)? < length || read_up_to(&mut input, &mut stated)? < HASH_BYTES {
+            return Err(VerifyError::CutOff { block: number });
+        }
+        verified.hash = verified.hash.chain(&block);
+        if verified.hash.0 != stated {
+            return Err(VerifyError::Changed { block: number });
+        }
+        verified.blocks = number;
+        verified.bytes += length as u64;
+    }
+}
+
+/// Reads until `buffer` is full or the input ends; returns how much was read.
+fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_engine::Entry;
+    use cryptobot_model::{Money, StrategyId, Timestamp};
+
+    use super::*;
+    use crate::JournalWriter;
+
+    fn journal(entries: i64) -> (Vec<u8>, JournalHash) {
+        let mut bytes = Vec::new();
+        let mut writer = JournalWriter::new(&mut bytes);
+        for ts in 0..entries {
+            let wallet = Money::from_f64(ts as f64).unwrap();
+            writer.append(&Entry::Wallet {
+                ts: Timestamp(ts),
+                strategy: StrategyId(0),
+                wallet,
+            });
+        }
+        let hash = writer.finish().unwrap();
+        (bytes, hash)
+    }
+
+    #[test]
+    fn what_was_written_verifies() {
+        let (bytes, hash) = journal(20_000);
+        let verified = verify(&bytes[..]).unwrap();
+        assert_eq!(verified.hash, hash);
+        assert!(verified.blocks > 1);
+        assert_eq!(verify(&journal(0).0[..]).unwrap().blocks, 0);
+    }
+
+    #[test]
+    fn every_changed_byte_is_found() {
+        let (bytes, _) = journal(20_000);
+        for index in (0..bytes.len()).step_by(1_009) {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            assert!(verify(&changed[..]).is_err(), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_found_unless_it_is_between_blocks() {
+        let (bytes, _) = journal(20_000);
+        assert!(matches!(
+            verify(&bytes[..bytes.len() - 1]),
+            Err(VerifyError::CutOff { .. })
+        ));
+        assert!(matches!(verify(&bytes[..4]), Err(VerifyError::NotAJournal)));
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_at_the_end() {
+        struct Full;
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = JournalWriter::new(Full).finish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -1,1 +1,28 @@
-//! Parquet catalog, instruments, audit, resampling, generators.
+//! Stored market data: the Parquet catalog, instruments, the audit, resampling, identity, writing and the sample.
+//!
+//! Missing data is an error, never a zero: a [`Catalog`] hands out a [`SeriesReader`] only for a period that has
+//! every bar, or for one whose holes were waived and counted.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod catalog;
+mod columns;
+mod error;
+mod file;
+mod hash;
+mod instruments;
+mod plan;
+mod resample;
+pub mod sample;
+mod series;
+mod venues;
+mod write;
+
+pub use catalog::{Catalog, Coverage};
+pub use error::{DataError, FaultyRow, MissingBars, MissingRun, RowFault, RowFaults, SHOWN};
+pub use file::TouchedFile;
+pub use hash::{DataHash, HashJob, file_sha256};
+pub use instruments::{Contract, Instruments, ResolvedInstrument, reference_sha256};
+pub use resample::{divides, resample};
+pub use series::{SeriesReader, SeriesRequest};
+pub use write::{BarTable, write_bars};

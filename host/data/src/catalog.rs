@@ -1,0 +1,268 @@
+//! The catalog: what is stored under a data folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cryptobot_model::{Timeframe, Timestamp};
+
+use crate::error::DataError;
+use crate::file::StoredFile;
+use crate::instruments::Instruments;
+use crate::plan::{Plan, plan};
+use crate::resample::divides;
+use crate::series::{SeriesReader, SeriesRequest};
+
+/// A folder of market data: `<root>/<venue>/<SYMBOL>/<kind>/<year>.parquet`.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    root: PathBuf,
+}
+
+/// What is stored of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// First time stamp; the open time of the first bar.
+    pub first: Timestamp,
+    /// Last time stamp; the open time of the last bar.
+    pub last: Timestamp,
+    /// Number of rows.
+    pub rows: u64,
+    /// Paths of the files below the root, sorted.
+    pub files: Vec<String>,
+}
+
+impl Catalog {
+    /// Opens the catalog under a folder.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, DataError> {
+        let root = root.into();
+        if root.is_dir() {
+            Ok(Self { root })
+        } else {
+            Err(DataError::NoCatalog { root })
+        }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The venues, sorted.
+    pub fn venues(&self) -> Result<Vec<String>, DataError> {
+        let mut venues = folders(&self.root)?;
+        // A venue holds symbols that hold kinds; other folders may stand beside the venues.
+        venues.retain(|venue| {
+            let symbols = folders(&self.root.join(venue)).unwrap_or_default();
+            symbols.iter().any(|symbol| {
+                folders(&self.root.join(venue).join(symbol)).is_ok_and(|kinds| !kinds.is_empty())
+            })
+        });
+        Ok(venues)
+    }
+
+    /// The symbols of a venue, sorted.
+    pub fn symbols(&self, venue: &str) -> Result<Vec<String>, DataError> {
+        if !is_name(venue) || !self.root.join(venue).is_dir() {
+            let (root, venue) = (self.root.clone(), venue.to_owned());
+            return Err(DataError::UnknownVenue {
+                root,
+                venue,
+                known: self.venues()?,
+            });
+        }
+        folders(&self.root.join(venue))
+    }
+
+    /// The kinds that are stored of a symbol, sorted.
+    pub fn kinds(&self, venue: &str, symbol: &str) -> Result<Vec<String>, DataError> {
+        let known = self.symbols(venue)?;
+        if !known.iter().any(|name| name == symbol) {
+            return Err(DataError::UnknownSymbol {
+                venue: venue.to_owned(),
+                symbol: symbol.to_owned(),
+                known,
+            });
+        }
+        folders(&self.root.join(venue).join(symbol))
+    }
+
+    /// What is stored of a kind, from the files' metadata.
+    pub fn coverage(&self, venue: &str, symbol: &str, kind: &str) -> Result<Coverage, DataError> {
+        let files = self.files(venue, symbol, kind)?;
+        let (mut bounds, mut rows, mut names): (Option<(i64, i64)>, _, _) = (None, 0, Vec::new());
+        for file in &files {
+            names.push(file.name().to_owned());
+            for (index, group) in file.groups.iter().enumerate() {
+                rows += group.rows as u64;
+                let found = match group.bounds {
+                    Some(found) => Some(found),
+                    None => file.bounds(index)?,
+                };
+                if let Some((first, last)) = found {
+                    bounds =
+                        Some(bounds.map_or((first, last), |(low, high)| (low.min(first), high.max(last))));
+                }
+            }
+        }
+        let (first, last) = bounds.ok_or_else(|| DataError::NoBars {
+            series: format!("{venue} {symbol} {kind}"),
+            stored: None,
+        })?;
+        names.sort();
+        Ok(Coverage {
+            first: Timestamp::from_millis(first),
+            last: Timestamp::from_millis(last),
+            rows,
+            files: names,
+        })
+    }
+
+    /// The instruments of a venue: its `instruments.json`, or the built-in defaults.
+    pub fn instruments(&self, venue: &str) -> Result<Instruments, DataError> {
+        self.symbols(venue)?;
+        Instruments::of_venue(venue, &self.root.join(venue).join("instruments.json"))
+    }
+
+    /// Opens a series: finds and checks what the period needs, and decodes nothing that is not needed for that.
+    ///
+    /// The stored kind of the asked timeframe is read as it is. Where it is not stored, bars are built from the
+    /// finest stored kind that divides it and has every bar of the period.
+    pub fn series(&self, request: &SeriesRequest) -> Result<SeriesReader, DataError> {
+        if let (Some(from), Some(to)) = (request.from, request.to)
+            && from >= to
+        {
+            return Err(DataError::EmptyPeriod { from, to });
+        }
+        let SeriesRequest {
+            venue,
+            symbol,
+            timeframe,
+            ..
+        } = request;
+        let kinds = self.kinds(venue, symbol)?;
+        let sources = sources(&kinds, *timeframe);
+        let mut best: Option<(Timeframe, Plan)> = None;
+        let mut refusal = None;
+        for (source, kind) in sources {
+            let plan = match self.plan(request, kind, source) {
+                Ok(plan) => plan,
+                // Another kind may hold the period; a file that is faulty must not be passed over in silence.
+                Err(error @ DataError::NoBars { .. }) => {
+                    refusal.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let lacks =
+                |source: Timeframe, plan: &Plan| i128::from(plan.missing.bars()) * i128::from(source.nanos());
+            if best
+                .as_ref()
+                .is_none_or(|(known, other)| lacks(source, &plan) < lacks(*known, other))
+            {
+                best = Some((source, plan));
+            }
+            if best
+                .as_ref()
+                .is_some_and(|(_, plan)| plan.missing.runs.is_empty())
+            {
+                break;
+            }
+        }
+        match (best, refusal) {
+            (Some((_, plan)), _) if !plan.missing.runs.is_empty() && !request.allow_gaps => {
+                Err(DataError::Missing(Box::new(plan.missing)))
+            }
+            (Some((source, plan)), _) => SeriesReader::new(plan, source, *timeframe),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(DataError::UnknownKind {
+                venue: venue.clone(),
+                symbol: symbol.clone(),
+                kind: timeframe.to_string(),
+                known: kinds,
+            }),
+        }
+    }
+
+    fn plan(&self, request: &SeriesRequest, kind: &str, source: Timeframe) -> Result<Plan, DataError> {
+        let SeriesRequest {
+            venue,
+            symbol,
+            timeframe,
+            from,
+            to,
+            ..
+        } = request;
+        let files = self.files(venue, symbol, kind)?;
+        plan(
+            format!("{venue} {symbol} {kind}"),
+            files,
+            source,
+            *timeframe,
+            (*from, *to),
+        )
+    }
+
+    /// The files of a kind, opened.
+    fn files(&self, venue: &str, symbol: &str, kind: &str) -> Result<Vec<StoredFile>, DataError> {
+        let known = self.kinds(venue, symbol)?;
+        if !known.iter().any(|name| name == kind) {
+            let (venue, symbol, kind) = (venue.to_owned(), symbol.to_owned(), kind.to_owned());
+            return Err(DataError::UnknownKind {
+                venue,
+                symbol,
+                kind,
+                known,
+            });
+        }
+        let folder = self.root.join(venue).join(symbol).join(kind);
+        let mut files = Vec::new();
+        for name in names(&folder, |path| {
+            path.is_file() && path.extension().is_some_and(|end| end == "parquet")
+        })? {
+            files.push(StoredFile::open(
+                &folder.join(&name),
+                format!("{venue}/{symbol}/{kind}/{name}"),
+            )?);
+        }
+        Ok(files)
+    }
+}
+
+/// The kinds that can give bars of a timeframe: itself alone, or all finer ones, finest first.
+fn sources(kinds: &[String], timeframe: Timeframe) -> Vec<(Timeframe, &str)> {
+    let mut sources: Vec<(Timeframe, &str)> = kinds
+        .iter()
+        .filter_map(|kind| Some((kind.parse::<Timeframe>().ok()?, kind.as_str())))
+        .filter(|(source, _)| divides(*source, timeframe))
+        .collect();
+    sources.sort();
+    if let Some(&exact) = sources.iter().find(|(source, _)| *source == timeframe) {
+        return vec![exact];
+    }
+    sources
+}
+
+/// Whether a name is one plain path component, so that no request leads out of the catalog.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\'])
+}
+
+fn folders(folder: &Path) -> Result<Vec<String>, DataError> {
+    names(folder, Path::is_dir)
+}
+
+/// Sorted names in a folder, without hidden ones: the order of the file system's listing never matters.
+fn names(folder: &Path, keep: impl Fn(&Path) -> bool) -> Result<Vec<String>, DataError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
+        let entry = entry.map_err(DataError::io(folder))?;
+        if let Ok(name) = entry.file_name().into_string()
+            && is_name(&name)
+            && keep(&entry.path())
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -8,8 +8,8 @@
 use std::ops::ControlFlow;
 
 use cryptobot_model::{
-    Bar, Fill, Instrument, InstrumentId, Money, OrderEvent, OrderEventKind, OrderId, Price, Quantity,
-    RefusalReason, SeriesId, Side, StrategyId, Timestamp,
+    Bar, Fill, Instrument, InstrumentId, Money, OrderEvent, OrderEventKind, OrderId, Price, RefusalReason,
+    SeriesId, Side, StrategyId, Timestamp,
 };
 use cryptobot_risk::{Grid, ProposedOrder};
 use cryptobot_sim::{BarInterval, Report};
@@ -79,6 +79,8 @@ struct Market {
     instrument: Instrument,
     grid: Grid,
     feed: Feed,
+    /// The bar that closed last.
+    bar: BarInterval,
     base: Subscribers,
     higher: Vec<(Aggregator, Subscribers)>,
     /// Strategies that see its price.
@@ -95,8 +97,9 @@ pub struct Engine<V> {
     timers: Timers,
     now: Timestamp,
     bars: u64,
+    has_higher_bars: bool,
     // Kept between steps for their memory only.
-    due: Vec<(usize, BarInterval)>,
+    due: Vec<usize>,
     reports: Vec<Report>,
     intents: Vec<Intent>,
     timer_commands: Vec<TimerCommand>,
@@ -121,6 +124,7 @@ impl<V: Venue> Engine<V> {
         }
         Ok(Self {
             venue,
+            has_higher_bars: markets.iter().any(|market| !market.higher.is_empty()),
             prices: vec![f64::NAN; count],
             equities: vec![0.0; slots.len()],
             markets,
@@ -209,8 +213,8 @@ impl<V: Venue> Engine<V> {
         if next == NEVER {
             return None;
         }
-        for market in &self.markets {
-            for (aggregator, _) in &market.higher {
+        if self.has_higher_bars {
+            for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {
                 next = next.min(aggregator.closes_at());
             }
         }
@@ -226,11 +230,13 @@ impl<V: Venue> Engine<V> {
         let mut due = std::mem::take(&mut self.due);
         due.clear();
         for index in 0..self.markets.len() {
-            if self.markets[index].feed.next_close() == at {
-                let interval = self.markets[index].feed.take()?;
-                self.match_bar(index, &interval, recorder);
-                self.prices[index] = interval.bar.close;
-                due.push((index, interval));
+            let market = &mut self.markets[index];
+            if market.feed.next_close() == at {
+                market.bar = market.feed.bar();
+                market.feed.advance()?;
+                self.prices[index] = market.bar.bar.close;
+                self.match_bar(index, recorder);
+                due.push(index);
             }
         }
         self.bars += due.len() as u64;
@@ -242,19 +248,20 @@ impl<V: Venue> Engine<V> {
         Ok(())
     }
 
-    fn match_bar(&mut self, index: usize, interval: &BarInterval, recorder: &mut dyn Recorder) {
+    fn match_bar(&mut self, index: usize, recorder: &mut dyn Recorder) {
         let instrument = InstrumentId::from(index);
-        if self.venue.is_quiet(instrument) {
-            // Nothing can be reported; the venue still learns the price.
-            self.venue
-                .on_bar(instrument, interval, &|_| Quantity::ZERO, &mut self.reports);
-            return;
-        }
         let slots = &self.slots;
         let position_of =
             |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
-        self.venue
-            .on_bar(instrument, interval, &position_of, &mut self.reports);
+        self.venue.on_bar(
+            instrument,
+            &self.markets[index].bar,
+            &position_of,
+            &mut self.reports,
+        );
+        if self.reports.is_empty() {
+            return;
+        }
         let mut reports = std::mem::take(&mut self.reports);
         for report in reports.drain(..) {
             self.apply(instrument, &report, recorder);
@@ -273,10 +280,10 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    fn mark(&mut self, due: &[(usize, BarInterval)], recorder: &mut dyn Recorder) {
-        for (index, interval) in due {
+    fn mark(&mut self, due: &[usize], recorder: &mut dyn Recorder) {
+        for index in due {
             for trader in &self.markets[*index].traders {
-                self.slots[*trader].strategy.desk().account.marks[*index] = interval.bar.close;
+                self.slots[*trader].strategy.desk().account.marks[*index] = self.prices[*index];
             }
         }
         for (equity, slot) in self.equities.iter_mut().zip(&self.slots) {
@@ -312,19 +319,21 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    fn deliver_bars(&mut self, due: &[(usize, BarInterval)], recorder: &mut dyn Recorder) {
-        for (index, interval) in due {
+    fn deliver_bars(&mut self, due: &[usize], recorder: &mut dyn Recorder) {
+        for index in due {
             for position in 0..self.markets[*index].base.len() {
                 let (slot, series) = self.markets[*index].base[position];
-                self.deliver_bar(slot, series, &interval.bar, recorder);
+                let bar = self.markets[*index].bar.bar;
+                self.deliver_bar(slot, series, &bar, recorder);
             }
         }
-        for (index, interval) in due {
-            for (aggregator, _) in &mut self.markets[*index].higher {
-                aggregator.push(interval);
+        if self.has_higher_bars {
+            for index in due {
+                let market = &mut self.markets[*index];
+                for (aggregator, _) in &mut market.higher {
+                    aggregator.push(&market.bar);
+                }
             }
-        }
-        if self.markets.iter().any(|market| !market.higher.is_empty()) {
             self.deliver_higher_bars(recorder);
         }
     }
@@ -365,6 +374,9 @@ impl<V: Venue> Engine<V> {
     }
 
     fn deliver_timers(&mut self, recorder: &mut dyn Recorder) {
+        if self.timers.is_empty() {
+            return;
+        }
         let mut due = Vec::new();
         self.timers.take_due(self.now, &mut due);
         for (strategy, id) in due {
@@ -598,6 +610,7 @@ impl Market {
         let mut market = Self {
             grid: Grid::new(&setup.instrument),
             feed: Feed::open(setup.source, setup.timeframe)?,
+            bar: BarInterval::default(),
             instrument: setup.instrument,
             base: Vec::new(),
             higher: Vec::new(),

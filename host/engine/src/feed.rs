@@ -34,10 +34,10 @@ impl Feed {
         self.next_close
     }
 
-    /// Takes the next bar. Only called while [`Feed::next_close`] is a time.
-    pub(crate) fn take(&mut self) -> Result<BarInterval, SourceError> {
+    /// The next bar. Only called while [`Feed::next_close`] is a time.
+    pub(crate) fn bar(&self) -> BarInterval {
         let (block, row) = (&self.block, self.row);
-        let interval = BarInterval {
+        BarInterval {
             open_ts: Timestamp(self.next_close.0 - self.length_ns),
             bar: Bar {
                 ts: self.next_close,
@@ -47,14 +47,18 @@ impl Feed {
                 close: block.close[row],
                 volume: block.volume[row],
             },
-        };
+        }
+    }
+
+    /// Goes on to the bar after the next one.
+    pub(crate) fn advance(&mut self) -> Result<(), SourceError> {
         self.row += 1;
         if self.row < self.block.len() {
             self.set_next_close();
+            Ok(())
         } else {
-            self.load()?;
+            self.load()
         }
-        Ok(interval)
     }
 
     fn load(&mut self) -> Result<(), SourceError> {

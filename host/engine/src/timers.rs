@@ -35,6 +35,10 @@ impl Timers {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
     /// Timers a strategy has set.
     pub(crate) fn count(&self, strategy: StrategyId) -> usize {
         self.set.range((strategy, 0)..=(strategy, u32::MAX)).count()

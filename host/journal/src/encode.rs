@@ -1,11 +1,13 @@
 //! The canonical encoding of entries.
 //!
-//! An entry is a tag byte and its fields in order: integers as LEB128 (signed ones zigzag), exact numbers as counts of
-//! 10⁻⁸ units in the same form, `f64` as eight little-endian bytes with one NaN, options as a byte and the value.
+//! An entry is a tag byte and its fields in order: integers and exact numbers (counts of 10⁻⁸ units), zigzag where they
+//! have a sign, as a length byte and that many little-endian bytes, the fewest that hold the value; times as eight
+//! bytes; `f64` as eight bytes with one NaN; options as a byte and the value.
 
 use cryptobot_engine::{Decision, Entry, Intent};
 use cryptobot_model::{
-    ClosedTrade, Fill, Liquidity, OrderEvent, OrderKind, OrderRequest, Side, TimeInForce, TriggerSource,
+    ClosedTrade, Fill, Liquidity, OrderEvent, OrderKind, OrderRequest, Side, TimeInForce, Timestamp,
+    TriggerSource,
 };
 
 const TAG_INTENT: u8 = 1;
@@ -16,16 +18,22 @@ const TAG_TRADE: u8 = 5;
 const TAG_WALLET: u8 = 6;
 const TAG_FAULT: u8 = 7;
 
+/// No entry is longer: the longest one has 15 fields of at most 17 bytes.
+const LONGEST_ENTRY: usize = 256;
+
 /// Appends the encoding of an entry.
-pub(crate) fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) {
-    let mut out = Encoder(out);
+pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
+    let mut out = Encoder {
+        bytes: [0; LONGEST_ENTRY + 16],
+        length: 0,
+    };
     match entry {
         Entry::Intent { ts, strategy, intent } => {
-            out.byte(TAG_INTENT).int(ts.0).uint(strategy.0.into());
+            out.byte(TAG_INTENT).time(*ts).uint(strategy.0.into());
             out.intent(intent);
         }
         Entry::Decision { ts, id, decision } => {
-            out.byte(TAG_DECISION).int(ts.0).uint(id.0);
+            out.byte(TAG_DECISION).time(*ts).uint(id.0);
             match decision {
                 Decision::Approved(order) => out.byte(0).request(order),
                 Decision::Refused(reason) => out.byte(1).uint(reason.code().into()),
@@ -42,47 +50,52 @@ pub(crate) fn encode(entry: &Entry<'_>, out: &mut Vec<u8>) {
         }
         Entry::Wallet { ts, strategy, wallet } => {
             out.byte(TAG_WALLET)
-                .int(ts.0)
+                .time(*ts)
                 .uint(strategy.0.into())
                 .units(wallet.units());
         }
         Entry::Fault { ts, strategy, fault } => {
             // The message is for people and may name addresses of a build; the kind is what happened.
             out.byte(TAG_FAULT)
-                .int(ts.0)
+                .time(*ts)
                 .uint(strategy.0.into())
                 .byte(fault.kind as u8);
         }
     }
+    block.extend_from_slice(&out.bytes[..out.length]);
 }
 
-struct Encoder<'a>(&'a mut Vec<u8>);
+/// Collects one entry. Every write stores its full width and advances by what counts, so that it compiles to a few
+/// instructions without a branch.
+struct Encoder {
+    bytes: [u8; LONGEST_ENTRY + 16],
+    length: usize,
+}
 
-impl Encoder<'_> {
-    fn byte(&mut self, value: u8) -> &mut Self {
-        self.0.push(value);
+impl Encoder {
+    fn put<const N: usize>(&mut self, bytes: [u8; N], counting: usize) -> &mut Self {
+        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
+        self.length += counting;
         self
     }
 
-    fn uint(&mut self, mut value: u64) -> &mut Self {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8)
+    fn byte(&mut self, value: u8) -> &mut Self {
+        self.put([value], 1)
     }
 
-    fn int(&mut self, value: i64) -> &mut Self {
-        self.uint(((value << 1) ^ (value >> 63)) as u64)
+    fn time(&mut self, ts: Timestamp) -> &mut Self {
+        self.put(ts.0.to_le_bytes(), 8)
+    }
+
+    fn uint(&mut self, value: u64) -> &mut Self {
+        let length = (71 - value.leading_zeros() as usize) / 8;
+        self.byte(length as u8).put(value.to_le_bytes(), length)
     }
 
     fn units(&mut self, value: i128) -> &mut Self {
-        let mut zigzag = ((value << 1) ^ (value >> 127)) as u128;
-        while zigzag >= 0x80 {
-            self.0.push(zigzag as u8 | 0x80);
-            zigzag >>= 7;
-        }
-        self.byte(zigzag as u8)
+        let zigzag = ((value << 1) ^ (value >> 127)) as u128;
+        let length = (135 - zigzag.leading_zeros() as usize) / 8;
+        self.byte(length as u8).put(zigzag.to_le_bytes(), length)
     }
 
     fn float(&mut self, value: f64) -> &mut Self {
@@ -91,8 +104,7 @@ impl Encoder<'_> {
         } else {
             value.to_bits()
         };
-        self.0.extend_from_slice(&canonical.to_le_bytes());
-        self
+        self.put(canonical.to_le_bytes(), 8)
     }
 
     fn flag(&mut self, value: bool) -> &mut Self {
@@ -174,7 +186,7 @@ impl Encoder<'_> {
     }
 
     fn order_event(&mut self, event: &OrderEvent) -> &mut Self {
-        self.int(event.ts.0)
+        self.time(event.ts)
             .uint(event.strategy.0.into())
             .uint(event.series.0.into())
             .uint(event.id.0);
@@ -194,7 +206,7 @@ impl Encoder<'_> {
     }
 
     fn fill(&mut self, fill: &Fill) -> &mut Self {
-        self.int(fill.ts.0)
+        self.time(fill.ts)
             .uint(fill.strategy.0.into())
             .uint(fill.instrument.0.into())
             .uint(fill.order.0);
@@ -211,8 +223,8 @@ impl Encoder<'_> {
         self.uint(trade.strategy.0.into())
             .uint(trade.instrument.0.into())
             .side(trade.side);
-        self.int(trade.opened_at.0)
-            .int(trade.closed_at.0)
+        self.time(trade.opened_at)
+            .time(trade.closed_at)
             .units(trade.quantity.units());
         self.units(trade.entry_price.units())
             .units(trade.exit_price.units())
@@ -226,7 +238,7 @@ impl Encoder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::{OrderId, SeriesId, StrategyId, Timestamp};
+    use cryptobot_model::{OrderId, SeriesId, StrategyId};
 
     use super::*;
 
@@ -261,7 +273,10 @@ mod tests {
 
     #[test]
     fn the_encoding_is_what_the_module_says() {
-        let mut expected = vec![TAG_INTENT, 1, 0, 0, 0x81, 0x80, 0x80, 0x80, 0x80, 0x20, 0, 0];
+        let mut expected = vec![TAG_INTENT];
+        expected.extend_from_slice(&(-1_i64).to_le_bytes());
+        // strategy 0; a new order with id 2^40 + 1, series 0, buy.
+        expected.extend_from_slice(&[0, 0, 6, 1, 0, 0, 0, 0, 1, 0, 0]);
         expected.extend_from_slice(&1.5_f64.to_le_bytes());
         expected.extend_from_slice(&[0, 0, 0]);
         assert_eq!(bytes(1.5), expected);

@@ -1,7 +1,6 @@
 //! One position and the trade that it is part of.
 
 use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Price, Quantity, Side, StrategyId, Timestamp};
-use rust_decimal::Decimal;
 
 /// What a fill did to a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -52,8 +51,10 @@ impl Position {
         if fill.quantity <= held {
             return self.reduce(fill, fill.quantity, fill.fee, fill.slippage);
         }
-        let share = held.decimal() / fill.quantity.decimal();
-        let (fee, slippage) = (fill.fee.times(share), fill.slippage.times(share));
+        let (fee, slippage) = (
+            fill.fee.share(held, fill.quantity),
+            fill.slippage.share(held, fill.quantity),
+        );
         let change = self.reduce(fill, held, fee, slippage);
         let rest = fill.side.signed(fill.quantity - held);
         self.increase(fill, rest, fill.fee - fee, fill.slippage - slippage);
@@ -74,11 +75,7 @@ impl Position {
 
     fn reduce(&mut self, fill: &Fill, quantity: Quantity, fee: Money, slippage: Money) -> PositionChange {
         let closed = fill.side.opposite().signed(quantity);
-        let portion = if closed == self.quantity {
-            self.cost
-        } else {
-            self.cost.times(closed.decimal() / self.quantity.decimal())
-        };
+        let portion = self.cost.share(closed, self.quantity);
         let realised = closed.at(fill.price) - portion;
         self.quantity -= closed;
         self.cost -= portion;
@@ -150,12 +147,11 @@ impl OpenTrade {
     }
 }
 
-/// A quantity-weighted mean price. The division is put off until the price is asked for, and saved while all prices
-/// were equal.
+/// A quantity-weighted mean price; exact while all prices were equal.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct AveragePrice {
     quantity: Quantity,
-    notional: Decimal,
+    notional: Money,
     only_price: Option<Price>,
 }
 
@@ -167,14 +163,11 @@ impl AveragePrice {
             None
         };
         self.quantity += quantity;
-        self.notional += quantity.decimal() * price.decimal();
+        self.notional += quantity.at(price);
     }
 
     fn price(&self) -> Price {
-        match self.only_price {
-            Some(price) => price,
-            None if self.quantity.is_zero() => Price::ZERO,
-            None => Price::new(self.notional / self.quantity.decimal()),
-        }
+        self.only_price
+            .unwrap_or_else(|| Price::average(self.notional, self.quantity))
     }
 }

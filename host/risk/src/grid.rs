@@ -2,7 +2,6 @@
 
 use cryptobot_model::decimal::LARGEST;
 use cryptobot_model::{Instrument, Price, Quantity, Side};
-use rust_decimal::Decimal;
 
 /// A value this close to a grid point, relative, is meant to be on it: binary fractions miss decimal ones.
 const SNAP: f64 = 1e-9;
@@ -16,7 +15,7 @@ pub struct Grid {
 
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    exact: Decimal,
+    units: i128,
     float: f64,
 }
 
@@ -27,15 +26,9 @@ enum Toward {
 }
 
 impl Step {
-    fn new(exact: Decimal) -> Self {
-        Self {
-            exact,
-            float: cryptobot_model::decimal::to_f64(exact),
-        }
-    }
-
-    /// `value` on the grid: snapped where it is meant to be on it, else rounded. `value` is positive and accepted.
-    fn round(self, value: f64, toward: Toward) -> Decimal {
+    /// Units of `value` on the grid: snapped where it is meant to be on it, else rounded. `value` is positive and
+    /// accepted.
+    fn round(self, value: f64, toward: Toward) -> i128 {
         let steps = value / self.float;
         let nearest = steps.round_ties_even();
         let whole = if (steps - nearest).abs() <= SNAP * nearest.abs().max(1.0) {
@@ -46,8 +39,7 @@ impl Step {
                 Toward::Up => steps.ceil(),
             }
         };
-        // At most 1e12 / 1e-8 = 1e20 steps: inside i128 and, times the step, inside a decimal.
-        Decimal::from_i128_with_scale(whole as i128, 0) * self.exact
+        whole as i128 * self.units
     }
 }
 
@@ -55,14 +47,20 @@ impl Grid {
     /// The grid of an instrument.
     pub fn new(instrument: &Instrument) -> Self {
         Self {
-            tick: Step::new(instrument.tick.decimal()),
-            lot: Step::new(instrument.lot.decimal()),
+            tick: Step {
+                units: instrument.tick.units(),
+                float: instrument.tick.to_f64(),
+            },
+            lot: Step {
+                units: instrument.lot.units(),
+                float: instrument.lot.to_f64(),
+            },
         }
     }
 
     /// A quantity on the lot, rounded toward zero; `None` unless positive, finite and acceptable.
     pub fn quantity(&self, value: f64) -> Option<Quantity> {
-        acceptable(value).then(|| Quantity::new(self.lot.round(value, Toward::Down)))
+        acceptable(value).then(|| Quantity::from_units(self.lot.round(value, Toward::Down)))
     }
 
     /// A limit price on the tick, rounded to the passive side; `None` unless positive, finite and acceptable.
@@ -86,7 +84,7 @@ impl Grid {
 
     fn price(&self, value: f64, toward: Toward) -> Option<Price> {
         acceptable(value)
-            .then(|| Price::new(self.tick.round(value, toward)))
+            .then(|| Price::from_units(self.tick.round(value, toward)))
             .filter(|price| !price.is_zero())
     }
 }
@@ -98,6 +96,7 @@ fn acceptable(value: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use cryptobot_model::Money;
+    use rust_decimal::Decimal;
 
     use super::*;
 

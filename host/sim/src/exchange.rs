@@ -9,7 +9,7 @@ use crate::book::{Book, Message, MessageKind, Report};
 use crate::config::ExchangeConfig;
 
 /// A bar with the time it began.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BarInterval {
     /// Open time.
     pub open_ts: Timestamp,

@@ -1,0 +1,70 @@
+//! Native code behind the strategy trait.
+
+use cryptobot_engine::{Desk, Fault, Strategy};
+use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
+
+/// The callbacks of a native strategy; all but `on_bar` are optional.
+pub trait Logic {
+    /// See [`Strategy::init`].
+    fn init(&mut self, _desk: &mut Desk) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// See [`Strategy::on_bar`].
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault>;
+    /// See [`Strategy::on_order`].
+    fn on_order(&mut self, _desk: &mut Desk, _event: &OrderEvent) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// See [`Strategy::on_position_close`].
+    fn on_position_close(&mut self, _desk: &mut Desk, _trade: &ClosedTrade) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// See [`Strategy::on_timer`].
+    fn on_timer(&mut self, _desk: &mut Desk, _id: u32, _now: Timestamp) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// A native strategy with its desk.
+#[derive(Debug)]
+pub struct Native<L> {
+    desk: Desk,
+    logic: L,
+}
+
+impl<L: Logic> Native<L> {
+    /// A strategy that works at a desk.
+    pub fn new(desk: Desk, logic: L) -> Self {
+        Self { desk, logic }
+    }
+}
+
+impl<L: Logic> Strategy for Native<L> {
+    fn desk(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    fn init(&mut self) -> Result<(), Fault> {
+        self.logic.init(&mut self.desk)
+    }
+
+    fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        self.logic.on_bar(&mut self.desk, series, bar)
+    }
+
+    fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {
+        self.logic.on_order(&mut self.desk, event)
+    }
+
+    fn on_position_close(&mut self, _series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault> {
+        self.logic.on_position_close(&mut self.desk, trade)
+    }
+
+    fn on_timer(&mut self, id: u32, now: Timestamp) -> Result<(), Fault> {
+        self.logic.on_timer(&mut self.desk, id, now)
+    }
+
+    fn stop(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+}

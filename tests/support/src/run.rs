@@ -1,0 +1,227 @@
+//! Runs without files.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use cryptobot_engine::{
+    BarBlock, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark, MemorySource, Outcome,
+    Recorder, Strategy, StrategySetup,
+};
+use cryptobot_journal::{JournalHash, JournalWriter};
+use cryptobot_model::{
+    ClosedTrade, Fill, Instrument, InstrumentId, Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo, StrategyId,
+    Timeframe, Wants,
+};
+use rust_decimal::Decimal;
+
+use crate::market::in_blocks;
+use crate::native::{Logic, Native};
+
+/// An instrument on the finest grid with a taker fee of 4 and a maker fee of 2 basis points.
+pub fn instrument(symbol: &str) -> Instrument {
+    Instrument {
+        venue: "test".to_owned(),
+        symbol: symbol.to_owned(),
+        tick: Price::new(Decimal::new(1, 8)),
+        lot: Quantity::new(Decimal::new(1, 8)),
+        min_notional: Money::ZERO,
+        maker_fee: Decimal::new(2, 4),
+        taker_fee: Decimal::new(4, 4),
+        funding: false,
+    }
+}
+
+/// A desk for a strategy that trades every instrument at every one of `timeframes`.
+pub fn desk(strategy: usize, instruments: &[Instrument], timeframes: &[Timeframe], seed: u64) -> Desk {
+    let mut series = Vec::new();
+    for (index, instrument) in instruments.iter().enumerate() {
+        for timeframe in timeframes {
+            series.push(SeriesInfo {
+                id: SeriesId::from(series.len()),
+                role: timeframe.to_string(),
+                instrument: InstrumentId::from(index),
+                symbol: instrument.symbol.clone(),
+                venue: instrument.venue.clone(),
+                timeframe: *timeframe,
+                tick: instrument.tick.to_f64(),
+                lot: instrument.lot.to_f64(),
+                min_notional: instrument.min_notional.to_f64(),
+            });
+        }
+    }
+    Desk::new(StrategyId::from(strategy), series, instruments.len(), 0, seed, DeskLimits::default())
+}
+
+/// Events that native strategies of tests get.
+pub const ALL_WANTS: Wants = Wants {
+    bars: true,
+    trades: false,
+    quotes: false,
+    book: false,
+    mark: false,
+    funding: false,
+    orders: true,
+    position_closes: true,
+    timers: true,
+    predictions: false,
+};
+
+/// A run over markets in memory.
+pub struct MemoryRun {
+    /// The instruments and their base bars.
+    pub markets: Vec<(Instrument, BarBlock)>,
+    /// Length of the base bars.
+    pub base: Timeframe,
+    /// Rows per block.
+    pub block_rows: usize,
+    /// The exchange.
+    pub exchange: ExchangeConfig,
+    /// Balance of each strategy.
+    pub balance: Money,
+    strategies: Vec<Box<dyn Strategy>>,
+}
+
+impl MemoryRun {
+    /// A run of minute bars with a balance of 100 million and an ideal exchange.
+    pub fn new(markets: Vec<(Instrument, BarBlock)>) -> Self {
+        Self {
+            markets,
+            base: Timeframe::MINUTE,
+            block_rows: 4_096,
+            exchange: ExchangeConfig::default(),
+            balance: Money::new(Decimal::from(100_000_000)),
+            strategies: Vec::new(),
+        }
+    }
+
+    /// Adds a native strategy on all instruments at the given timeframes.
+    #[must_use]
+    pub fn with(self, logic: impl Logic + 'static, timeframes: &[Timeframe], seed: u64) -> Self {
+        let instruments: Vec<Instrument> = self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+        let desk = desk(self.strategies.len(), &instruments, timeframes, seed);
+        self.with_strategy(Box::new(Native::new(desk, logic)))
+    }
+
+    /// Adds a strategy whose desk was made for this run.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
+        self.strategies.push(strategy);
+        self
+    }
+
+    /// Runs to the end.
+    pub fn run(self, recorder: &mut dyn Recorder) -> Outcome {
+        self.engine().run_all(recorder)
+    }
+
+    /// The engine of this run, ready to go.
+    pub fn engine(self) -> ReadyRun {
+        let instruments: Vec<Instrument> = self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+        let setups = self.markets.into_iter().map(|(instrument, block)| InstrumentSetup {
+            instrument,
+            timeframe: self.base,
+            source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
+        });
+        let balance = self.balance;
+        let strategies = self.strategies.into_iter().map(|strategy| StrategySetup {
+            strategy,
+            wants: ALL_WANTS,
+            balance,
+            leverage: 1.0,
+            max_open_orders: 200,
+        });
+        let exchange = Exchange::new(&instruments, &self.exchange);
+        #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]
+        ReadyRun(Engine::new(setups.collect(), strategies.collect(), exchange).expect("a run in memory"))
+    }
+}
+
+/// A run whose bars are in place.
+pub struct ReadyRun(Engine<Exchange>);
+
+impl ReadyRun {
+    /// Runs to the end.
+    pub fn run_all(mut self, recorder: &mut dyn Recorder) -> Outcome {
+        #[expect(clippy::expect_used, reason = "sources in memory do not fail")]
+        let outcome = self.0.run(recorder, &mut |_| ControlFlow::Continue(())).expect("a run in memory");
+        outcome
+    }
+}
+
+/// Keeps the journal's hash only: what every run pays for.
+pub struct HashOnly(JournalWriter<io::Sink>);
+
+impl Default for HashOnly {
+    fn default() -> Self {
+        Self(JournalWriter::new(io::sink()))
+    }
+}
+
+impl HashOnly {
+    /// Entries and hash of the journal.
+    pub fn finish(self) -> (u64, JournalHash) {
+        #[expect(clippy::expect_used, reason = "a sink does not fail")]
+        (self.0.entries(), self.0.finish().expect("the hash of a journal that goes nowhere"))
+    }
+}
+
+impl Recorder for HashOnly {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.0.append(entry);
+    }
+
+    fn mark(&mut self, _mark: &Mark<'_>) {}
+}
+
+/// Keeps everything a run leaves behind, and its journal's hash.
+pub struct Record {
+    journal: JournalWriter<io::Sink>,
+    /// Order events.
+    pub events: Vec<OrderEvent>,
+    /// Fills.
+    pub fills: Vec<Fill>,
+    /// Closed trades.
+    pub trades: Vec<ClosedTrade>,
+    /// Steps.
+    pub marks: u64,
+    /// Equity of all strategies after the last step.
+    pub equity: f64,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            journal: JournalWriter::new(io::sink()),
+            events: Vec::new(),
+            fills: Vec::new(),
+            trades: Vec::new(),
+            marks: 0,
+            equity: 0.0,
+        }
+    }
+}
+
+impl Record {
+    /// The journal's hash.
+    pub fn journal_hash(self) -> JournalHash {
+        #[expect(clippy::expect_used, reason = "a sink does not fail")]
+        self.journal.finish().expect("the hash of a journal that goes nowhere")
+    }
+}
+
+impl Recorder for Record {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.journal.append(entry);
+        match entry {
+            Entry::Order(event) => self.events.push(**event),
+            Entry::Fill(fill) => self.fills.push(**fill),
+            Entry::Trade(trade) => self.trades.push(**trade),
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, mark: &Mark<'_>) {
+        self.marks += 1;
+        self.equity = mark.equities.iter().sum();
+    }
+}

@@ -1,0 +1,87 @@
+//! The strategy of the benchmark job, natively and as plain arrays.
+
+use cryptobot_engine::{Desk, Fault};
+use cryptobot_model::{Bar, SeriesId};
+
+use crate::native::Logic;
+
+/// Long above, short below the crossing of two moving averages of closes; from the bar on where both exist.
+#[derive(Clone, Debug)]
+pub struct SmaFlip {
+    fast: Window,
+    slow: Window,
+    quantity: f64,
+}
+
+impl SmaFlip {
+    /// Averages over `fast` and `slow` bars, a position of `quantity`.
+    pub fn new(fast: usize, slow: usize, quantity: f64) -> Self {
+        Self { fast: Window::new(fast), slow: Window::new(slow), quantity }
+    }
+}
+
+impl Logic for SmaFlip {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        let (fast, slow) = (self.fast.push(bar.close), self.slow.push(bar.close));
+        if let (Some(fast), Some(slow)) = (fast, slow) {
+            if fast > slow {
+                desk.target_position(series, self.quantity)?;
+            } else if fast < slow {
+                desk.target_position(series, -self.quantity)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A mean over the last closes.
+#[derive(Clone, Debug)]
+struct Window {
+    values: Vec<f64>,
+    next: usize,
+    filled: usize,
+    sum: f64,
+}
+
+impl Window {
+    fn new(length: usize) -> Self {
+        Self { values: vec![0.0; length], next: 0, filled: 0, sum: 0.0 }
+    }
+
+    fn push(&mut self, value: f64) -> Option<f64> {
+        self.sum += value - self.values[self.next];
+        self.values[self.next] = value;
+        self.next = if self.next + 1 == self.values.len() { 0 } else { self.next + 1 };
+        self.filled = (self.filled + 1).min(self.values.len());
+        (self.filled == self.values.len()).then(|| self.sum / self.values.len() as f64)
+    }
+}
+
+/// Orders and final equity of the job over plain arrays: no engine, no ledger, cents instead of decimals.
+///
+/// Fills are at the next open with a taker fee and no slippage; the open position is marked at the last close.
+pub fn by_hand(open: &[f64], close: &[f64], fast: usize, slow: usize, quantity: f64, cash: f64, fee: f64) -> (u64, f64) {
+    let mean = |end: usize, length: usize| close[end + 1 - length..=end].iter().sum::<f64>() / length as f64;
+    let (mut cash, mut position, mut orders) = (cash, 0.0, 0);
+    for bar in slow - 1..close.len() {
+        let (quick, lazy) = (mean(bar, fast), mean(bar, slow));
+        let target = if quick > lazy {
+            quantity
+        } else if quick < lazy {
+            -quantity
+        } else {
+            position
+        };
+        if target == position {
+            continue;
+        }
+        orders += 1;
+        if let Some(price) = open.get(bar + 1) {
+            let traded: f64 = target - position;
+            cash -= traded * price + traded.abs() * price * fee;
+            position = target;
+        }
+    }
+    let last = close.last().copied().unwrap_or(0.0);
+    (orders, cash + position * last)
+}

@@ -1,1 +1,17 @@
-//! Plugin files: finding, building, checking and describing them.
+//! Plugin files: finding, building, checking and describing them, and starting new ones.
+//!
+//! Nothing here prints: the command line shows what these functions return. Only a compiler that is run on behalf
+//! of the user writes to standard error itself.
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod check;
+pub mod find;
+pub mod inspect;
+pub mod project;
+
+pub use build::{BuildError, BuiltPlugin, build};
+pub use check::{CheckReport, check};
+pub use find::{ResolveError, cache_folder, plugin_folders, resolve};
+pub use inspect::{InspectError, Inspection, inspect};
+pub use project::{Language, NewError, NewProject, new};

@@ -1,1 +1,24 @@
-//! The wasmtime runtime behind the Strategy trait.
+//! The wasmtime runtime behind the [`Strategy`](cryptobot_engine::Strategy) trait.
+//!
+//! [`Runtime`] compiles plugin files into [`Plugin`]s, a plugin describes itself and is instantiated as a
+//! [`WasmStrategy`]. A plugin sees nothing but the functions of the contract (`wit/v0.1`): it has no files, network,
+//! clock or threads, and its memory, time, stack and host calls are limited by [`Limits`].
+
+mod bindings;
+mod cache;
+mod contract;
+mod convert;
+mod describe;
+mod fault;
+mod host;
+mod limits;
+mod plugin;
+mod runtime;
+mod strategy;
+mod ticker;
+
+pub use contract::{LoadError, MAX_COMPONENT_BYTES, validate};
+pub use limits::Limits;
+pub use plugin::{CompileOutcome, Plugin};
+pub use runtime::{Runtime, RuntimeConfig, RuntimeError, sha256};
+pub use strategy::WasmStrategy;

@@ -1,0 +1,304 @@
+//! From the sources of a Rust plugin to a component.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use cryptobot_wasm::LoadError;
+use serde::Deserialize;
+use thiserror::Error;
+use wit_component::ComponentEncoder;
+
+/// The target of plugins: no operating system, so that nothing of one can be imported.
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A plugin that was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltPlugin {
+    /// Name of the package, and of the file without its extension.
+    pub name: String,
+    /// The component.
+    pub path: PathBuf,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// Why a plugin was not built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The folder is no Rust project.
+    #[error("{} has no Cargo.toml; give the folder of a plugin (`host plugin new NAME` makes one)", .0.display())]
+    NoManifest(PathBuf),
+    /// `cargo` or `rustc` does not run.
+    #[error("cannot run `{program}` ({source}); install Rust from https://rustup.rs")]
+    NoToolchain {
+        /// The program.
+        program: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The target's standard library is not installed.
+    #[error("the compiler target {TARGET} is missing; install it with `rustup target add {TARGET}`")]
+    NoTarget,
+    /// The manifest does not describe a plugin.
+    #[error("{} cannot be read by cargo: {reason}", manifest.display())]
+    Manifest {
+        /// The manifest.
+        manifest: PathBuf,
+        /// Cargo's words.
+        reason: String,
+    },
+    /// The manifest is that of a workspace without a package.
+    #[error("{} is a workspace, not a package; give the folder of one plugin", .0.display())]
+    Workspace(PathBuf),
+    /// The package makes no library that can become a plugin.
+    #[error("package `{0}` is no plugin: its Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`")]
+    NotCdylib(String),
+    /// The compiler found errors, and has shown them.
+    #[error("package `{0}` does not compile; cargo's messages are above")]
+    Compile(String),
+    /// The module does not describe a component.
+    #[error("package `{name}` does not make a component ({reason}); does it use the plugin SDK?")]
+    Component {
+        /// The package.
+        name: String,
+        /// The encoder's words.
+        reason: String,
+    },
+    /// A component, but not one that the host would load.
+    #[error("package `{name}` makes no plugin: {source}")]
+    Refused {
+        /// The package.
+        name: String,
+        /// The loader's words.
+        source: LoadError,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    crate_types: Vec<String>,
+}
+
+impl Target {
+    fn is_cdylib(&self) -> bool {
+        self.crate_types.iter().any(|crate_type| crate_type == "cdylib")
+    }
+}
+
+/// A line of cargo's `--message-format json`.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Message {
+    CompilerArtifact {
+        package_id: String,
+        target: Target,
+        filenames: Vec<PathBuf>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// Compiles the Rust package in `dir` and writes the component as `OUT_DIR/PACKAGE.wasm`.
+///
+/// Cargo's messages go to standard error. The profile is `plugin` where the workspace declares one, else `release`.
+pub fn build(dir: &Path, out_dir: &Path) -> Result<BuiltPlugin, BuildError> {
+    let manifest = dir.join("Cargo.toml");
+    if !manifest.is_file() {
+        return Err(BuildError::NoManifest(dir.to_owned()));
+    }
+    let metadata = metadata(dir, &manifest)?;
+    let package = package(&metadata, &manifest)?;
+    if !target_installed(dir)? {
+        return Err(BuildError::NoTarget);
+    }
+    let module = compile(dir, &manifest, &metadata, package)?;
+    let component = encode(&package.name, &module)?;
+    write(out_dir, &package.name, &component)
+}
+
+fn metadata(dir: &Path, manifest: &Path) -> Result<Metadata, BuildError> {
+    let output = Command::new("cargo")
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--manifest-path",
+            "Cargo.toml",
+        ])
+        .current_dir(dir)
+        .output()
+        .map_err(|source| BuildError::NoToolchain {
+            program: "cargo",
+            source,
+        })?;
+    let unreadable = |reason: String| BuildError::Manifest {
+        manifest: manifest.to_owned(),
+        reason,
+    };
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(unreadable(
+            said.lines().map(str::trim).collect::<Vec<_>>().join(" "),
+        ));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The package of exactly this manifest: a workspace's metadata lists all of its members.
+fn package<'a>(metadata: &'a Metadata, manifest: &Path) -> Result<&'a Package, BuildError> {
+    let same = |path: &Path| fs::canonicalize(path).ok() == fs::canonicalize(manifest).ok();
+    let package = metadata
+        .packages
+        .iter()
+        .find(|package| same(&package.manifest_path))
+        .ok_or_else(|| BuildError::Workspace(manifest.to_owned()))?;
+    if package.targets.iter().any(Target::is_cdylib) {
+        Ok(package)
+    } else {
+        Err(BuildError::NotCdylib(package.name.clone()))
+    }
+}
+
+/// Whether the toolchain that this folder uses has the standard library of the target.
+fn target_installed(dir: &Path) -> Result<bool, BuildError> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(dir)
+        .output()
+        .map_err(|source| BuildError::NoToolchain {
+            program: "rustc",
+            source,
+        })?;
+    Ok(output.status.success() && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+}
+
+/// Runs cargo and returns the core module.
+fn compile(
+    dir: &Path,
+    manifest: &Path,
+    metadata: &Metadata,
+    package: &Package,
+) -> Result<Vec<u8>, BuildError> {
+    let output = Command::new("cargo")
+        .args([
+            "build",
+            "--lib",
+            "--target",
+            TARGET,
+            "--profile",
+            profile(metadata),
+        ])
+        .args([
+            "--message-format",
+            "json-render-diagnostics",
+            "--manifest-path",
+            "Cargo.toml",
+        ])
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| BuildError::NoToolchain {
+            program: "cargo",
+            source,
+        })?;
+    if !output.status.success() {
+        return Err(BuildError::Compile(package.name.clone()));
+    }
+    let module = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter_map(|message| match message {
+            Message::CompilerArtifact {
+                package_id,
+                target,
+                filenames,
+            } if package_id == package.id && target.is_cdylib() => filenames
+                .into_iter()
+                .find(|file| file.extension().is_some_and(|extension| extension == "wasm")),
+            _ => None,
+        })
+        .next_back()
+        .ok_or_else(|| BuildError::Manifest {
+            manifest: manifest.to_owned(),
+            reason: "cargo made no .wasm file".to_owned(),
+        })?;
+    fs::read(&module).map_err(|source| BuildError::Io { path: module, source })
+}
+
+fn profile(metadata: &Metadata) -> &'static str {
+    let manifest = fs::read_to_string(metadata.workspace_root.join("Cargo.toml")).unwrap_or_default();
+    let declared = manifest.lines().any(|line| line.trim() == "[profile.plugin]");
+    if declared { "plugin" } else { "release" }
+}
+
+/// Wraps the core module as a component, which must be one that the host loads.
+fn encode(name: &str, module: &[u8]) -> Result<Vec<u8>, BuildError> {
+    let component = ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(ComponentEncoder::encode)
+        .map_err(|error| BuildError::Component {
+            name: name.to_owned(),
+            reason: error
+                .root_cause()
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        })?;
+    match cryptobot_wasm::validate(&component) {
+        Ok(()) => Ok(component),
+        Err(source) => Err(BuildError::Refused {
+            name: name.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Writes the component so that a reader sees the old file or the new one, never half of one.
+fn write(out_dir: &Path, name: &str, component: &[u8]) -> Result<BuiltPlugin, BuildError> {
+    let path = out_dir.join(format!("{name}.wasm"));
+    let temporary = out_dir.join(format!(".{name}.wasm.{}", std::process::id()));
+    fs::create_dir_all(out_dir)
+        .and_then(|()| fs::write(&temporary, component))
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(|source| BuildError::Io {
+            path: path.clone(),
+            source,
+        })?;
+    let sha256 = cryptobot_wasm::sha256(component);
+    Ok(BuiltPlugin {
+        name: name.to_owned(),
+        path,
+        size_bytes: component.len() as u64,
+        sha256,
+    })
+}

@@ -1,0 +1,170 @@
+//! What a plugin file is, for people and for machines.
+
+use std::path::Path;
+
+use cryptobot_engine::Fault;
+use cryptobot_model::{ParamSpec, ParamType, PluginInfo, SeriesSpec, Timeframe, Wants};
+use cryptobot_wasm::{Limits, LoadError, Runtime};
+use serde::Serialize;
+use thiserror::Error;
+use wit_component::DecodedWasm;
+
+/// Why a file cannot be inspected.
+#[derive(Debug, Error)]
+pub enum InspectError {
+    /// It is no plugin.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It does not describe itself.
+    #[error("the plugin does not describe itself: {0}")]
+    Describe(#[from] Fault),
+}
+
+/// Everything that a plugin file tells without being run on data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// Name.
+    pub name: String,
+    /// Version, semver.
+    pub version: String,
+    /// Version of the plugin contract it was built for.
+    pub contract: String,
+    /// Size of the file.
+    pub size_bytes: usize,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// What it takes from the host.
+    pub imports: Vec<Interface>,
+    /// What it gives to the host.
+    pub exports: Vec<Interface>,
+    /// Parameters it takes.
+    pub params: Vec<Param>,
+    /// Series it asks for.
+    pub series: Vec<Series>,
+    /// Events it asks for, by their names in the contract.
+    pub wants: Vec<&'static str>,
+    /// Bars before its signals mean anything.
+    pub warmup_bars: u32,
+    /// Version of its snapshot format.
+    pub state_version: u32,
+}
+
+/// An interface with its functions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Interface {
+    /// Full name with version.
+    pub name: String,
+    /// Functions that the plugin uses or has.
+    pub functions: Vec<String>,
+}
+
+/// A parameter.
+#[derive(Clone, Debug, Serialize)]
+pub struct Param {
+    /// Its type, named because a default of `10` may be a number or an integer.
+    #[serde(rename = "type")]
+    pub param_type: ParamType,
+    /// The declaration.
+    #[serde(flatten)]
+    pub spec: ParamSpec,
+}
+
+/// A series asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Series {
+    /// The plugin's name for it.
+    pub role: String,
+    /// Its timeframe as `--timeframe` writes it; `None` = the run's base timeframe.
+    pub timeframe: Option<String>,
+}
+
+/// Loads a plugin and asks it to describe itself.
+pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspection, InspectError> {
+    let plugin = runtime.load(path)?;
+    let PluginInfo {
+        name,
+        version,
+        state_version,
+        warmup_bars,
+        params,
+        series,
+        wants,
+    } = plugin.describe(limits)?;
+    let bytes = std::fs::read(path).map_err(|source| LoadError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let (imports, exports) = interfaces(&bytes);
+    let contract = plugin
+        .exports()
+        .iter()
+        .find_map(|name| name.split_once('@'))
+        .map(|(_, version)| version);
+    Ok(Inspection {
+        name,
+        version,
+        contract: contract.unwrap_or_default().to_owned(),
+        size_bytes: plugin.size_bytes(),
+        sha256: plugin.sha256().to_owned(),
+        imports,
+        exports,
+        params: params
+            .into_iter()
+            .map(|spec| Param {
+                param_type: spec.default.param_type(),
+                spec,
+            })
+            .collect(),
+        series: series.into_iter().map(named).collect(),
+        wants: want_names(wants),
+        warmup_bars,
+        state_version,
+    })
+}
+
+/// Imports and exports by interface and function. A component that was loaded can be decoded; should it not, the
+/// lists are empty rather than wrong.
+fn interfaces(bytes: &[u8]) -> (Vec<Interface>, Vec<Interface>) {
+    let Ok(DecodedWasm::Component(resolve, world)) = wit_component::decode(bytes) else {
+        return Default::default();
+    };
+    let world = &resolve.worlds[world];
+    let functions = |(key, item): (&wit_parser::WorldKey, &wit_parser::WorldItem)| {
+        let wit_parser::WorldItem::Interface { id, .. } = item else {
+            return None;
+        };
+        let functions = resolve.interfaces[*id]
+            .functions
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>();
+        (!functions.is_empty()).then(|| Interface {
+            name: resolve.name_world_key(key),
+            functions,
+        })
+    };
+    (
+        world.imports.iter().filter_map(functions).collect(),
+        world.exports.iter().filter_map(functions).collect(),
+    )
+}
+
+fn named(spec: SeriesSpec) -> Series {
+    let timeframe = spec.timeframe_ns.and_then(Timeframe::from_nanos);
+    Series {
+        role: spec.role,
+        timeframe: timeframe.map(|timeframe| timeframe.to_string()),
+    }
+}
+
+fn want_names(wants: Wants) -> Vec<&'static str> {
+    [
+        (wants.bars, "bars"),
+        (wants.orders, "orders"),
+        (wants.position_closes, "position-closes"),
+        (wants.timers, "timers"),
+    ]
+    .into_iter()
+    .filter_map(|(wanted, name)| wanted.then_some(name))
+    .collect()
+}

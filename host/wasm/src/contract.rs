@@ -1,0 +1,242 @@
+//! What a file is, before anything is compiled: the checks that turn a wrong file into a clear message.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+
+use crate::host::printable;
+
+/// Largest plugin file. Components that carry a language runtime measure up to about 20 MB.
+pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
+
+/// The package of the contract and its version track.
+const PACKAGE: &str = "cryptobot:plugin/";
+const TRACK: &str = "0.1";
+
+/// Interfaces a plugin may import.
+const SERVED: [&str; 9] = [
+    "log",
+    "clock",
+    "random",
+    "timers",
+    "types",
+    "market",
+    "orders",
+    "account",
+    "indicators",
+];
+/// Interfaces of the contract that this host does not serve yet.
+const NOT_SERVED: [&str; 5] = [
+    "advanced-orders",
+    "signals",
+    "features",
+    "predictions",
+    "inference",
+];
+/// Interfaces a strategy must export.
+const REQUIRED: [&str; 2] = ["lifecycle", "events"];
+
+/// Why a file is not a plugin that this host can run.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("cannot read plugin {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is a folder, a device or something else without contents.
+    #[error("plugin {} is not a file; give the path of a .wasm component", .0.display())]
+    NotAFile(PathBuf),
+    /// It is larger than any plugin may be.
+    #[error("the plugin is {bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// It does not begin like WebAssembly.
+    #[error("not a WebAssembly file; build the plugin with `host plugin build`")]
+    NotWasm,
+    /// It begins like WebAssembly and is broken further on.
+    #[error("the component is damaged or truncated ({0}); build or download it again")]
+    Damaged(String),
+    /// A module, not yet wrapped as a component.
+    #[error("a core WebAssembly module, not a component; `host plugin build` makes a component of it")]
+    CoreModule,
+    /// A component for something else.
+    #[error(
+        "a component, but not a strategy: it does not export {PACKAGE}{missing}@{TRACK}; \
+         build it for the world `strategy` of wit/v0.1"
+    )]
+    OtherWorld {
+        /// The first interface it lacks.
+        missing: &'static str,
+    },
+    /// A component that wraps a model.
+    #[error("a model wrapper (it exports {PACKAGE}predictor); this host runs strategies only")]
+    Model,
+    /// It speaks another version of the contract.
+    #[error("built for plugin contract {theirs}, this host speaks {TRACK}; rebuild it with a matching SDK")]
+    OtherVersion {
+        /// The version it was built for.
+        theirs: String,
+    },
+    /// It needs an interface that exists in the contract but not in this host.
+    #[error(
+        "it imports {PACKAGE}{0}, which this host does not serve yet; remove its use or take a newer host"
+    )]
+    NotServed(String),
+    /// It needs the operating system.
+    #[error(
+        "it imports `{0}`: plugins get no files, network, clock or environment; \
+         build it for wasm32-unknown-unknown without WASI"
+    )]
+    Wasi(String),
+    /// It needs something that the contract does not know.
+    #[error("it imports `{0}`, which is not part of the plugin contract {TRACK}")]
+    Unknown(String),
+    /// It names the contract's interfaces but means other types.
+    #[error("it does not fit plugin contract {TRACK} ({0}); rebuild it with a matching SDK")]
+    Mismatch(String),
+    /// Valid, but the compiler refuses it.
+    #[error("the component cannot be compiled: {0}")]
+    Compile(String),
+}
+
+/// The instances a component imports and exports, by full name.
+#[derive(Debug, Default)]
+pub(crate) struct Surface {
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+/// Checks that bytes are a valid strategy component of this contract, without compiling them.
+pub fn validate(bytes: &[u8]) -> Result<(), LoadError> {
+    check(bytes).map(|_| ())
+}
+
+/// The checks of [`validate`], and what the component imports and exports.
+pub(crate) fn check(bytes: &[u8]) -> Result<Surface, LoadError> {
+    if bytes.len() as u64 > MAX_COMPONENT_BYTES {
+        return Err(LoadError::TooLarge {
+            bytes: bytes.len() as u64,
+        });
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadError::NotWasm);
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(LoadError::CoreModule);
+    }
+    Validator::new_with_features(features())
+        .validate_all(bytes)
+        .map_err(|error| damaged(&error))?;
+    let surface = surface(bytes).map_err(|error| damaged(&error))?;
+    surface
+        .imports
+        .iter()
+        .try_for_each(|import| check_import(import))?;
+    check_exports(&surface.exports)?;
+    Ok(surface)
+}
+
+/// What the runtime's engine accepts: no threads, no 64-bit memories, no relaxed SIMD, nothing that is unfinished.
+fn features() -> WasmFeatures {
+    WasmFeatures::WASM2
+        | WasmFeatures::COMPONENT_MODEL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::TAIL_CALL
+}
+
+fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Damaged(format!(
+        "{} at byte {}",
+        first_line(error.message()),
+        error.offset()
+    ))
+}
+
+/// The first line of a message, fit for a terminal.
+pub(crate) fn first_line(message: &str) -> String {
+    printable(message.lines().next().unwrap_or_default())
+}
+
+fn surface(bytes: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
+    let mut surface = Surface::default();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    surface.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    surface.exports.push(export?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(surface)
+}
+
+/// The interface and version of a name of our package: `cryptobot:plugin/log@0.1.0` = (`log`, `0.1.0`).
+fn ours(name: &str) -> Option<(&str, &str)> {
+    let name = name.strip_prefix(PACKAGE)?;
+    Some(name.split_once('@').unwrap_or((name, "")))
+}
+
+/// Whether a version belongs to the track, as semver has it for versions before 1.0.
+fn on_track(version: &str) -> bool {
+    version
+        .strip_prefix(TRACK)
+        .is_some_and(|rest| rest.starts_with('.') && !rest.contains('-'))
+}
+
+fn check_import(name: &str) -> Result<(), LoadError> {
+    let Some((interface, version)) = ours(name) else {
+        let name = printable(name);
+        return Err(if name.starts_with("wasi:") {
+            LoadError::Wasi(name)
+        } else {
+            LoadError::Unknown(name)
+        });
+    };
+    if !on_track(version) {
+        return Err(LoadError::OtherVersion {
+            theirs: printable(version),
+        });
+    }
+    if SERVED.contains(&interface) {
+        Ok(())
+    } else if NOT_SERVED.contains(&interface) {
+        Err(LoadError::NotServed(interface.to_owned()))
+    } else {
+        Err(LoadError::Unknown(printable(name)))
+    }
+}
+
+fn check_exports(exports: &[String]) -> Result<(), LoadError> {
+    let ours: Vec<(&str, &str)> = exports.iter().filter_map(|name| ours(name)).collect();
+    if let Some((_, version)) = ours.iter().find(|(_, version)| !on_track(version)) {
+        return Err(LoadError::OtherVersion {
+            theirs: printable(version),
+        });
+    }
+    let has = |interface: &str| ours.iter().any(|(name, _)| *name == interface);
+    if has("predictor") {
+        return Err(LoadError::Model);
+    }
+    match REQUIRED.into_iter().find(|interface| !has(interface)) {
+        Some(missing) => Err(LoadError::OtherWorld { missing }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! A compiled plugin.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cryptobot_engine::{Desk, DeskLimits, Fault};
+use cryptobot_model::{ParamValue, PluginInfo, StrategyId};
+
+use crate::bindings::StrategyPre;
+use crate::contract::Surface;
+use crate::describe;
+use crate::host::HostState;
+use crate::limits::Limits;
+use crate::strategy::{Instance, WasmStrategy};
+use crate::ticker::Ticker;
+
+/// Whether a plugin had to be compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompileOutcome {
+    /// It was compiled now.
+    Compiled {
+        /// Whether the result is in the cache for the next start.
+        stored: bool,
+    },
+    /// It was taken from the cache.
+    Cached,
+}
+
+/// A checked and compiled plugin, ready to be instantiated any number of times.
+#[derive(Clone)]
+pub struct Plugin {
+    pre: StrategyPre<HostState>,
+    ticker: Arc<Ticker>,
+    strict: bool,
+    sha256: String,
+    bytes: usize,
+    surface: Arc<Surface>,
+    outcome: CompileOutcome,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    pub(crate) fn new(
+        pre: StrategyPre<HostState>,
+        ticker: Arc<Ticker>,
+        strict: bool,
+        sha256: String,
+        bytes: usize,
+        surface: Surface,
+        outcome: CompileOutcome,
+    ) -> Self {
+        Self {
+            pre,
+            ticker,
+            strict,
+            sha256,
+            bytes,
+            surface: Arc::new(surface),
+            outcome,
+        }
+    }
+
+    /// SHA-256 of the file, in hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Size of the file.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Interfaces it imports, by full name.
+    pub fn imports(&self) -> &[String] {
+        &self.surface.imports
+    }
+
+    /// Interfaces it exports, by full name.
+    pub fn exports(&self) -> &[String] {
+        &self.surface.exports
+    }
+
+    /// Whether it had to be compiled.
+    pub fn compile_outcome(&self) -> CompileOutcome {
+        self.outcome
+    }
+
+    /// What the plugin says of itself, checked for sense. Runs in an instance of its own.
+    pub fn describe(&self, limits: &Limits) -> Result<PluginInfo, Fault> {
+        let desk = Desk::new(StrategyId(0), Vec::new(), 0, 0, 0, DeskLimits::default());
+        let info = self.start(desk, limits)?.describe()?;
+        describe::checked(info)
+    }
+
+    /// A strategy at a desk. `params` are all declared parameters in the declared order, already checked.
+    pub fn instantiate(
+        &self,
+        desk: Desk,
+        params: Vec<(String, ParamValue)>,
+        limits: &Limits,
+    ) -> Result<WasmStrategy, Fault> {
+        let wants = self.describe(limits)?.wants;
+        Ok(WasmStrategy::new(self.start(desk, limits)?, params, wants))
+    }
+
+    fn start(&self, desk: Desk, limits: &Limits) -> Result<Instance, Fault> {
+        Instance::start(
+            &self.pre,
+            HostState::new(desk, limits),
+            *limits,
+            self.strict,
+            Arc::clone(&self.ticker),
+        )
+    }
+}

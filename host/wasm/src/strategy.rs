@@ -1,0 +1,219 @@
+//! An instance of a plugin behind the engine's trait.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cryptobot_engine::{Desk, Fault, Strategy};
+use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp, Wants};
+use wasmtime::Store;
+
+use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
+use crate::bindings::{self, StrategyPre};
+use crate::convert;
+use crate::fault;
+use crate::host::HostState;
+use crate::limits::Limits;
+use crate::ticker::{Ticker, ticks};
+
+/// What one call may take.
+#[derive(Clone, Copy, Debug)]
+struct Allowance {
+    deadline_ms: u64,
+    ticks: u64,
+    fuel: u64,
+}
+
+/// A store with one instance. After a fault it is dead: every further call answers with the same fault.
+pub(crate) struct Instance {
+    store: Store<HostState>,
+    guest: bindings::Strategy,
+    callback: Allowance,
+    lifecycle: Allowance,
+    strict: bool,
+    fault: Option<Fault>,
+    _ticker: Arc<Ticker>,
+}
+
+impl Instance {
+    pub(crate) fn start(
+        pre: &StrategyPre<HostState>,
+        state: HostState,
+        limits: Limits,
+        strict: bool,
+        ticker: Arc<Ticker>,
+    ) -> Result<Self, Fault> {
+        let allow = |deadline_ms, fuel| Allowance {
+            deadline_ms,
+            ticks: ticks(deadline_ms),
+            fuel,
+        };
+        let lifecycle = allow(limits.init_deadline_ms, limits.init_fuel);
+        let mut store = Store::new(pre.engine(), state);
+        store.limiter(|state| &mut state.guard);
+        store.set_hostcall_fuel(limits.transfer_bytes);
+        grant(&mut store, lifecycle, strict);
+        let guest = pre.instantiate(&mut store).map_err(|error| {
+            fault::of_error(&error, store.data().error_line.as_deref(), lifecycle.deadline_ms)
+        })?;
+        Ok(Self {
+            store,
+            guest,
+            callback: allow(limits.callback_deadline_ms, limits.callback_fuel),
+            lifecycle,
+            strict,
+            fault: None,
+            _ticker: ticker,
+        })
+    }
+
+    pub(crate) fn describe(&mut self) -> Result<lifecycle::Info, Fault> {
+        self.lifecycle(|guest, store| guest.call_describe(store))
+    }
+
+    fn lifecycle<R>(
+        &mut self,
+        call: impl FnOnce(&lifecycle::Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
+        self.call(self.lifecycle, |guest, store| {
+            call(guest.cryptobot_plugin_lifecycle(), store)
+        })
+    }
+
+    fn event(
+        &mut self,
+        call: impl FnOnce(&events::Guest, &mut Store<HostState>) -> wasmtime::Result<()>,
+    ) -> Result<(), Fault> {
+        self.call(self.callback, |guest, store| {
+            call(guest.cryptobot_plugin_events(), store)
+        })
+    }
+
+    fn call<R>(
+        &mut self,
+        allowance: Allowance,
+        call: impl FnOnce(&bindings::Strategy, &mut Store<HostState>) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        grant(&mut self.store, allowance, self.strict);
+        call(&self.guest, &mut self.store).map_err(|error| self.die(&error, allowance))
+    }
+
+    #[cold]
+    fn die(&mut self, error: &wasmtime::Error, allowance: Allowance) -> Fault {
+        let said = self.store.data().error_line.as_deref();
+        let fault = fault::of_error(error, said, allowance.deadline_ms);
+        self.fault = Some(fault.clone());
+        fault
+    }
+}
+
+/// Winds the clocks up for one call.
+fn grant(store: &mut Store<HostState>, allowance: Allowance, strict: bool) {
+    store.set_epoch_deadline(allowance.ticks);
+    if strict {
+        // Fails only where fuel is switched off.
+        let _ = store.set_fuel(allowance.fuel);
+    }
+    if store.data().error_line.is_some() {
+        store.data_mut().error_line = None;
+    }
+}
+
+/// A plugin as a strategy of a run.
+pub struct WasmStrategy {
+    instance: Instance,
+    params: Vec<(String, ParamValue)>,
+    wants: Wants,
+}
+
+impl fmt::Debug for WasmStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WasmStrategy")
+            .field("fault", &self.instance.fault)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WasmStrategy {
+    pub(crate) fn new(instance: Instance, params: Vec<(String, ParamValue)>, wants: Wants) -> Self {
+        Self {
+            instance,
+            params,
+            wants,
+        }
+    }
+
+    /// The plugin's state, in its own format.
+    pub fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
+        self.instance.lifecycle(|guest, store| guest.call_snapshot(store))
+    }
+
+    /// Gives a state back to a plugin that was just initialised. Orders are refused in it.
+    pub fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault> {
+        self.instance
+            .lifecycle(|guest, store| guest.call_restore(store, state_version, state))?
+            .map_err(|reason| self.refuse("restore", &reason))
+    }
+
+    fn refuse(&mut self, callback: &str, reason: &str) -> Fault {
+        let fault = fault::refused(callback, reason);
+        self.instance.fault = Some(fault.clone());
+        fault
+    }
+}
+
+impl Strategy for WasmStrategy {
+    fn desk(&mut self) -> &mut Desk {
+        &mut self.instance.store.data_mut().desk
+    }
+
+    fn init(&mut self) -> Result<(), Fault> {
+        let params = convert::params(&self.params);
+        let series: Vec<_> = self.desk().series().iter().map(convert::series_info).collect();
+        self.instance
+            .lifecycle(|guest, store| guest.call_init(store, &params, &series))?
+            .map_err(|reason| self.refuse("init", &reason))
+    }
+
+    #[inline]
+    fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        if !self.wants.bars {
+            return Ok(());
+        }
+        self.instance
+            .event(|guest, store| guest.call_on_bar(store, series.0, bar.into()))
+    }
+
+    fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {
+        if !self.wants.orders {
+            return Ok(());
+        }
+        self.instance
+            .event(|guest, store| guest.call_on_order(store, event.into()))
+    }
+
+    fn on_position_close(&mut self, series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault> {
+        if !self.wants.position_closes {
+            return Ok(());
+        }
+        let close = convert::position_close(series, trade);
+        self.instance
+            .event(|guest, store| guest.call_on_position_close(store, close))
+    }
+
+    fn on_timer(&mut self, id: u32, now: Timestamp) -> Result<(), Fault> {
+        if !self.wants.timers {
+            return Ok(());
+        }
+        self.instance
+            .event(|guest, store| guest.call_on_timer(store, id, now.0))
+    }
+
+    fn stop(&mut self) -> Result<(), Fault> {
+        self.instance.call(self.instance.callback, |guest, store| {
+            guest.cryptobot_plugin_lifecycle().call_stop(store)
+        })
+    }
+}

@@ -281,7 +281,7 @@ pub enum RowFault {
     Unsorted,
     /// The open time is no multiple of the timeframe.
     OffGrid,
-    /// A price is zero, negative, not finite or above 10¹².
+    /// A price is zero, negative, not finite or larger than the host can compute with.
     Price,
     /// The high is below another price of the bar.
     High,

@@ -153,16 +153,16 @@ impl StoredFile {
         Ok(clean.then_some(scan))
     }
 
-    /// First and last `ts` of a row group without statistics; `None` = it has no rows or nulls.
+    /// Smallest and largest `ts` of a row group without statistics; `None` = one is null, or there are no rows.
     pub fn bounds(&self, group: usize) -> Result<Option<(i64, i64)>, DataError> {
         let mut bounds: Option<(i64, i64)> = None;
-        self.times(group, |times| {
+        let complete = self.times(group, |times| {
             for &time in times {
                 bounds = Some(bounds.map_or((time, time), |(low, high)| (low.min(time), high.max(time))));
             }
             true
         })?;
-        Ok(bounds)
+        Ok(bounds.filter(|_| complete))
     }
 
     /// Hands the times of a row group to `visit` in blocks until it returns false; false also for a null.

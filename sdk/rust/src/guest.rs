@@ -1,0 +1,228 @@
+//! The plugin's side of the contract: exports call the [`Runtime`], the [`Host`]'s methods call the imports.
+
+use crate::bindings::cryptobot::plugin::{account, clock, indicators, log, market, orders, random, timers};
+use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
+use crate::params::Parameters;
+use crate::runtime::Runtime;
+use crate::{
+    Bar, Column, Host, Level, Order, OrderEvent, OrderId, OrderKind, Param, PositionClose, Series, Strategy,
+    Value,
+};
+
+/// Where [`export!`](crate::export!) keeps the one instance of a plugin.
+pub trait Plugin {
+    /// The strategy.
+    type Strategy: Strategy;
+    /// Its name.
+    const NAME: &'static str;
+    /// Its version.
+    const VERSION: &'static str;
+
+    /// Works on the instance; `None` before `init`.
+    fn with<R>(act: impl FnOnce(&mut Option<Runtime<Self::Strategy>>) -> R) -> R;
+}
+
+impl<P: Plugin> lifecycle::Guest for P {
+    fn describe() -> lifecycle::Info {
+        lifecycle::Info {
+            name: P::NAME.to_owned(),
+            version: P::VERSION.to_owned(),
+            state_version: P::Strategy::STATE_VERSION,
+            warmup_bars: P::Strategy::warmup(&Default::default()),
+            params: <P::Strategy as Strategy>::Params::specs(),
+            series: P::Strategy::series(),
+            wants: P::Strategy::wants(),
+        }
+    }
+
+    fn init(params: Vec<Param>, series: Vec<Series>) -> Result<(), String> {
+        std::panic::set_hook(Box::new(log_panic));
+        let params = <P::Strategy as Strategy>::Params::from_values(&params)?;
+        let host = Host {
+            backend: Backend,
+            slot: 0,
+            slots: 1,
+        };
+        let runtime = Runtime::new(host, &params, series)?;
+        P::with(|instance| *instance = Some(runtime));
+        Ok(())
+    }
+
+    fn snapshot() -> Vec<u8> {
+        P::with(|instance| match instance {
+            Some(runtime) => runtime
+                .snapshot()
+                .unwrap_or_else(|error| panic!("the state cannot be stored: {error}")),
+            None => Vec::new(),
+        })
+    }
+
+    fn restore(state_version: u32, state: Vec<u8>) -> Result<(), String> {
+        P::with(|instance| match instance {
+            Some(runtime) => runtime.restore(state_version, &state),
+            None => Err("restore comes after init".to_owned()),
+        })
+    }
+
+    fn stop() {
+        deliver::<P>(Runtime::stop);
+    }
+}
+
+impl<P: Plugin> events::Guest for P {
+    #[inline]
+    fn on_bar(series: u32, bar: Bar) {
+        deliver::<P>(|runtime| runtime.on_bar(series, &bar));
+    }
+
+    fn on_order(event: OrderEvent) {
+        deliver::<P>(|runtime| runtime.on_order(&event));
+    }
+
+    fn on_position_close(close: PositionClose) {
+        deliver::<P>(|runtime| runtime.on_position_close(&close));
+    }
+
+    fn on_timer(id: u32, _now: i64) {
+        deliver::<P>(|runtime| runtime.on_timer(id));
+    }
+}
+
+#[inline]
+fn deliver<P: Plugin>(act: impl FnOnce(&mut Runtime<P::Strategy>)) {
+    P::with(|instance| {
+        if let Some(runtime) = instance {
+            act(runtime);
+        }
+    });
+}
+
+/// The trap that follows a panic carries no message, so it is logged first.
+fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("panic");
+    let text = match info.location() {
+        Some(at) => format!("panicked at {}:{}: {message}", at.file(), at.line()),
+        None => format!("panicked: {message}"),
+    };
+    log::write(Level::Error, &text);
+}
+
+/// The imports.
+#[derive(Debug)]
+pub(crate) struct Backend;
+
+#[allow(
+    clippy::unused_self,
+    reason = "the same methods as the test kit's desk, which has state"
+)]
+impl Backend {
+    #[inline]
+    pub(crate) fn target_position(&mut self, series: u32, quantity: f64) -> OrderId {
+        orders::target_position(series, quantity)
+    }
+
+    #[inline]
+    pub(crate) fn submit(&mut self, series: u32, order: &Order) -> OrderId {
+        let Order {
+            side,
+            quantity,
+            kind,
+            reduce_only,
+        } = *order;
+        match kind {
+            OrderKind::Market => orders::market_order(series, side, quantity, reduce_only),
+            OrderKind::Limit { price, tif } => {
+                orders::limit_order(series, side, quantity, price, tif, reduce_only)
+            }
+            OrderKind::Stop { trigger, source } => {
+                orders::stop_market(series, side, quantity, trigger, source, reduce_only)
+            }
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, id: OrderId) {
+        orders::cancel(id);
+    }
+
+    pub(crate) fn cancel_all(&mut self, series: u32) {
+        orders::cancel_all(series);
+    }
+
+    #[inline]
+    pub(crate) fn position(&self, series: u32) -> f64 {
+        account::position(series)
+    }
+
+    pub(crate) fn average_price(&self, series: u32) -> f64 {
+        account::average_price(series)
+    }
+
+    pub(crate) fn equity(&self) -> f64 {
+        account::equity()
+    }
+
+    pub(crate) fn available_margin(&self) -> f64 {
+        account::available_margin()
+    }
+
+    pub(crate) fn close(&self, series: u32, n: u32) -> f64 {
+        market::close(series, n)
+    }
+
+    pub(crate) fn bar(&self, series: u32, n: u32) -> Option<Bar> {
+        market::bar_at(series, n)
+    }
+
+    pub(crate) fn bars(&self, series: u32) -> u32 {
+        market::len(series)
+    }
+
+    pub(crate) fn window(&self, series: u32, column: Column, n: u32) -> Vec<f64> {
+        market::window(series, column, n)
+    }
+
+    pub(crate) fn create_indicator(
+        &mut self,
+        series: u32,
+        kind: &str,
+        params: &[(&str, f64)],
+    ) -> Result<u32, String> {
+        let params: Vec<Param> = params
+            .iter()
+            .map(|(name, value)| Param {
+                name: (*name).to_owned(),
+                value: Value::Number(*value),
+            })
+            .collect();
+        indicators::create(kind, series, &params)
+    }
+
+    #[inline]
+    pub(crate) fn indicator_value(&self, handle: u32, output: u32, n: u32) -> f64 {
+        indicators::value(handle, output, n)
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        clock::now()
+    }
+
+    pub(crate) fn random(&mut self) -> u64 {
+        random::next()
+    }
+
+    pub(crate) fn set_timer(&mut self, id: u32, at: i64) {
+        timers::set(id, at);
+    }
+
+    pub(crate) fn cancel_timer(&mut self, id: u32) {
+        timers::cancel(id);
+    }
+
+    pub(crate) fn log_enabled(&self, level: Level) -> bool {
+        log::enabled(level)
+    }
+
+    pub(crate) fn log(&self, level: Level, message: &str) {
+        log::write(level, message);
+    }
+}

@@ -1,0 +1,184 @@
+//! The host as a strategy sees it.
+
+use std::fmt;
+
+use crate::indicator::{Indicator, remember};
+use crate::{Bar, Level, Order, OrderId, Series, Side};
+
+#[cfg(target_arch = "wasm32")]
+use crate::guest::Backend;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::desk::Desk as Backend;
+
+pub use crate::Column;
+
+/// Everything a strategy can ask of the host. In a plugin the methods are the contract's imports; on a
+/// [`Tape`](crate::Tape) a small simulated exchange answers.
+#[derive(Debug)]
+pub struct Host {
+    pub(crate) backend: Backend,
+    /// Position among the values of a strategy with [`Scope::Symbol`](crate::Scope::Symbol), and their number:
+    /// they share the plugin's timers.
+    pub(crate) slot: u32,
+    pub(crate) slots: u32,
+}
+
+/// Orders. Each function answers with the order's id at once; whether it was accepted, refused or filled comes
+/// through [`Strategy::on_order`](crate::Strategy::on_order).
+impl Host {
+    /// Trades the difference between `quantity` (negative = short) and the position together with what market
+    /// orders have not filled yet. Answers 0 where there is none; a new target replaces one of the same callback.
+    #[inline]
+    pub fn target_position(&mut self, series: &Series, quantity: f64) -> OrderId {
+        self.backend.target_position(series.id, quantity)
+    }
+
+    /// Buys at the market.
+    #[inline]
+    pub fn buy(&mut self, series: &Series, quantity: f64) -> OrderId {
+        self.submit(series, &Order::market(Side::Buy, quantity))
+    }
+
+    /// Sells at the market.
+    #[inline]
+    pub fn sell(&mut self, series: &Series, quantity: f64) -> OrderId {
+        self.submit(series, &Order::market(Side::Sell, quantity))
+    }
+
+    /// Places an order of any kind.
+    #[inline]
+    pub fn submit(&mut self, series: &Series, order: &Order) -> OrderId {
+        self.backend.submit(series.id, order)
+    }
+
+    /// Cancels an order.
+    pub fn cancel(&mut self, id: OrderId) {
+        self.backend.cancel(id);
+    }
+
+    /// Cancels all open orders of the series' symbol.
+    pub fn cancel_all(&mut self, series: &Series) {
+        self.backend.cancel_all(series.id);
+    }
+}
+
+/// The strategy's own account.
+impl Host {
+    /// Signed position in the series' symbol.
+    #[inline]
+    pub fn position(&self, series: &Series) -> f64 {
+        self.backend.position(series.id)
+    }
+
+    /// Average entry price; 0 when flat.
+    pub fn average_price(&self, series: &Series) -> f64 {
+        self.backend.average_price(series.id)
+    }
+
+    /// Cash and open positions at the newest prices.
+    pub fn equity(&self) -> f64 {
+        self.backend.equity()
+    }
+
+    /// What new positions may still use.
+    pub fn available_margin(&self) -> f64 {
+        self.backend.available_margin()
+    }
+}
+
+/// Closed bars.
+impl Host {
+    /// Close of the `n`-th newest closed bar, 0 = the newest; NaN where the host keeps none.
+    pub fn close(&self, series: &Series, n: u32) -> f64 {
+        self.backend.close(series.id, n)
+    }
+
+    /// The `n`-th newest closed bar.
+    pub fn bar(&self, series: &Series, n: u32) -> Option<Bar> {
+        self.backend.bar(series.id, n)
+    }
+
+    /// Closed bars that can be read.
+    pub fn bars(&self, series: &Series) -> u32 {
+        self.backend.bars(series.id)
+    }
+
+    /// The newest `n` values of a column, oldest first; fewer where there are fewer.
+    pub fn window(&self, series: &Series, column: Column, n: u32) -> Vec<f64> {
+        self.backend.window(series.id, column, n)
+    }
+}
+
+/// Indicators that the host computes. Inside the strategy the structs of [`indicators`](crate::indicators) do the
+/// same without a call to the host.
+impl Host {
+    /// Creates an indicator on a series, in [`Strategy::new`](crate::Strategy::new) only:
+    /// `host.indicator(series, "rsi", &[("period", 14.0)])?`.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the parameters, with what is known and allowed.
+    pub fn indicator(
+        &mut self,
+        series: &Series,
+        kind: &str,
+        params: &[(&str, f64)],
+    ) -> Result<Indicator, String> {
+        let handle = self.backend.create_indicator(series.id, kind, params)?;
+        Ok(remember(handle, series, kind, params))
+    }
+
+    /// Value of one output of an indicator `n` bars ago, 0 = the newest; NaN while warming up.
+    #[inline]
+    pub fn value(&self, indicator: &Indicator, output: u32, n: u32) -> f64 {
+        self.backend.indicator_value(indicator.handle(), output, n)
+    }
+}
+
+/// Time, chance and the log.
+impl Host {
+    /// Event time in nanoseconds since the Unix epoch, UTC.
+    pub fn now(&self) -> i64 {
+        self.backend.now()
+    }
+
+    /// Random bits, seeded by the run: equal runs draw equal ones.
+    pub fn random(&mut self) -> u64 {
+        self.backend.random()
+    }
+
+    /// Sets a one-shot timer; setting a number again replaces it. A strategy with
+    /// [`Scope::Symbol`](crate::Scope::Symbol) has its own numbers per symbol.
+    pub fn set_timer(&mut self, id: u32, at: i64) {
+        let id = self.shared_timer(id);
+        self.backend.set_timer(id, at);
+    }
+
+    /// Forgets a timer.
+    pub fn cancel_timer(&mut self, id: u32) {
+        let id = self.shared_timer(id);
+        self.backend.cancel_timer(id);
+    }
+
+    /// Numbers beyond 2^32 / symbols would collide; they wrap, which a plugin can only do to itself.
+    fn shared_timer(&self, id: u32) -> u32 {
+        id.wrapping_mul(self.slots).wrapping_add(self.slot)
+    }
+
+    /// Writes to the run's log: `host.log(Level::Info, format_args!("stop at {stop}"))`. The text is made only if
+    /// the level is kept.
+    pub fn log(&self, level: Level, message: impl fmt::Display) {
+        if self.backend.log_enabled(level) {
+            self.backend.log(level, &message.to_string());
+        }
+    }
+
+    /// Writes to the log at level info.
+    pub fn info(&self, message: impl fmt::Display) {
+        self.log(Level::Info, message);
+    }
+
+    /// Writes to the log at level warn.
+    pub fn warn(&self, message: impl fmt::Display) {
+        self.log(Level::Warn, message);
+    }
+}

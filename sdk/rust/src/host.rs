@@ -64,6 +64,11 @@ impl Host {
 
 /// The strategy's own account.
 impl Host {
+    /// Number of symbols of the run, with [`Scope::Symbol`](crate::Scope::Symbol): they share one account.
+    pub fn symbols(&self) -> u32 {
+        self.slots
+    }
+
     /// Signed position in the series' symbol.
     #[inline]
     pub fn position(&self, series: &Series) -> f64 {

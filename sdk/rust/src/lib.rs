@@ -62,6 +62,7 @@ pub mod order;
 pub mod params;
 #[doc(hidden)]
 pub mod runtime;
+pub mod stop_loss;
 pub mod strategy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -78,6 +79,7 @@ pub use bindings::cryptobot::plugin::{log::Level, market::Column};
 pub use host::Host;
 pub use indicator::Indicator;
 pub use order::{Order, OrderKind};
+pub use stop_loss::StopLoss;
 pub use strategy::{Scope, Strategy};
 #[cfg(not(target_arch = "wasm32"))]
 pub use testing::Tape;
@@ -103,7 +105,8 @@ pub mod prelude {
     pub use crate::testing::Tape;
     pub use crate::{
         Bar, DAY, HOUR, Host, Indicator, Level, MINUTE, Order, OrderEvent, OrderEventKind, OrderId,
-        PositionClose, Scope, Series, SeriesSpec, Side, Strategy, Tif, TriggerSource, Wants, export, params,
+        OrderKind, PositionClose, Scope, Series, SeriesSpec, Side, StopLoss, Strategy, Tif, TriggerSource,
+        Wants, export, params,
     };
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Side, Tif, TriggerSource};
+use crate::{OrderEventKind, Side, Tif, TriggerSource};
 
 /// What an order does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,5 +102,20 @@ impl Side {
             Self::Buy => Self::Sell,
             Self::Sell => Self::Buy,
         }
+    }
+}
+
+impl OrderEventKind {
+    /// Whether the order is over.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired
+        )
+    }
+
+    /// Whether the order was executed, completely or in part.
+    pub const fn is_fill(self) -> bool {
+        matches!(self, Self::PartiallyFilled | Self::Filled)
     }
 }

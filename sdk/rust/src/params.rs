@@ -175,7 +175,7 @@ macro_rules! params {
         }
     ) => {
         $(#[$attribute])*
-        #[derive(Clone, Debug, PartialEq, $crate::__serde::Serialize)]
+        #[derive(Clone, Debug, PartialEq, $crate::__serde::Serialize, $crate::__serde::Deserialize)]
         #[serde(crate = "::cryptobot_sdk::__serde")]
         $visibility struct $name {
             $($(#[doc = $doc])* pub $field: $type,)*

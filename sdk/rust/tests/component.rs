@@ -99,6 +99,9 @@ fn check(package: &str, uses: &[&str]) {
 }
 
 #[test]
-fn sma_flip_imports_orders_only() {
+fn plugins_import_only_what_they_use() {
     check("sma-flip", &["orders"]);
+    check("buy-and-hold", &["account", "orders"]);
+    check("trend", &["account", "orders"]);
+    check("mean-reversion", &["account", "indicators", "orders"]);
 }

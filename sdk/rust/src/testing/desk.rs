@@ -275,7 +275,7 @@ impl Desk {
             return Err(reason::INVALID_ARGUMENT);
         }
         let lot = self.series[working.series as usize].lot;
-        let quantity = (quantity / lot * (1.0 + 1e-9)).floor() * lot;
+        let quantity = round_to_lot(quantity, lot);
         if quantity == 0.0 {
             return Err(reason::BELOW_MINIMUM);
         }
@@ -369,6 +369,14 @@ impl Desk {
             .collect();
         self.run
     }
+}
+
+/// Toward zero, unless a whole number of lots is within 1e-9: the host's rule.
+fn round_to_lot(quantity: f64, lot: f64) -> f64 {
+    let lots = quantity / lot;
+    let nearest = lots.round();
+    let snaps = (lots - nearest).abs() <= 1e-9 * lots;
+    lot * if snaps { nearest } else { lots.floor() }
 }
 
 /// Signed quantity of a market order; what a target counts as already under way.

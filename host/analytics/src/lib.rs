@@ -1,1 +1,29 @@
-//! Metrics and reports.
+//! Metrics and reports: what a run was worth, as numbers, tables and a page.
+//!
+//! [`Collector`] listens to the engine and keeps what reports need in memory that does not grow with the number of
+//! bars. [`Collector::finish`] gives the [`Record`] of the run, [`Summary::new`] its figures, and [`RunFolder`]
+//! writes the files that users keep. Definitions of all figures: `docs/src/reference/metrics.md`.
+#![forbid(unsafe_code)]
+
+pub mod collector;
+pub mod curve;
+pub mod drawdown;
+pub mod folder;
+pub mod format;
+pub mod groups;
+pub mod metrics;
+pub mod orders;
+pub mod record;
+pub mod report;
+pub mod summary;
+pub mod tables;
+
+mod account;
+
+pub use collector::{AccountLabel, Collector, InstrumentLabel, Setup};
+pub use curve::{EquityBucket, PriceBucket};
+pub use folder::{FolderError, RunFolder};
+pub use groups::{Figure, Group, Tone};
+pub use metrics::{Metrics, MetricsOptions};
+pub use record::{AccountRecord, FaultRecord, OpenPosition, Record};
+pub use summary::{Costs, RunIdentity, RunInfo, StrategyInfo, StrategySummary, Summary, Timing};

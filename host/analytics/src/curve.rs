@@ -1,0 +1,262 @@
+//! Curves in bounded memory: buckets of a standard length that grows with the run.
+
+use cryptobot_model::Timestamp;
+use cryptobot_model::time::NANOS_PER_SECOND;
+
+use crate::drawdown::{DrawdownTracker, Drawdowns};
+
+/// Most buckets of a curve, as long as they are shorter than a day.
+pub const MOST_BUCKETS: usize = 10_000;
+
+/// Lengths of buckets in seconds, each a multiple of the one before: 1s 5s 15s 1m 5m 15m 30m 1h 4h 12h 1d.
+const STEPS: [i64; 11] = [1, 5, 15, 60, 300, 900, 1_800, 3_600, 14_400, 43_200, 86_400];
+
+/// Equity over one bucket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EquityBucket {
+    /// Lowest.
+    pub low: f64,
+    /// Highest.
+    pub high: f64,
+    /// Last.
+    pub last: f64,
+    /// Lowest share of the running peak: 1 − the worst drawdown seen in the bucket.
+    pub of_peak: f64,
+}
+
+impl EquityBucket {
+    const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, last: f64::NAN, of_peak: 1.0 };
+
+    fn merged(self, later: Self) -> Self {
+        Self {
+            low: self.low.min(later.low),
+            high: self.high.max(later.high),
+            last: later.last,
+            of_peak: self.of_peak.min(later.of_peak),
+        }
+    }
+}
+
+/// The closes of an instrument over one bucket; NaN before its first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PriceBucket {
+    /// Lowest.
+    pub low: f64,
+    /// Highest.
+    pub high: f64,
+    /// Last.
+    pub last: f64,
+}
+
+impl PriceBucket {
+    const EMPTY: Self = Self { low: f64::NAN, high: f64::NAN, last: f64::NAN };
+
+    pub(crate) fn merged(self, later: Self) -> Self {
+        // `min` and `max` pass over NaN, which is what "not seen yet" is.
+        Self { low: self.low.min(later.low), high: self.high.max(later.high), last: later.last }
+    }
+}
+
+/// Follows one account's equity.
+#[derive(Clone, Debug)]
+pub(crate) struct EquityTrack {
+    open: EquityBucket,
+    drawdown: DrawdownTracker,
+    buckets: Vec<EquityBucket>,
+}
+
+impl EquityTrack {
+    pub fn new(start: Timestamp, equity: f64) -> Self {
+        let drawdown = DrawdownTracker::new(start, equity);
+        Self { open: EquityBucket::EMPTY, drawdown, buckets: Vec::new() }
+    }
+
+    #[inline]
+    pub fn step(&mut self, ts: i64, equity: f64) {
+        let of_peak = self.drawdown.step(ts, equity);
+        let open = &mut self.open;
+        open.last = equity;
+        if equity < open.low {
+            open.low = equity;
+        }
+        if equity > open.high {
+            open.high = equity;
+        }
+        if of_peak < open.of_peak {
+            open.of_peak = of_peak;
+        }
+    }
+
+    pub fn finish(self, end: Timestamp) -> (Vec<EquityBucket>, Drawdowns) {
+        (self.buckets, self.drawdown.finish(end))
+    }
+}
+
+/// Follows one instrument's closes.
+#[derive(Clone, Debug)]
+pub(crate) struct PriceTrack {
+    open: PriceBucket,
+    first: f64,
+    buckets: Vec<PriceBucket>,
+}
+
+impl PriceTrack {
+    pub const fn new() -> Self {
+        Self { open: PriceBucket::EMPTY, first: f64::NAN, buckets: Vec::new() }
+    }
+
+    #[inline]
+    pub fn step(&mut self, price: f64) {
+        let open = &mut self.open;
+        open.last = price;
+        // A comparison with NaN is false: written so that the first price of a bucket always enters.
+        if !(price >= open.low) {
+            open.low = price;
+        }
+        if !(price <= open.high) {
+            open.high = price;
+        }
+        if self.first.is_nan() {
+            self.first = price;
+        }
+    }
+
+    pub fn last(&self) -> f64 {
+        self.open.last
+    }
+
+    /// The buckets and the first close.
+    pub fn finish(self) -> (Vec<PriceBucket>, f64) {
+        (self.buckets, self.first)
+    }
+}
+
+/// The time axis of all curves of a run. A bucket is the half-open time `(end - step, end]`, because what happens
+/// up to midnight belongs to the day that ends there.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    /// Position in [`STEPS`].
+    step: usize,
+    /// End of the open bucket.
+    pub end: i64,
+    /// Time of the newest step.
+    pub last: i64,
+    times: Vec<i64>,
+}
+
+impl Clock {
+    /// A clock for a run that is expected to last `nanos`.
+    pub fn new(start: Timestamp, nanos: i64) -> Self {
+        let step = STEPS
+            .iter()
+            .position(|step| nanos / (step * NANOS_PER_SECOND) <= MOST_BUCKETS as i64)
+            .unwrap_or(STEPS.len() - 1);
+        Self { step, end: start.0, last: start.0, times: Vec::new() }
+    }
+
+    /// Length of a bucket in nanoseconds.
+    pub fn step_nanos(&self) -> i64 {
+        STEPS[self.step] * NANOS_PER_SECOND
+    }
+
+    fn end_of(&self, ts: i64) -> i64 {
+        let step = self.step_nanos();
+        // The first multiple of the step at or after `ts`.
+        -((-ts).div_euclid(step)) * step
+    }
+
+    /// Closes the open bucket of every track and opens the one of `ts`.
+    pub fn roll(&mut self, ts: i64, started: bool, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+        if started {
+            self.times.push(self.last);
+            for track in &mut *equities {
+                track.buckets.push(track.open);
+                track.open = EquityBucket::EMPTY;
+            }
+            for track in &mut *prices {
+                track.buckets.push(track.open);
+                track.open = PriceBucket::EMPTY;
+            }
+        }
+        while self.times.len() >= MOST_BUCKETS && self.step + 1 < STEPS.len() {
+            self.step += 1;
+            self.coarsen(equities, prices);
+        }
+        self.end = self.end_of(ts);
+    }
+
+    /// Merges the buckets that fall into one of the present step.
+    fn coarsen(&mut self, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+        let ends: Vec<i64> = self.times.iter().map(|ts| self.end_of(*ts)).collect();
+        for track in equities {
+            merge(&ends, &mut track.buckets, EquityBucket::merged);
+        }
+        for track in prices {
+            merge(&ends, &mut track.buckets, PriceBucket::merged);
+        }
+        merge(&ends, &mut self.times, |_, later| later);
+    }
+
+    pub fn finish(self) -> Vec<Timestamp> {
+        self.times.into_iter().map(Timestamp).collect()
+    }
+}
+
+/// Folds neighbours of `values` that have the same end into one.
+fn merge<T: Copy>(ends: &[i64], values: &mut Vec<T>, fold: impl Fn(T, T) -> T) {
+    let mut kept = 0;
+    for index in 0..values.len() {
+        if index > 0 && ends[index] == ends[index - 1] {
+            values[kept - 1] = fold(values[kept - 1], values[index]);
+        } else {
+            values[kept] = values[index];
+            kept += 1;
+        }
+    }
+    values.truncate(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_is_a_multiple_of_the_one_before() {
+        assert!(STEPS.windows(2).all(|pair| pair[1] % pair[0] == 0));
+    }
+
+    /// Feeds `count` steps of a minute with the step number as equity and price.
+    fn run(count: i64, expected: i64) -> (Vec<Timestamp>, Vec<EquityBucket>, Vec<PriceBucket>, i64) {
+        let minute = 60 * NANOS_PER_SECOND;
+        let mut clock = Clock::new(Timestamp(0), expected * minute);
+        let mut equities = [EquityTrack::new(Timestamp(0), 0.0)];
+        let mut prices = [PriceTrack::new()];
+        for number in 1..=count {
+            let ts = number * minute;
+            if ts > clock.end {
+                clock.roll(ts, number > 1, &mut equities, &mut prices);
+            }
+            clock.last = ts;
+            equities[0].step(ts, number as f64);
+            prices[0].step(number as f64);
+        }
+        clock.roll(clock.last, true, &mut equities, &mut prices);
+        let step = clock.step_nanos() / minute;
+        let ([equity], [price]) = (equities, prices);
+        (clock.finish(), equity.finish(Timestamp(0)).0, price.finish().0, step)
+    }
+
+    #[test]
+    fn a_year_of_minutes_becomes_hours() {
+        let (times, equity, prices, step) = run(525_600, 525_600);
+        assert_eq!((times.len(), step), (8_760, 60));
+        assert_eq!((equity[1].low, equity[1].high, equity[1].last), (61.0, 120.0, 120.0));
+        assert_eq!((prices[1].low, prices[1].high, prices[1].last), (61.0, 120.0, 120.0));
+        assert_eq!(times[23].to_string(), "1970-01-02T00:00:00Z");
+    }
+
+    #[test]
+    fn a_run_longer_than_expected_ends_in_the_same_buckets() {
+        assert_eq!(run(200_000, 100), run(200_000, 200_000));
+    }
+}

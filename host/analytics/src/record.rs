@@ -1,0 +1,165 @@
+//! A finished run as reports see it.
+
+use cryptobot_engine::Fault;
+use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Quantity, StrategyId, Timestamp};
+
+use crate::account::Activity;
+use crate::collector::InstrumentLabel;
+use crate::curve::{EquityBucket, PriceBucket, PriceTrack};
+use crate::drawdown::Drawdowns;
+use crate::orders::OrderRow;
+use crate::summary::Costs;
+
+/// Everything that tables, figures and the report are made of.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Begin of the run.
+    pub from: Timestamp,
+    /// Time of its last step.
+    pub to: Timestamp,
+    /// Length of a bucket in nanoseconds.
+    pub step_nanos: i64,
+    /// Time of the last step in each bucket; a bucket ends on a multiple of its length.
+    pub times: Vec<Timestamp>,
+    /// By instrument.
+    pub instruments: Vec<InstrumentLabel>,
+    /// By instrument.
+    pub prices: Vec<PriceCurve>,
+    /// By strategy.
+    pub strategies: Vec<AccountRecord>,
+    /// All strategies together.
+    pub portfolio: AccountRecord,
+    /// In the order of intents.
+    pub orders: Vec<OrderRow>,
+    /// In the order of execution.
+    pub fills: Vec<Fill>,
+    /// In the order of closing.
+    pub trades: Vec<ClosedTrade>,
+    /// In the order of occurrence.
+    pub faults: Vec<FaultRecord>,
+    /// What was not closed by the end, by strategy and instrument.
+    pub open_positions: Vec<OpenPosition>,
+}
+
+/// Closes of one instrument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PriceCurve {
+    /// One per bucket.
+    pub buckets: Vec<PriceBucket>,
+    /// First close of the run; NaN if there was none.
+    pub first: f64,
+}
+
+impl PriceCurve {
+    pub(crate) fn new(track: PriceTrack) -> Self {
+        let (buckets, first) = track.finish();
+        Self { buckets, first }
+    }
+}
+
+/// One account over the run.
+#[derive(Clone, Debug)]
+pub struct AccountRecord {
+    /// Name of the strategy, or `portfolio`.
+    pub name: String,
+    /// What it began with.
+    pub initial_balance: Money,
+    /// Wallet plus unrealised profit at the end.
+    pub final_equity: Money,
+    /// One per bucket.
+    pub equity: Vec<EquityBucket>,
+    /// Followed on every step.
+    pub drawdowns: Drawdowns,
+    /// Orders and cancels that were wanted.
+    pub intents: u64,
+    /// Orders that the host let through.
+    pub orders: u64,
+    /// Orders and cancels that the host refused.
+    pub refused: u64,
+    /// Executions.
+    pub fills: u64,
+    /// Closed positions.
+    pub trades: u64,
+    /// What trading cost.
+    pub costs: Costs,
+    /// Σ quantity × price of all fills.
+    pub traded: Money,
+    /// Nanoseconds with at least one position.
+    pub exposed_nanos: i64,
+}
+
+impl AccountRecord {
+    pub(crate) fn new(
+        name: String,
+        initial_balance: Money,
+        (equity, drawdowns): (Vec<EquityBucket>, Drawdowns),
+        activity: &Activity,
+        end: Timestamp,
+    ) -> Self {
+        let marked = equity.last().and_then(|bucket| Money::from_f64(bucket.last));
+        Self {
+            name,
+            initial_balance,
+            final_equity: marked.unwrap_or(initial_balance),
+            equity,
+            drawdowns,
+            intents: activity.intents,
+            orders: activity.orders,
+            refused: activity.refused,
+            fills: activity.fills,
+            trades: activity.trades,
+            costs: activity.costs,
+            traded: activity.traded,
+            exposed_nanos: activity.exposed_nanos(end),
+        }
+    }
+
+    pub(crate) fn curve(&self) -> (Vec<EquityBucket>, Drawdowns) {
+        (self.equity.clone(), self.drawdowns)
+    }
+}
+
+/// A strategy that was quarantined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultRecord {
+    /// When.
+    pub ts: Timestamp,
+    /// Who.
+    pub strategy: StrategyId,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// A position that was open at the end of the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OpenPosition {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// In what.
+    pub instrument: InstrumentId,
+    /// Signed amount; negative = short.
+    pub quantity: Quantity,
+    /// Newest close, at which it is marked.
+    pub price: f64,
+}
+
+impl Record {
+    /// Value of one unit of money put into all instruments of the run in equal parts at their first close, per
+    /// bucket. An instrument that has no price yet counts as cash.
+    pub fn buy_and_hold(&self) -> Vec<f64> {
+        let count = self.prices.len() as f64;
+        let value = |bucket: usize| {
+            let growth = self.prices.iter().map(|curve| {
+                let growth = curve.buckets[bucket].last / curve.first;
+                if growth.is_finite() { growth } else { 1.0 }
+            });
+            growth.sum::<f64>() / count
+        };
+        (0..self.times.len()).map(value).collect()
+    }
+
+    /// Trades of one strategy, or all.
+    pub fn trades_of(&self, strategy: Option<StrategyId>) -> impl Iterator<Item = &ClosedTrade> {
+        self.trades.iter().filter(move |trade| strategy.is_none_or(|strategy| trade.strategy == strategy))
+    }
+}

@@ -1,0 +1,319 @@
+//! `report.html`: one page with everything in it and no use of the network.
+//!
+//! Data are embedded as JSON in a script element that is never executed; the page's own script writes all of it as
+//! text, and a content security policy lets no other script run. Text of plugins can therefore be anything.
+
+use cryptobot_model::Timestamp;
+use cryptobot_model::time::NANOS_PER_SECOND;
+use serde::Serialize;
+
+use crate::curve::PriceBucket;
+use crate::drawdown::Drawdown;
+use crate::groups::Group;
+use crate::metrics::calendar::monthly_returns;
+use crate::metrics::returns::per_period;
+use crate::metrics::rolling::{rolling_sharpe, rolling_win_rate};
+use crate::metrics::sampling::Samples;
+use crate::metrics::trading::trade_return;
+use crate::record::Record;
+use crate::summary::Summary;
+use crate::tables::{direction, seconds};
+
+const PAGE: &str = include_str!("../web/report.html");
+const STYLE: &str = include_str!("../web/report.css");
+const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/report.js"));
+const LIBRARY: &str = include_str!(concat!(env!("OUT_DIR"), "/library.js"));
+const LICENCE: &str = include_str!(concat!(env!("OUT_DIR"), "/licence.txt"));
+const POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/policy.txt"));
+
+/// Windows of the rolling charts in days.
+const WINDOWS: [usize; 3] = [30, 60, 90];
+/// Candles that all price charts share; each has at least [`FEWEST_CANDLES`] if the run has as many.
+const MOST_CANDLES: usize = 20_000;
+const FEWEST_CANDLES: usize = 1_000;
+
+/// The page. `configuration` is the text of `run.yaml`.
+pub fn html(record: &Record, summary: &Summary, configuration: &str) -> Result<String, serde_json::Error> {
+    let data = serde_json::to_string(&Data::new(record, summary, configuration))?;
+    // A `<` in JSON stands inside a string only; escaped, nothing in the data can end the element.
+    let data = data.replace('<', "\\u003c");
+    let title = escape(&format!("{} – run report", summary.run.plugin));
+    let parts = [
+        ("{{policy}}", POLICY),
+        ("{{title}}", &title),
+        ("{{style}}", STYLE),
+        ("{{licence}}", &escape(LICENCE)),
+        ("{{data}}", &data),
+        ("{{library}}", LIBRARY),
+        ("{{script}}", SCRIPT),
+    ];
+    Ok(fill(PAGE, &parts))
+}
+
+/// Puts each part in the place of its mark. The marks stand in the page in the order of the parts, so that a mark
+/// inside a part is plain text.
+fn fill(page: &str, parts: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(page.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
+    let mut rest = page;
+    for (mark, part) in parts {
+        if let Some((before, after)) = rest.split_once(mark) {
+            filled.push_str(before);
+            filled.push_str(part);
+            rest = after;
+        }
+    }
+    filled + rest
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What the page's script reads; names are short because there are tens of thousands of values.
+#[derive(Serialize)]
+struct Data<'a> {
+    summary: &'a Summary,
+    groups: Vec<Group>,
+    configuration: &'a str,
+    from: i64,
+    to: i64,
+    step: i64,
+    curve: CurveData,
+    strategies: Vec<StrategyData<'a>>,
+    prices: Vec<PriceData<'a>>,
+    deepest: Option<DrawdownData>,
+    longest: Option<DrawdownData>,
+    months: Vec<(i32, u32, f64)>,
+    returns: Vec<f64>,
+    rolling: RollingData,
+    trades: TradeData,
+}
+
+#[derive(Serialize)]
+struct CurveData {
+    time: Vec<i64>,
+    equity: Vec<f64>,
+    drawdown: Vec<f64>,
+    market: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct StrategyData<'a> {
+    name: &'a str,
+    equity: Vec<f64>,
+    groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+struct PriceData<'a> {
+    venue: &'a str,
+    symbol: &'a str,
+    time: Vec<i64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+    last: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct DrawdownData {
+    peak: i64,
+    trough: i64,
+    recovered: Option<i64>,
+    depth: f64,
+}
+
+#[derive(Serialize)]
+struct RollingData {
+    time: Vec<i64>,
+    windows: [usize; 3],
+    sharpe: Vec<Vec<Option<f64>>>,
+    win_rate: Vec<Vec<Option<f64>>>,
+}
+
+/// Columns, in the order of closing.
+#[derive(Default, Serialize)]
+struct TradeData {
+    strategy: Vec<u32>,
+    instrument: Vec<u32>,
+    side: Vec<&'static str>,
+    opened: Vec<i64>,
+    closed: Vec<i64>,
+    quantity: Vec<f64>,
+    entry: Vec<f64>,
+    exit: Vec<f64>,
+    gross: Vec<f64>,
+    fees: Vec<f64>,
+    slippage: Vec<f64>,
+    funding: Vec<f64>,
+    net: Vec<f64>,
+    #[serde(rename = "return")]
+    result: Vec<Option<f64>>,
+}
+
+impl<'a> Data<'a> {
+    fn new(record: &'a Record, summary: &'a Summary, configuration: &'a str) -> Self {
+        let samples = Samples::of_account(record, &record.portfolio);
+        Self {
+            groups: summary.groups(),
+            configuration,
+            from: seconds(record.from),
+            to: seconds(record.to),
+            step: record.step_nanos / NANOS_PER_SECOND,
+            curve: CurveData::new(record),
+            strategies: strategies(record, summary),
+            prices: prices(record),
+            deepest: record.portfolio.drawdowns.deepest.map(DrawdownData::new),
+            longest: record.portfolio.drawdowns.longest.map(DrawdownData::new),
+            months: monthly_returns(&samples).iter().map(|month| (month.year, month.month, short(month.value))).collect(),
+            returns: samples.returns().into_iter().map(short).collect(),
+            rolling: RollingData::new(record, summary, &samples),
+            trades: TradeData::new(record),
+            summary,
+        }
+    }
+}
+
+impl CurveData {
+    fn new(record: &Record) -> Self {
+        let balance = record.portfolio.initial_balance.to_f64();
+        let equity = &record.portfolio.equity;
+        Self {
+            time: record.times.iter().map(|ts| next_second(*ts)).collect(),
+            equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
+            drawdown: equity.iter().map(|bucket| short(bucket.of_peak - 1.0)).collect(),
+            market: record.buy_and_hold().into_iter().map(|value| short(value * balance)).collect(),
+        }
+    }
+}
+
+/// Names and figures; curves only where they are not the portfolio's.
+fn strategies<'a>(record: &'a Record, summary: &Summary) -> Vec<StrategyData<'a>> {
+    let several = record.strategies.len() > 1;
+    let data = |(account, of_strategy): (&'a crate::record::AccountRecord, &crate::summary::StrategySummary)| {
+        let equity = if several { account.equity.as_slice() } else { &[] };
+        StrategyData {
+            name: &account.name,
+            equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
+            groups: of_strategy.groups(&summary.currency),
+        }
+    };
+    record.strategies.iter().zip(&summary.strategies).map(data).collect()
+}
+
+/// The price curves, with neighbouring buckets merged where there are more than a chart can show.
+fn prices(record: &Record) -> Vec<PriceData<'_>> {
+    let budget = (MOST_CANDLES / record.instruments.len().max(1)).max(FEWEST_CANDLES);
+    let group = record.times.len().div_ceil(budget).max(1);
+    let data = |index: usize| {
+        let label = &record.instruments[index];
+        let merged = record.prices[index].buckets.chunks(group).map(|buckets| {
+            buckets.iter().copied().reduce(PriceBucket::merged).unwrap_or(buckets[0])
+        });
+        let times = record.times.chunks(group).map(|times| times[times.len() - 1]);
+        let mut price = PriceData {
+            venue: &label.venue,
+            symbol: &label.symbol,
+            time: Vec::new(),
+            low: Vec::new(),
+            high: Vec::new(),
+            last: Vec::new(),
+        };
+        for (ts, bucket) in times.zip(merged).filter(|(_, bucket)| bucket.last.is_finite()) {
+            price.time.push(next_second(ts));
+            price.low.push(short(bucket.low));
+            price.high.push(short(bucket.high));
+            price.last.push(short(bucket.last));
+        }
+        price
+    };
+    (0..record.instruments.len()).map(data).collect()
+}
+
+impl DrawdownData {
+    fn new(drawdown: Drawdown) -> Self {
+        Self {
+            peak: seconds(drawdown.peak),
+            trough: seconds(drawdown.trough),
+            recovered: drawdown.recovered.map(seconds),
+            depth: drawdown.depth,
+        }
+    }
+}
+
+impl RollingData {
+    fn new(record: &Record, summary: &Summary, samples: &Samples) -> Self {
+        let risk_free = per_period(summary.metrics.risk_free, samples.period.per_year());
+        let shortened = |values: Vec<Option<f64>>| values.into_iter().map(|value| value.map(short)).collect();
+        Self {
+            time: samples.times.iter().map(|ts| next_second(*ts)).collect(),
+            windows: WINDOWS,
+            sharpe: WINDOWS.map(|days| shortened(rolling_sharpe(samples, days, risk_free))).into(),
+            win_rate: WINDOWS
+                .map(|days| shortened(rolling_win_rate(record.from, &samples.times, &record.trades, days)))
+                .into(),
+        }
+    }
+}
+
+impl TradeData {
+    fn new(record: &Record) -> Self {
+        let mut data = Self::default();
+        for trade in &record.trades {
+            data.strategy.push(trade.strategy.0);
+            data.instrument.push(trade.instrument.0);
+            data.side.push(direction(trade.side));
+            data.opened.push(seconds(trade.opened_at));
+            data.closed.push(seconds(trade.closed_at));
+            data.quantity.push(trade.quantity.to_f64());
+            data.entry.push(trade.entry_price.to_f64());
+            data.exit.push(trade.exit_price.to_f64());
+            data.gross.push(trade.gross_pnl.to_f64());
+            data.fees.push(trade.fees.to_f64());
+            data.slippage.push(trade.slippage.to_f64());
+            data.funding.push(trade.funding.to_f64());
+            data.net.push(trade.net_pnl.to_f64());
+            data.result.push(trade_return(trade).map(short));
+        }
+        data
+    }
+}
+
+/// The first full second at or after `ts`: buckets end on full seconds, so that no two of them share one.
+const fn next_second(ts: Timestamp) -> i64 {
+    -(-ts.0).div_euclid(NANOS_PER_SECOND)
+}
+
+/// Rounded to eight significant digits, enough for any screen.
+fn short(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let magnitude = libm::floor(libm::log10(value.abs())) as i32;
+    let factor = 10_f64.powi((7 - magnitude).clamp(0, 15));
+    libm::rint(value * factor) / factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shortened_to_what_a_screen_shows() {
+        assert_eq!(short(10_023.123_456_789), 10_023.123);
+        assert_eq!(short(-0.000_123_456_789_12), -0.000_123_456_79);
+        assert_eq!(short(99_349_416.69), 99_349_417.0);
+        assert!(short(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn a_mark_inside_a_part_is_plain_text() {
+        assert_eq!(fill("a {{x}} b {{y}}", &[("{{x}}", "{{y}}"), ("{{y}}", "1")]), "a {{y}} b 1");
+    }
+
+    #[test]
+    fn times_move_to_full_seconds_without_meeting() {
+        assert_eq!(next_second(Timestamp(1)), 1);
+        assert_eq!(next_second(Timestamp(NANOS_PER_SECOND)), 1);
+        assert_eq!(next_second(Timestamp(NANOS_PER_SECOND + 1)), 2);
+    }
+}

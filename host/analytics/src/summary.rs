@@ -1,0 +1,322 @@
+//! `summary.json`: what a run was and what it came to.
+
+use std::collections::BTreeMap;
+
+use cryptobot_model::{Money, StrategyId, Timestamp};
+use serde::{Serialize, Serializer};
+
+use crate::metrics::{Metrics, MetricsOptions};
+use crate::record::{AccountRecord, Record};
+
+/// What makes a run the same run: equal identities give an equal journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunIdentity {
+    /// Name of the run.
+    pub id: String,
+    /// Version of the host.
+    pub host_version: String,
+    /// The plugin's name, or its strategies' names joined by commas.
+    pub plugin: String,
+    /// SHA-256 of the plugin.
+    pub plugin_sha256: String,
+    /// SHA-256 of the models, where there are any.
+    pub models_sha256: Option<String>,
+    /// SHA-256 of the data and the period.
+    pub data_sha256: String,
+    /// SHA-256 of instruments, brackets and fees.
+    pub reference_sha256: String,
+    /// SHA-256 of the configuration.
+    pub config_sha256: String,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// `backtest`, `simulation`, `paper` or `live`.
+    pub mode: String,
+    /// `event` or `paged`.
+    pub delivery: String,
+}
+
+/// Wall-clock times; they are no part of a run's identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timing {
+    /// Seconds until the first bar.
+    pub load_s: f64,
+    /// Seconds in the engine.
+    pub engine_s: f64,
+    /// Seconds for tables and report.
+    pub report_s: f64,
+    /// Seconds of the whole process.
+    pub total_s: f64,
+    /// Bars per second of engine time.
+    pub bars_per_s: f64,
+}
+
+/// What the caller knows about a run that the engine's record does not tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunInfo {
+    /// Identity.
+    pub run: RunIdentity,
+    /// Whether the market data were generated.
+    pub synthetic: bool,
+    /// The account's currency, for example `USDT`; empty where it is not known.
+    pub currency: String,
+    /// The base timeframe, for example `15m`.
+    pub timeframe: String,
+    /// End of the period, exclusive, as it was asked for.
+    pub to: Timestamp,
+    /// Base bars of all instruments.
+    pub bars: u64,
+    /// By strategy: its plugin and parameters.
+    pub strategies: Vec<StrategyInfo>,
+    /// What a reader must know before trusting the figures.
+    pub warnings: Vec<String>,
+    /// SHA-256 of the journal's entries.
+    pub journal_sha256: String,
+    /// Wall-clock times.
+    pub timing: Timing,
+    /// Whether the run was stopped before its data ended.
+    pub interrupted: bool,
+    /// Choices about metrics.
+    pub metrics: MetricsOptions,
+}
+
+/// A strategy's plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StrategyInfo {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// SHA-256 of the plugin.
+    pub plugin_sha256: String,
+    /// Parameters in the plugin's order, as text.
+    pub params: Vec<(String, String)>,
+    /// Symbols it trades.
+    pub symbols: Vec<String>,
+}
+
+/// Begin (inclusive) and end (exclusive) by open time of bars, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Period {
+    /// Begin.
+    #[serde(serialize_with = "as_text")]
+    pub from: Timestamp,
+    /// End.
+    #[serde(serialize_with = "as_text")]
+    pub to: Timestamp,
+}
+
+/// What trading cost, in the account's currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Costs {
+    /// Fees paid; negative = rebates.
+    #[serde(serialize_with = "as_text")]
+    pub fees: Money,
+    /// Slippage against the reference price of each fill; already part of the fill prices.
+    #[serde(serialize_with = "as_text")]
+    pub slippage: Money,
+    /// Funding paid (positive) or received (negative) by closed trades.
+    #[serde(serialize_with = "as_text")]
+    pub funding: Money,
+}
+
+/// One strategy's share of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StrategySummary {
+    /// Name of its slot.
+    pub name: String,
+    /// Name of its plugin.
+    pub plugin: String,
+    /// SHA-256 of its plugin.
+    pub plugin_sha256: String,
+    /// Its parameters.
+    pub params: BTreeMap<String, String>,
+    /// Symbols it trades.
+    pub symbols: Vec<String>,
+    /// Orders and cancels that it wanted.
+    pub intents: u64,
+    /// Orders that the host let through.
+    pub orders: u64,
+    /// Orders and cancels that the host refused.
+    pub refused: u64,
+    /// Executions.
+    pub fills: u64,
+    /// Closed positions.
+    pub trades: u64,
+    /// What it began with.
+    #[serde(serialize_with = "as_text")]
+    pub initial_balance: Money,
+    /// What it ended with.
+    #[serde(serialize_with = "as_text")]
+    pub final_equity: Money,
+    /// What its trading cost.
+    pub costs: Costs,
+    /// Its figures.
+    pub metrics: Metrics,
+}
+
+/// A strategy that was quarantined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FaultSummary {
+    /// When.
+    #[serde(serialize_with = "as_text")]
+    pub ts: Timestamp,
+    /// Name of the strategy.
+    pub strategy: String,
+    /// Kind of the fault.
+    pub kind: &'static str,
+    /// What happened.
+    pub message: String,
+}
+
+/// A position that was open at the end.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PositionSummary {
+    /// Name of the strategy.
+    pub strategy: String,
+    /// Symbol.
+    pub symbol: String,
+    /// Signed amount as a decimal; negative = short.
+    pub quantity: String,
+    /// Price at which it is marked.
+    pub price: f64,
+}
+
+/// The whole of `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Identity.
+    pub run: RunIdentity,
+    /// Period.
+    pub period: Period,
+    /// `venue/symbol` of each instrument.
+    pub instruments: Vec<String>,
+    /// Base timeframe.
+    pub timeframe: String,
+    /// The account's currency.
+    pub currency: String,
+    /// Whether the market data were generated.
+    pub synthetic: bool,
+    /// Whether the run was stopped before its data ended.
+    pub interrupted: bool,
+    /// Base bars of all instruments.
+    pub bars: u64,
+    /// Orders that the host let through.
+    pub orders: u64,
+    /// Executions.
+    pub fills: u64,
+    /// Closed positions.
+    pub trades: u64,
+    /// Orders and cancels that strategies wanted.
+    pub intents: u64,
+    /// Orders and cancels that the host refused.
+    pub refused: u64,
+    /// Sum of the strategies' balances.
+    #[serde(serialize_with = "as_text")]
+    pub initial_balance: Money,
+    /// Sum of the strategies' final equities.
+    #[serde(serialize_with = "as_text")]
+    pub final_equity: Money,
+    /// What trading cost.
+    pub costs: Costs,
+    /// Figures of all strategies together.
+    pub metrics: Metrics,
+    /// The same per strategy.
+    pub strategies: Vec<StrategySummary>,
+    /// What was not closed.
+    pub open_positions: Vec<PositionSummary>,
+    /// Who was quarantined, and why.
+    pub faults: Vec<FaultSummary>,
+    /// What a reader must know.
+    pub warnings: Vec<String>,
+    /// SHA-256 of the journal's entries.
+    pub journal_sha256: String,
+    /// Wall-clock times.
+    pub timing: Timing,
+    /// Names of the files in the run folder, by what they hold.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Summary {
+    /// The summary of a record. `files` is filled by whoever writes them.
+    pub fn new(record: &Record, info: RunInfo) -> Self {
+        let whole = &record.portfolio;
+        let strategies = record.strategies.iter().enumerate().map(|(index, account)| {
+            let of_strategy = info.strategies.get(index).cloned().unwrap_or_default();
+            let metrics = Metrics::of(record, Some(StrategyId::from(index)), &info.metrics);
+            strategy_summary(account, of_strategy, metrics)
+        });
+        Self {
+            strategies: strategies.collect(),
+            period: Period { from: record.from, to: info.to },
+            instruments: record.instruments.iter().map(|label| format!("{}/{}", label.venue, label.symbol)).collect(),
+            timeframe: info.timeframe,
+            currency: info.currency,
+            synthetic: info.synthetic,
+            interrupted: info.interrupted,
+            bars: info.bars,
+            orders: whole.orders,
+            fills: whole.fills,
+            trades: whole.trades,
+            intents: whole.intents,
+            refused: whole.refused,
+            initial_balance: whole.initial_balance,
+            final_equity: whole.final_equity,
+            costs: whole.costs,
+            metrics: Metrics::of(record, None, &info.metrics),
+            open_positions: open_positions(record),
+            faults: faults(record),
+            warnings: info.warnings,
+            journal_sha256: info.journal_sha256,
+            timing: info.timing,
+            files: BTreeMap::new(),
+            run: info.run,
+        }
+    }
+
+    /// The summary as pretty JSON with a newline at the end.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+fn strategy_summary(account: &AccountRecord, info: StrategyInfo, metrics: Metrics) -> StrategySummary {
+    StrategySummary {
+        name: account.name.clone(),
+        plugin: info.plugin,
+        plugin_sha256: info.plugin_sha256,
+        params: info.params.into_iter().collect(),
+        symbols: info.symbols,
+        intents: account.intents,
+        orders: account.orders,
+        refused: account.refused,
+        fills: account.fills,
+        trades: account.trades,
+        initial_balance: account.initial_balance,
+        final_equity: account.final_equity,
+        costs: account.costs,
+        metrics,
+    }
+}
+
+fn open_positions(record: &Record) -> Vec<PositionSummary> {
+    let summary = |position: &crate::record::OpenPosition| PositionSummary {
+        strategy: record.strategies[position.strategy.index()].name.clone(),
+        symbol: record.instruments[position.instrument.index()].symbol.clone(),
+        quantity: position.quantity.to_string(),
+        price: position.price,
+    };
+    record.open_positions.iter().map(summary).collect()
+}
+
+fn faults(record: &Record) -> Vec<FaultSummary> {
+    let summary = |fault: &crate::record::FaultRecord| FaultSummary {
+        ts: fault.ts,
+        strategy: record.strategies.get(fault.strategy.index()).map_or_else(String::new, |account| account.name.clone()),
+        kind: fault.fault.kind.name(),
+        message: fault.fault.message.clone(),
+    };
+    record.faults.iter().map(summary).collect()
+}
+
+/// Money as an exact decimal, times as ISO 8601.
+fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}

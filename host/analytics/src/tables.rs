@@ -1,0 +1,224 @@
+//! `orders.csv`, `fills.csv`, `trades.csv` and `equity.csv`: exact decimals, times in ISO 8601 UTC.
+
+use std::fmt::{Display, Write as _};
+
+use cryptobot_model::{Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource};
+
+use crate::metrics::trading::trade_return;
+use crate::orders::OrderRow;
+use crate::record::Record;
+
+/// A table in memory, written row by row.
+struct Table {
+    text: String,
+    begun: bool,
+}
+
+impl Table {
+    fn new(header: &str, rows: usize) -> Self {
+        let mut text = String::with_capacity(header.len() + 1 + rows * 160);
+        text.push_str(header);
+        text.push('\n');
+        Self { text, begun: false }
+    }
+
+    fn separate(&mut self) {
+        if self.begun {
+            self.text.push(',');
+        }
+        self.begun = true;
+    }
+
+    /// A value that needs no quotes: numbers, times, names of this program.
+    fn plain(&mut self, value: impl Display) -> &mut Self {
+        self.separate();
+        // Writing into a string cannot fail.
+        let _ = write!(self.text, "{value}");
+        self
+    }
+
+    fn optional(&mut self, value: Option<impl Display>) -> &mut Self {
+        match value {
+            Some(value) => self.plain(value),
+            None => self.plain(""),
+        }
+    }
+
+    /// Text from outside: quoted where the format needs it, and never a formula for a spreadsheet.
+    fn text(&mut self, value: &str) -> &mut Self {
+        let escaped = escape(value);
+        self.plain(escaped)
+    }
+
+    fn end(&mut self) {
+        self.text.push('\n');
+        self.begun = false;
+    }
+}
+
+/// A CSV field (RFC 4180). A leading `= + - @` is disarmed with an apostrophe, because spreadsheets would compute it.
+fn escape(value: &str) -> String {
+    let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let value = if formula { format!("'{value}") } else { value.to_owned() };
+    if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
+}
+
+const fn side(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}
+
+/// `long` or `short`, of a trade that was entered with `side`.
+pub(crate) const fn direction(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "long",
+        Side::Sell => "short",
+    }
+}
+
+const fn tif(tif: TimeInForce) -> &'static str {
+    match tif {
+        TimeInForce::Gtc => "gtc",
+        TimeInForce::Ioc => "ioc",
+        TimeInForce::Fok => "fok",
+        TimeInForce::Gtx => "gtx",
+    }
+}
+
+const fn source(source: TriggerSource) -> &'static str {
+    match source {
+        TriggerSource::Mark => "mark",
+        TriggerSource::Last => "last",
+    }
+}
+
+const fn status(kind: Option<OrderEventKind>) -> &'static str {
+    match kind {
+        None => "decided",
+        Some(OrderEventKind::Submitted) => "submitted",
+        Some(OrderEventKind::Accepted) => "accepted",
+        Some(OrderEventKind::Rejected) => "rejected",
+        Some(OrderEventKind::Triggered) => "triggered",
+        Some(OrderEventKind::PartiallyFilled) => "partially-filled",
+        Some(OrderEventKind::Filled) => "filled",
+        Some(OrderEventKind::Modified) => "modified",
+        Some(OrderEventKind::Cancelled) => "cancelled",
+        Some(OrderEventKind::Expired) => "expired",
+    }
+}
+
+/// One row per order.
+pub fn orders(record: &Record) -> String {
+    let mut table = Table::new(
+        "order,strategy,venue,symbol,side,type,requested_quantity,quantity,price,trigger,trigger_source,\
+         time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason",
+        record.orders.len(),
+    );
+    for order in &record.orders {
+        order_row(&mut table, record, order);
+    }
+    table.text
+}
+
+fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
+    let instrument = order.instrument.map(|id| &record.instruments[id.index()]);
+    let liquidity = (!order.filled.is_zero()).then_some(if order.taker { "taker" } else { "maker" });
+    table.plain(order.id.0);
+    table.text(&record.strategies[order.strategy.index()].name);
+    table.text(instrument.map_or("", |label| &label.venue));
+    table.text(instrument.map_or("", |label| &label.symbol));
+    table.plain(side(order.side)).plain(order.terms.kind).plain(order.requested).plain(order.quantity);
+    table.optional(order.terms.price).optional(order.terms.trigger).optional(order.terms.source.map(source));
+    table.optional(order.terms.tif.map(tif)).plain(order.reduce_only).plain(order.decided_at);
+    table.plain(status(order.status)).plain(order.updated_at).plain(order.filled);
+    table.optional(order.average_price()).plain(order.fees);
+    table.optional(liquidity).optional(order.reason.map(cryptobot_model::RefusalReason::name));
+    table.end();
+}
+
+/// One row per execution, with the rule of the exchange that produced it.
+pub fn fills(record: &Record) -> String {
+    let header = "ts,order,strategy,venue,symbol,side,price,quantity,notional,fee,slippage,liquidity,rule";
+    let mut table = Table::new(header, record.fills.len());
+    for fill in &record.fills {
+        let label = &record.instruments[fill.instrument.index()];
+        let maker = fill.liquidity == Liquidity::Maker;
+        table.plain(fill.ts).plain(fill.order.0).text(&record.strategies[fill.strategy.index()].name);
+        table.text(&label.venue).text(&label.symbol).plain(side(fill.side)).plain(fill.price);
+        table.plain(fill.quantity).plain(fill.quantity.at(fill.price)).plain(fill.fee).plain(fill.slippage);
+        table.plain(if maker { "maker" } else { "taker" }).plain(fill.rule.name());
+        table.end();
+    }
+    table.text
+}
+
+/// One row per closed position.
+pub fn trades(record: &Record) -> String {
+    let header = "trade,strategy,venue,symbol,side,opened_at,closed_at,quantity,entry_price,exit_price,gross_pnl,\
+                  fees,funding,slippage,net_pnl,return,holding_s";
+    let mut table = Table::new(header, record.trades.len());
+    for (number, trade) in (1..).zip(&record.trades) {
+        let number: u64 = number;
+        let label = &record.instruments[trade.instrument.index()];
+        let holding = (trade.closed_at.0 - trade.opened_at.0) as f64 / 1e9;
+        table.plain(number).text(&record.strategies[trade.strategy.index()].name);
+        table.text(&label.venue).text(&label.symbol).plain(direction(trade.side));
+        table.plain(trade.opened_at).plain(trade.closed_at).plain(trade.quantity).plain(trade.entry_price);
+        table.plain(trade.exit_price).plain(trade.gross_pnl).plain(trade.fees).plain(trade.funding);
+        table.plain(trade.slippage).plain(trade.net_pnl).optional(trade_return(trade)).plain(holding);
+        table.end();
+    }
+    table.text
+}
+
+/// One row per bucket of the curves; a column per strategy where there are several.
+pub fn equity(record: &Record) -> String {
+    let mut header = "ts,equity,low,high,drawdown,buy_and_hold".to_owned();
+    let strategies = if record.strategies.len() > 1 { record.strategies.as_slice() } else { &[] };
+    for strategy in strategies {
+        header.push(',');
+        header.push_str(&escape(&format!("equity:{}", strategy.name)));
+    }
+    let market = record.buy_and_hold();
+    let balance = record.portfolio.initial_balance.to_f64();
+    let mut table = Table::new(&header, record.times.len() + 1);
+    let start = record.portfolio.initial_balance;
+    table.plain(record.from).plain(start).plain(start).plain(start).plain(0).plain(start);
+    for strategy in strategies {
+        table.plain(strategy.initial_balance);
+    }
+    table.end();
+    for (index, bucket) in record.portfolio.equity.iter().enumerate() {
+        let drawdown = if bucket.of_peak < 1.0 { bucket.of_peak - 1.0 } else { 0.0 };
+        table.plain(record.times[index]).optional(exact(bucket.last)).optional(exact(bucket.low));
+        table.optional(exact(bucket.high)).plain(drawdown).optional(exact(market[index] * balance));
+        for strategy in strategies {
+            table.optional(exact(strategy.equity[index].last));
+        }
+        table.end();
+    }
+    table.text
+}
+
+fn exact(value: f64) -> Option<Money> {
+    Money::from_f64(value)
+}
+
+/// Seconds since the epoch, as charts want them.
+pub(crate) const fn seconds(ts: Timestamp) -> i64 {
+    ts.0.div_euclid(cryptobot_model::time::NANOS_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_cannot_break_a_row_or_become_a_formula() {
+        assert_eq!(escape("trend"), "trend");
+        assert_eq!(escape("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(escape("=1+1"), "'=1+1");
+    }
+}

@@ -1,0 +1,31 @@
+// Puts the page together.
+
+const setUpTheme = () => {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  byId("theme").addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    repaintCharts();
+  });
+  system.addEventListener("change", repaintCharts);
+};
+
+const data = JSON.parse(byId("data").textContent);
+setUpTheme();
+header(data);
+notices(data);
+cards(data);
+drawdownFacts(data);
+figureGroups(data);
+strategyTable(data);
+heatmap(data.months);
+costBridge(data);
+distributions(data);
+tradeTable(data);
+identity(data);
+equityChart(data);
+priceChart(data);
+rollingChart("sharpe-chart", "sharpe-legend", data.rolling, data.rolling.sharpe, (value) => fixed(value), (value) => fixed(value, 1));
+rollingChart("winrate-chart", "winrate-legend", data.rolling, data.rolling.win_rate, (value) => percent(value, 1), (value) => percent(value, 0));
+document.documentElement.dataset.ready = "true";

@@ -16,6 +16,7 @@ const RUNS: usize = 50;
 const CALLS: i64 = 20_000;
 
 fn main() {
+    let bytes = hostile();
     for (name, strict) in [("default", false), ("strict", true)] {
         let runtime = Runtime::new(&RuntimeConfig {
             strict,
@@ -23,7 +24,7 @@ fn main() {
         })
         .unwrap();
         let begun = Instant::now();
-        let plugin = runtime.load_bytes(hostile()).unwrap();
+        let plugin = runtime.load_bytes(bytes).unwrap();
         println!("{name:8} compile {:31.1} ms", begun.elapsed().as_secs_f64() * 1e3);
         let instantiate = minimum(|| {
             black_box(

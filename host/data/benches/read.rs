@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use cryptobot_data::{BarTable, Catalog, SeriesRequest, write_bars};
-use cryptobot_engine::BarBlock;
+use cryptobot_data::{BarTable, Catalog, ReadAhead, SeriesRequest, write_bars};
+use cryptobot_engine::{BarBlock, BarSource};
 use cryptobot_model::Timeframe;
 
 const ROWS: i64 = 525_600;
@@ -34,6 +34,27 @@ fn read_all(root: &Path, request: &SeriesRequest) -> f64 {
         match block.close.last() {
             Some(close) => last = *close,
             None => return last,
+        }
+    }
+}
+
+/// Reads all bars and works about 110 ns on each.
+fn work_on(root: &Path, request: &SeriesRequest, ahead: bool) -> f64 {
+    let reader = Catalog::open(root).unwrap().series(request).unwrap();
+    let mut source: Box<dyn BarSource> = if ahead {
+        Box::new(ReadAhead::new(reader))
+    } else {
+        Box::new(reader)
+    };
+    let mut block = BarBlock::default();
+    let mut state = 0.0;
+    loop {
+        source.next_block(&mut block).unwrap();
+        if block.is_empty() {
+            return state;
+        }
+        for close in &block.close {
+            state = (0..20).fold(state + close, |state, _| (state * state + 1.0).sqrt());
         }
     }
 }
@@ -85,6 +106,17 @@ fn bench(c: &mut Criterion) {
     );
     if let Some(root) = std::env::var_os("CRYPTOBOT_BENCH_CATALOG") {
         run("one group", root.into(), request("bench", "J1USDT", "1m"));
+    }
+    for ahead in [false, true] {
+        let name = if ahead {
+            "60 ms of work, read ahead"
+        } else {
+            "60 ms of work, read in between"
+        };
+        let request = request("bench", "WALK", "1m");
+        group.bench_function(name, |b| {
+            b.iter(|| black_box(work_on(folder.path(), &request, ahead)))
+        });
     }
     group.finish();
 }

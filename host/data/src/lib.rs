@@ -4,6 +4,7 @@
 //! every bar, or for one whose holes were waived and counted.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod audit;
 mod catalog;
 mod columns;
@@ -18,6 +19,7 @@ mod series;
 mod venues;
 mod write;
 
+pub use ahead::ReadAhead;
 pub use catalog::{Catalog, Coverage};
 pub use error::{DataError, FaultyRow, MissingBars, MissingRun, RowFault, RowFaults, SHOWN};
 pub use file::TouchedFile;

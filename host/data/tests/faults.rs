@@ -4,21 +4,31 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
-use cryptobot_data::{Catalog, DataError, RowFault};
+use cryptobot_data::{Catalog, DataError, ReadAhead, RowFault};
+use cryptobot_engine::{BarBlock, BarSource};
 use cryptobot_model::Timestamp;
+use parquet::basic::{Compression, ZstdLevel};
 use proptest::prelude::*;
 use proptest::sample::select;
 use support::{Layout, MINUTE, Rows, START, load, path, request};
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    (1_usize..80, any::<[bool; 3]>()).prop_map(|(group_rows, [statistics, nullable, snappy])| Layout {
-        group_rows,
-        statistics,
-        nullable,
-        integer_volume: false,
-        snappy,
-    })
+    let compressions = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::ZSTD(ZstdLevel::default()),
+    ];
+    (1_usize..80, any::<[bool; 2]>(), select(compressions.to_vec())).prop_map(
+        |(group_rows, [statistics, nullable], compression)| Layout {
+            group_rows,
+            statistics,
+            nullable,
+            integer_volume: false,
+            compression,
+        },
+    )
 }
 
 /// A fault at a row, and what the report must say: kind and row.
@@ -151,6 +161,56 @@ proptest! {
             Err(error) => prop_assert!(error.to_string().contains("2024.parquet") || !cut, "{error}"),
         }
     }
+}
+
+#[test]
+fn reading_ahead_gives_the_same_bars_and_the_same_errors() {
+    let root = tempfile::tempdir().unwrap();
+    let file = path(root.path(), "1m", "2024.parquet");
+    let mut rows = Rows::minutes(START, 100_000);
+    let through = |root: &Path| {
+        let mut source = ReadAhead::new(Catalog::open(root).unwrap().series(&request("1m")).unwrap());
+        let (mut times, mut block) = (Vec::new(), BarBlock::default());
+        loop {
+            source.next_block(&mut block).map_err(|error| error.to_string())?;
+            if block.is_empty() {
+                source.next_block(&mut block).unwrap();
+                assert!(block.is_empty(), "the end stays the end");
+                return Ok::<_, String>(times);
+            }
+            times.extend_from_slice(&block.open_ms);
+        }
+    };
+    rows.write(
+        &file,
+        Layout {
+            group_rows: 30_000,
+            ..Layout::PLAIN
+        },
+    );
+    assert_eq!(
+        through(root.path()).unwrap(),
+        load(root.path(), &request("1m")).unwrap().open_ms
+    );
+    rows.values[4][77_777] = Some(-1.0);
+    rows.write(
+        &file,
+        Layout {
+            group_rows: 30_000,
+            ..Layout::PLAIN
+        },
+    );
+    let error = load(root.path(), &request("1m")).unwrap_err().to_string();
+    assert!(error.contains("row 77777"), "{error}");
+    assert_eq!(through(root.path()).unwrap_err(), error);
+    // Dropped half-way: the thread ends by itself.
+    let mut source = ReadAhead::new(
+        Catalog::open(root.path())
+            .unwrap()
+            .series(&request("1m"))
+            .unwrap(),
+    );
+    source.next_block(&mut BarBlock::default()).unwrap();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use cryptobot_data::{Catalog, DataError, SeriesReader, SeriesRequest};
 use cryptobot_engine::BarBlock;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
@@ -28,7 +28,7 @@ pub struct Layout {
     pub statistics: bool,
     pub nullable: bool,
     pub integer_volume: bool,
-    pub snappy: bool,
+    pub compression: Compression,
 }
 
 impl Layout {
@@ -102,9 +102,8 @@ impl Rows {
         } else {
             EnabledStatistics::None
         };
-        let zstd = Compression::ZSTD(ZstdLevel::default());
         let properties = WriterProperties::builder()
-            .set_compression(if layout.snappy { Compression::SNAPPY } else { zstd })
+            .set_compression(layout.compression)
             .set_statistics_enabled(statistics)
             .build();
         let file = File::create(path).unwrap();

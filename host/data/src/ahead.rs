@@ -1,0 +1,73 @@
+//! Decoding on another thread while the engine works on the bars before.
+
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::{mem, thread};
+
+use cryptobot_engine::{BarBlock, BarSource, SourceError};
+
+use crate::error::DataError;
+use crate::series::SeriesReader;
+
+/// Blocks that are decoded in advance.
+const BLOCKS: usize = 2;
+
+/// A source that decodes up to two blocks ahead; the bars and their order are those of the reader.
+#[derive(Debug)]
+pub struct ReadAhead {
+    filled: Receiver<Result<BarBlock, DataError>>,
+    spare: Sender<BarBlock>,
+    ended: bool,
+}
+
+impl ReadAhead {
+    /// Starts to decode. The thread ends when this is dropped.
+    pub fn new(reader: SeriesReader) -> Self {
+        let (send_filled, filled) = sync_channel(BLOCKS);
+        let (spare, take_spare) = channel();
+        for _ in 0..BLOCKS {
+            // The receiver is alive: it stands in this function.
+            let _ = spare.send(BarBlock::default());
+        }
+        thread::spawn(move || decode(reader, &take_spare, &send_filled));
+        Self {
+            filled,
+            spare,
+            ended: false,
+        }
+    }
+
+    fn next(&mut self, block: &mut BarBlock) -> Result<(), DataError> {
+        block.clear();
+        if self.ended {
+            return Ok(());
+        }
+        // A thread that ends without an empty block or an error has panicked: never take that for the end.
+        let next = self.filled.recv().unwrap_or(Err(DataError::Thread {
+            doing: "decoding bars",
+        }));
+        self.ended = next.as_ref().map_or(true, BarBlock::is_empty);
+        // The thread may be gone already: then nobody needs the memory.
+        let _ = self.spare.send(mem::replace(block, next?));
+        Ok(())
+    }
+}
+
+impl BarSource for ReadAhead {
+    fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
+        self.next(block).map_err(SourceError::from)
+    }
+}
+
+fn decode(
+    mut reader: SeriesReader,
+    spare: &Receiver<BarBlock>,
+    filled: &SyncSender<Result<BarBlock, DataError>>,
+) {
+    while let Ok(mut block) = spare.recv() {
+        let read = reader.read(&mut block).map(|()| block);
+        let last = read.as_ref().map_or(true, BarBlock::is_empty);
+        if filled.send(read).is_err() || last {
+            return;
+        }
+    }
+}

@@ -1,1 +1,22 @@
 //! One run: configuration, wiring of data, plugins and engine, and the run folder.
+//!
+//! [`RunConfig`] is what a user writes, [`prepare`] checks all of it against the plugins and the data before anything
+//! runs, and [`PreparedRun::execute`] runs it and writes the run folder.
+#![forbid(unsafe_code)]
+
+mod bots;
+pub mod config;
+mod error;
+mod execute;
+mod identity;
+mod markets;
+pub mod overrides;
+mod prepare;
+mod spelled;
+
+pub use config::RunConfig;
+pub use error::{ExitCode, RunError};
+pub use execute::{Finished, RunProgress};
+pub use overrides::Overrides;
+pub use prepare::{Environment, PreparedRun, prepare};
+pub use spelled::Spelled;

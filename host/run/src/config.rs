@@ -1,0 +1,409 @@
+//! The run file: everything that a run depends on, in YAML.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::RunError;
+use crate::spelled::Spelled;
+
+/// A run file. Every key has a default but the bots; unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// How the run is driven.
+    pub mode: Mode,
+    /// Folder of market data, relative to the working folder.
+    pub data: PathBuf,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Balance of the whole run, divided equally among bots that do not state their own.
+    #[schemars(with = "f64")]
+    pub balance: Money,
+    /// Currency of the balance, for reports.
+    pub currency: String,
+    /// Part of the stored data to run on; without it everything that all series have.
+    pub period: Period,
+    /// Runs although bars are missing; on record as a warning.
+    pub allow_gaps: bool,
+    /// How bars are handed to plugins.
+    pub delivery: Delivery,
+    /// Settings per venue.
+    pub venues: BTreeMap<String, Venue>,
+    /// The simulated exchange.
+    pub execution: Execution,
+    /// What every plugin may use.
+    pub limits: Limits,
+    /// Choices about metrics.
+    pub metrics: Metrics,
+    /// The strategies by name; they run in the order of their names.
+    pub bots: BTreeMap<String, Bot>,
+}
+
+/// How a run is driven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Stored data as fast as possible against the simulated exchange.
+    #[default]
+    Backtest,
+}
+
+/// How bars are handed to plugins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// One call per bar.
+    #[default]
+    Event,
+}
+
+/// A period by open time of bars, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Period {
+    /// First bar, inclusive.
+    pub from: Option<Spelled<Timestamp>>,
+    /// End, exclusive.
+    pub to: Option<Spelled<Timestamp>>,
+}
+
+/// Settings of one venue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Venue {
+    /// Funding payments of perpetuals.
+    pub funding: Option<Funding>,
+}
+
+/// Funding payments of perpetuals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Funding {
+    /// None is paid: on purpose, not for want of data.
+    None,
+}
+
+/// The simulated exchange.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Execution {
+    /// Time from decision to arrival.
+    pub latency: Latency,
+    /// Fees instead of those of the instruments.
+    pub fees: Option<Fees>,
+    /// What takers pay beyond the reference price.
+    pub slippage: Slippage,
+    /// Length of the bars that orders are matched with, where they shall be finer than the strategies' own.
+    pub fill_timeframe: Option<Spelled<Timeframe>>,
+    /// Adverse move of orders that arrive inside a bar.
+    pub open_late: OpenLate,
+    /// Bars in the window of past volatility and volume.
+    pub window: Window,
+}
+
+/// Time from decision to arrival at the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "model", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Latency {
+    /// Always the same.
+    Constant {
+        /// Milliseconds.
+        base_ms: f64,
+    },
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::Constant { base_ms: 50.0 }
+    }
+}
+
+/// Fees as fractions of notional.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fees {
+    /// Of orders that rest; negative = rebate.
+    #[schemars(with = "f64")]
+    pub maker: Decimal,
+    /// Of orders that take.
+    #[schemars(with = "f64")]
+    pub taker: Decimal,
+}
+
+/// What takers pay beyond the reference price.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "model", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Slippage {
+    /// Nothing.
+    None,
+    /// A fixed share of the price.
+    Fixed {
+        /// Basis points.
+        bps: f64,
+    },
+    /// `half spread + impact × volatility × sqrt(quantity / volume)` over the window before the fill.
+    SqrtImpact {
+        /// Half of the spread, basis points.
+        half_spread_bps: f64,
+        /// Coefficient of the impact.
+        impact: f64,
+    },
+}
+
+impl Default for Slippage {
+    fn default() -> Self {
+        Self::SqrtImpact { half_spread_bps: 0.5, impact: 0.1 }
+    }
+}
+
+/// Adverse move `k × volatility × sqrt(elapsed / bar length)` of orders that arrive inside a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLate {
+    /// The coefficient.
+    pub k: f64,
+}
+
+impl Default for OpenLate {
+    fn default() -> Self {
+        Self { k: 1.0 }
+    }
+}
+
+/// The window of past volatility and volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Number of bars that orders are matched with.
+    pub bars: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { bars: 60 }
+    }
+}
+
+/// What every plugin may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Memory, MiB.
+    pub memory_mib: usize,
+    /// Wall time of one callback, ms.
+    pub callback_deadline_ms: u64,
+    /// Wall time of `init`, ms.
+    pub init_deadline_ms: u64,
+    /// Orders and cancels in one callback.
+    pub orders_per_callback: usize,
+    /// Log lines in one callback.
+    pub log_lines_per_callback: usize,
+    /// Orders open at once.
+    pub open_orders: usize,
+    /// Closed bars that a plugin can look back on through the host.
+    pub history_bars: usize,
+    /// Counts instructions and canonicalises NaN: slower, for audits and checks across machines.
+    pub strict: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (desk, wasm) = (cryptobot_engine::DeskLimits::default(), cryptobot_wasm::Limits::default());
+        Self {
+            memory_mib: wasm.memory_bytes >> 20,
+            callback_deadline_ms: wasm.callback_deadline_ms,
+            init_deadline_ms: wasm.init_deadline_ms,
+            orders_per_callback: desk.intents,
+            log_lines_per_callback: desk.log_lines,
+            open_orders: 200,
+            history_bars: 1_024,
+            strict: false,
+        }
+    }
+}
+
+/// Choices about metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Risk-free rate per year, a fraction.
+    pub risk_free: f64,
+}
+
+/// One strategy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bot {
+    /// Path or name of its plugin.
+    pub plugin: String,
+    /// Values of its parameters.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub params: BTreeMap<String, ParamValue>,
+    /// Symbols it trades.
+    pub symbols: Vec<String>,
+    /// Venue of the symbols; may be left out where the data have only one.
+    pub venue: Option<String>,
+    /// Length of the bars it decides on.
+    pub timeframe: Option<Spelled<Timeframe>>,
+    /// Its own balance.
+    #[schemars(with = "Option<f64>")]
+    pub balance: Option<Money>,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            data: PathBuf::from("data"),
+            seed: 42,
+            balance: Money::from_units(10_000 * 100_000_000),
+            currency: "USDT".to_owned(),
+            period: Period::default(),
+            allow_gaps: false,
+            delivery: Delivery::default(),
+            venues: BTreeMap::new(),
+            execution: Execution::default(),
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+            bots: BTreeMap::new(),
+        }
+    }
+}
+
+impl RunConfig {
+    /// Reads a run file.
+    pub fn read(path: &Path) -> Result<Self, RunError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
+        serde_saphyr::from_str(&text)
+            .map_err(|error| RunError::ConfigSyntax { path: path.to_owned(), message: error.to_string() })
+    }
+
+    /// The configuration as a run file.
+    pub fn to_yaml(&self) -> Result<String, RunError> {
+        serde_saphyr::to_string(self)
+            .map_err(|error| RunError::Document { document: "run.yaml", reason: error.to_string() })
+    }
+
+    /// The JSON Schema of run files.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+
+    /// Checks what can be checked without plugins and data.
+    pub fn check(&self) -> Result<(), RunError> {
+        if self.bots.is_empty() {
+            return Err(RunError::config("bots", "there is no bot; give --plugin or a run file with `bots:`"));
+        }
+        positive("balance", self.balance)?;
+        for (name, bot) in &self.bots {
+            if bot.plugin.is_empty() {
+                return Err(RunError::config(format!("bots.{name}.plugin"), "is missing; give a path or a name"));
+            }
+            if let Some(balance) = bot.balance {
+                positive(&format!("bots.{name}.balance"), balance)?;
+            }
+        }
+        if let (Some(from), Some(to)) = (self.period.from, self.period.to)
+            && from.0 >= to.0
+        {
+            return Err(RunError::config("period", format!("begins {} and ends {}: nothing is left", from.0, to.0)));
+        }
+        self.execution.check()?;
+        if self.limits.history_bars > 1_000_000 {
+            return Err(RunError::config("limits.history_bars", "must be at most 1000000"));
+        }
+        in_range("metrics.risk_free", self.metrics.risk_free, -1.0, 1.0)
+    }
+}
+
+impl Execution {
+    fn check(&self) -> Result<(), RunError> {
+        let Latency::Constant { base_ms } = self.latency;
+        in_range("execution.latency.base_ms", base_ms, 0.0, 60_000.0)?;
+        in_range("execution.open_late.k", self.open_late.k, 0.0, 100.0)?;
+        if !(2..=100_000).contains(&self.window.bars) {
+            return Err(RunError::config("execution.window.bars", "must lie in 2..100000"));
+        }
+        match self.slippage {
+            Slippage::None => {}
+            Slippage::Fixed { bps } => in_range("execution.slippage.bps", bps, 0.0, 1_000.0)?,
+            Slippage::SqrtImpact { half_spread_bps, impact } => {
+                in_range("execution.slippage.half_spread_bps", half_spread_bps, 0.0, 1_000.0)?;
+                in_range("execution.slippage.impact", impact, 0.0, 100.0)?;
+            }
+        }
+        let Some(fees) = self.fees else { return Ok(()) };
+        let tenth = Decimal::new(1, 1);
+        if fees.taker.is_sign_negative() || fees.taker > tenth {
+            return Err(RunError::config("execution.fees.taker", "must lie in 0..0.1; 0.0004 is 4 basis points"));
+        }
+        if fees.maker.abs() > tenth {
+            return Err(RunError::config("execution.fees.maker", "must lie in -0.1..0.1; 0.0002 is 2 basis points"));
+        }
+        Ok(())
+    }
+}
+
+fn positive(field: &str, value: Money) -> Result<(), RunError> {
+    if value > Money::ZERO {
+        Ok(())
+    } else {
+        Err(RunError::config(field, format!("must be greater than zero, not {value}")))
+    }
+}
+
+fn in_range(field: &str, value: f64, min: f64, max: f64) -> Result<(), RunError> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        Err(RunError::config(field, format!("must lie in {min}..{max}, not {value}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<RunConfig, String> {
+        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_configuration_survives_its_own_file() {
+        let config = parse(
+            "balance: 12345.67\nperiod: {from: 2024-01-01, to: 2024-06-01}\nexecution: {fees: {maker: -0.0001, taker: 0.0004}, latency: {model: constant, base_ms: 10}}\nbots: {a: {plugin: trend, params: {fast: 10, ratio: 1.5, name: x, on: true}, timeframe: 15m}}\n",
+        )
+        .unwrap();
+        assert_eq!(config.balance.to_string(), "12345.67");
+        assert_eq!(config.bots["a"].params["fast"], ParamValue::Integer(10));
+        assert_eq!(config.bots["a"].params["ratio"], ParamValue::Number(1.5));
+        assert_eq!(config.bots["a"].params["on"], ParamValue::Flag(true));
+        assert_eq!(parse(&config.to_yaml().unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn errors_name_the_place_and_the_key() {
+        let error = parse("seed: 1\nexecution:\n  slipage: {model: none}\nbots: {}\n").unwrap_err();
+        assert!(error.contains("slipage") && error.contains('3'), "{error}");
+        let error = parse("period: {from: soon}\n").unwrap_err();
+        assert!(error.contains("soon") && error.contains("2024-01-31"), "{error}");
+        assert!(parse("mode: paper\n").unwrap_err().contains("backtest"));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let check = |text: &str| parse(text).unwrap().check().unwrap_err().to_string();
+        assert!(check("{}").starts_with("bots:"));
+        let bots = "bots: {a: {plugin: x}}";
+        assert!(check(&format!("balance: 0\n{bots}")).starts_with("balance: must be greater"));
+        assert!(check(&format!("execution: {{fees: {{maker: 0, taker: -0.1}}}}\n{bots}")).starts_with("execution.fees.taker"));
+        assert!(check(&format!("execution: {{slippage: {{model: fixed, bps: .nan}}}}\n{bots}")).starts_with("execution.slippage.bps"));
+        assert!(check(&format!("period: {{from: 2024-02-01, to: 2024-01-01}}\n{bots}")).starts_with("period"));
+    }
+}

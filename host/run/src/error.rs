@@ -1,0 +1,142 @@
+//! What can go wrong with a run, and the exit code that says so.
+
+use std::path::PathBuf;
+
+use cryptobot_analytics::FolderError;
+use cryptobot_data::DataError;
+use cryptobot_engine::{EngineError, Fault};
+use cryptobot_plugin::ResolveError;
+use cryptobot_wasm::{LoadError, RuntimeError};
+
+/// Exit codes of the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// The run failed.
+    Failed = 1,
+    /// Bad usage or configuration.
+    Usage = 2,
+    /// Bad or missing data.
+    Data = 3,
+    /// A plugin was unreadable, refused or faulted.
+    Plugin = 4,
+    /// Interrupted; what was finished is saved.
+    Interrupted = 130,
+}
+
+/// Why a run did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The configuration is not what the schema says; the message has line and column.
+    #[error("{}: {message}", path.display())]
+    ConfigSyntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        message: String,
+    },
+    /// A value makes no sense.
+    #[error("{field}: {problem}")]
+    Config {
+        /// The field, as in the file.
+        field: String,
+        /// What is wrong with it and what is right.
+        problem: String,
+    },
+    /// A plugin was not found.
+    #[error(transparent)]
+    FindPlugin(#[from] ResolveError),
+    /// A file is not a plugin.
+    #[error("{}: {source}", path.display())]
+    LoadPlugin {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: LoadError,
+    },
+    /// A plugin failed before the run.
+    #[error("plugin {plugin}: {fault}")]
+    PluginFault {
+        /// Its name in the run.
+        plugin: String,
+        /// What it did.
+        fault: Fault,
+    },
+    /// The plugin runtime cannot start.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The data are bad or missing.
+    #[error("{0}")]
+    Data(DataError),
+    /// The run folder cannot be used or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal cannot be written.
+    #[error("{}: {source}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The engine stopped.
+    #[error("{0}")]
+    Engine(String),
+    /// A document cannot be written.
+    #[error("cannot write {document}: {reason}")]
+    Document {
+        /// Which.
+        document: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl RunError {
+    pub(crate) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Config { field: field.into(), problem: problem.into() }
+    }
+
+    /// The exit code for this error.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::ConfigFile { .. } | Self::ConfigSyntax { .. } | Self::Config { .. } | Self::FindPlugin(_) => {
+                ExitCode::Usage
+            }
+            Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
+            Self::LoadPlugin { .. } | Self::PluginFault { .. } => ExitCode::Plugin,
+            Self::Data(_) => ExitCode::Data,
+            Self::Runtime(_) | Self::Folder(_) | Self::Journal { .. } | Self::Engine(_) | Self::Document { .. } => {
+                ExitCode::Failed
+            }
+        }
+    }
+}
+
+impl From<DataError> for RunError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
+}
+
+impl From<EngineError> for RunError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Setup(setup) => Self::config("timeframe", setup.to_string()),
+            EngineError::Source(source) => match source.downcast::<DataError>() {
+                Ok(data) => Self::Data(*data),
+                Err(other) => Self::Engine(other.to_string()),
+            },
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Running a prepared run and writing its folder.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use cryptobot_analytics::{
+    AccountLabel, Collector, InstrumentLabel, MetricsOptions, Record, RunFolder, RunInfo, Setup, Summary, Timing,
+};
+use cryptobot_engine::{Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
+use cryptobot_journal::{JournalHash, JournalWriter};
+use cryptobot_model::{Money, Timestamp};
+
+use crate::error::{ExitCode, RunError};
+use crate::identity;
+use crate::prepare::PreparedRun;
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct RunProgress {
+    /// Event time.
+    pub now: Timestamp,
+    /// Base bars so far.
+    pub bars: u64,
+    /// Base bars in all.
+    pub expected_bars: u64,
+}
+
+/// A run that is over and written.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it came to.
+    pub summary: Summary,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How the process should exit.
+    pub exit_code: ExitCode,
+}
+
+/// The two listeners of every run.
+struct RunRecorder {
+    journal: JournalWriter<BufWriter<File>>,
+    collector: Collector,
+}
+
+impl Recorder for RunRecorder {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.journal.append(entry);
+        self.collector.entry(entry);
+    }
+
+    fn mark(&mut self, mark: &Mark<'_>) {
+        self.collector.mark(mark);
+    }
+}
+
+impl PreparedRun {
+    /// Base bars that the run will see.
+    pub fn expected_bars(&self) -> u64 {
+        self.expected_bars
+    }
+
+    /// Runs to the end, or until `progress` breaks, and writes the run folder in either case.
+    pub fn execute(
+        mut self,
+        progress: &mut dyn FnMut(RunProgress) -> ControlFlow<()>,
+    ) -> Result<Finished, RunError> {
+        let journal_file = self.folder.path().join("journal.bin");
+        let journal_error = |source| RunError::Journal { path: journal_file.clone(), source };
+        let file = File::create(&journal_file).map_err(journal_error)?;
+        let mut recorder =
+            RunRecorder { journal: JournalWriter::new(BufWriter::new(file)), collector: self.collector() };
+        let expected_bars = self.expected_bars;
+        let loaded = Instant::now();
+        let outcome = self.engine.run(&mut recorder, &mut |at| {
+            progress(RunProgress { now: at.now, bars: at.bars, expected_bars })
+        })?;
+        let engine_time = loaded.elapsed();
+        let journal = recorder.journal.finish().map_err(journal_error)?;
+        let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
+        let record = recorder.collector.finish(&equities);
+        self.write(&record, &outcome, journal, loaded, engine_time)
+    }
+
+    fn collector(&self) -> Collector {
+        let strategies = self.strategies.iter().map(|(name, balance, _)| AccountLabel {
+            name: name.clone(),
+            initial_balance: *balance,
+        });
+        let instruments = self.instruments.iter().map(|instrument| InstrumentLabel {
+            venue: instrument.venue.clone(),
+            symbol: instrument.symbol.clone(),
+        });
+        Collector::new(Setup {
+            strategies: strategies.collect(),
+            instruments: instruments.collect(),
+            from: self.from,
+            to: self.to,
+        })
+    }
+
+    fn write(
+        mut self,
+        record: &Record,
+        outcome: &Outcome,
+        journal: JournalHash,
+        loaded: Instant,
+        engine_time: Duration,
+    ) -> Result<Finished, RunError> {
+        let reporting = Instant::now();
+        identity::complete(&mut self.identity, self.hash.join()?.sha256);
+        let configuration = self.config.to_yaml()?;
+        self.folder.write("run.yaml", &configuration)?;
+        write_log(&self.folder, self.engine.into_strategies(), &self.strategies, &mut self.warnings)?;
+        let info = RunInfo {
+            run: self.identity,
+            synthetic: self.synthetic,
+            currency: self.config.currency.clone(),
+            timeframe: self.timeframe.to_string(),
+            to: if outcome.interrupted { outcome.ended_at } else { self.to },
+            bars: outcome.bars,
+            strategies: self.strategies.into_iter().map(|(_, _, info)| info).collect(),
+            warnings: self.warnings,
+            journal_sha256: journal.to_string(),
+            timing: Timing {
+                load_s: (loaded - self.started).as_secs_f64(),
+                engine_s: engine_time.as_secs_f64(),
+                bars_per_s: outcome.bars as f64 / engine_time.as_secs_f64().max(1e-9),
+                ..Timing::default()
+            },
+            interrupted: outcome.interrupted,
+            metrics: MetricsOptions { risk_free: self.config.metrics.risk_free },
+        };
+        let mut summary = Summary::new(record, info);
+        self.folder.write_tables(record)?;
+        self.folder.write_report(record, &summary, &configuration)?;
+        summary.timing.report_s = reporting.elapsed().as_secs_f64();
+        summary.timing.total_s = self.started.elapsed().as_secs_f64();
+        self.folder.write_summary(&mut summary)?;
+        Ok(Finished { summary, folder: self.folder.path().to_owned(), exit_code: exit_code(outcome) })
+    }
+}
+
+fn exit_code(outcome: &Outcome) -> ExitCode {
+    if outcome.interrupted {
+        ExitCode::Interrupted
+    } else if outcome.faults.is_empty() {
+        ExitCode::Done
+    } else {
+        ExitCode::Plugin
+    }
+}
+
+/// Writes what plugins logged, where they logged anything.
+fn write_log(
+    folder: &RunFolder,
+    strategies: Vec<Box<dyn Strategy>>,
+    names: &[(String, Money, cryptobot_analytics::StrategyInfo)],
+    warnings: &mut Vec<String>,
+) -> Result<(), RunError> {
+    let mut lines = Vec::new();
+    for (mut strategy, (name, _, _)) in strategies.into_iter().zip(names) {
+        let desk = strategy.desk();
+        for line in desk.take_logs() {
+            let message = line.message.replace('\n', "\n  ");
+            lines.push((line.ts, format!("{} {} {name}: {message}\n", line.ts, level_name(line.level))));
+        }
+        let dropped = desk.dropped_log_lines();
+        if dropped > 0 {
+            warnings.push(format!("{name}: {dropped} log lines were not kept"));
+        }
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    lines.sort_by_key(|(ts, _)| *ts);
+    let text: String = lines.into_iter().map(|(_, line)| line).collect();
+    Ok(folder.write("log.txt", &text)?)
+}
+
+const fn level_name(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Trace => "TRACE",
+        LogLevel::Debug => "DEBUG",
+        LogLevel::Info => "INFO",
+        LogLevel::Warn => "WARN",
+        LogLevel::Error => "ERROR",
+    }
+}

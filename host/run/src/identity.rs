@@ -1,0 +1,77 @@
+//! The identity of a run: what must be equal for its journal to be equal.
+
+use cryptobot_analytics::RunIdentity;
+use sha2::{Digest, Sha256};
+
+use crate::bots::LoadedBot;
+use crate::config::RunConfig;
+use crate::error::RunError;
+
+/// Version of this host, part of every identity.
+pub(crate) const HOST_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Everything but the data's hash and what depends on it, which [`complete`] adds.
+pub(crate) fn begin(config: &RunConfig, bots: &[LoadedBot], reference_sha256: String) -> Result<RunIdentity, RunError> {
+    Ok(RunIdentity {
+        id: String::new(),
+        host_version: HOST_VERSION.to_owned(),
+        plugin: bots.iter().map(|bot| bot.info.name.as_str()).collect::<Vec<_>>().join(","),
+        plugin_sha256: plugins_sha256(bots),
+        models_sha256: None,
+        data_sha256: String::new(),
+        reference_sha256,
+        config_sha256: config_sha256(config)?,
+        seed: config.seed,
+        mode: "backtest".to_owned(),
+        delivery: "event".to_owned(),
+    })
+}
+
+/// Adds the data's hash and names the run by everything that makes it.
+pub(crate) fn complete(identity: &mut RunIdentity, data_sha256: String) {
+    identity.data_sha256 = data_sha256;
+    let parts = [
+        &identity.data_sha256,
+        &identity.reference_sha256,
+        &identity.plugin_sha256,
+        &identity.config_sha256,
+        &identity.seed.to_string(),
+        &identity.host_version,
+    ];
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    identity.id = hex(&hash.finalize())[..16].to_owned();
+}
+
+/// The plugin's own hash; with several bots a hash over theirs, in the order of the bots.
+fn plugins_sha256(bots: &[LoadedBot]) -> String {
+    if let [bot] = bots {
+        return bot.plugin.sha256().to_owned();
+    }
+    let mut hash = Sha256::new();
+    for bot in bots {
+        hash.update(bot.plugin.sha256().as_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// The hash of the complete configuration without paths, which say where things are and not what they are, and
+/// without the seed, which the identity has of its own.
+fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
+    let mut config = config.clone();
+    config.data = Default::default();
+    config.seed = 0;
+    for bot in config.bots.values_mut() {
+        bot.plugin.clear();
+    }
+    let canonical = serde_json::to_string(&config)
+        .map_err(|error| RunError::Document { document: "the configuration", reason: error.to_string() })?;
+    Ok(hex(&Sha256::digest(canonical)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,266 @@
+//! The markets of a run: which instruments, which bars of them, for which strategy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cryptobot_data::{Catalog, DataError, SeriesReader, SeriesRequest};
+use cryptobot_model::{Instrument, InstrumentId, SeriesId, SeriesInfo, Timeframe, Timestamp};
+
+use crate::bots::LoadedBot;
+use crate::config::{Funding, RunConfig};
+use crate::error::RunError;
+use crate::spelled::Spelled;
+
+/// Symbol that is traded where none is named and it is there.
+const USUAL_SYMBOL: &str = "BTCUSDT";
+
+/// An instrument with its bars.
+pub(crate) struct Market {
+    pub(crate) instrument: Instrument,
+    pub(crate) timeframe: Timeframe,
+    pub(crate) reader: SeriesReader,
+}
+
+/// Everything a run reads.
+pub(crate) struct Markets {
+    pub(crate) markets: Vec<Market>,
+    /// Series of each bot.
+    pub(crate) series: Vec<Vec<SeriesInfo>>,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    /// The shortest base timeframe of a bot, for reports.
+    pub(crate) timeframe: Timeframe,
+    pub(crate) synthetic: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What a bot asks for at one symbol.
+struct Wish {
+    venue: String,
+    symbols: Vec<String>,
+    base: Timeframe,
+    /// Role and timeframe of each of its series.
+    series: Vec<(String, Timeframe)>,
+}
+
+/// Finds the bars of all bots, opens them and completes the configuration with what was left open.
+pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets, RunError> {
+    let catalog = Catalog::open(&config.data)?;
+    let mut wishes = Vec::with_capacity(bots.len());
+    for bot in bots {
+        let wish = wish(config, bot, &catalog)?;
+        if let Some(entry) = config.bots.get_mut(&bot.name) {
+            entry.venue = Some(wish.venue.clone());
+            entry.symbols.clone_from(&wish.symbols);
+            entry.timeframe = Some(Spelled(wish.base));
+        }
+        wishes.push(wish);
+    }
+    let bases = base_timeframes(config, &wishes)?;
+    let mut warnings = Vec::new();
+    let (instruments, synthetic) = instruments(config, &catalog, &bases, &mut warnings)?;
+    let readers = readers(config, &catalog, &bases, &mut warnings)?;
+    let from = readers.iter().map(SeriesReader::first_open).min().unwrap_or_default();
+    let to = readers.iter().map(SeriesReader::last_close).max().unwrap_or_default();
+    let series = wishes.iter().map(|wish| series(wish, &instruments, &bases)).collect();
+    let markets = instruments.into_iter().zip(bases.values()).zip(readers);
+    Ok(Markets {
+        markets: markets
+            .map(|((instrument, timeframe), reader)| Market { instrument, timeframe: *timeframe, reader })
+            .collect(),
+        series,
+        from,
+        to,
+        timeframe: wishes.iter().map(|wish| wish.base).min().unwrap_or(Timeframe::HOUR),
+        synthetic,
+        warnings,
+    })
+}
+
+fn wish(config: &RunConfig, bot: &LoadedBot, catalog: &Catalog) -> Result<Wish, RunError> {
+    let entry = &config.bots[&bot.name];
+    let venue = match &entry.venue {
+        Some(venue) => venue.clone(),
+        None => only_venue(catalog)?,
+    };
+    let symbols = if entry.symbols.is_empty() { vec![usual_symbol(catalog, &venue)?] } else { unique(&entry.symbols) };
+    let base = entry.timeframe.map_or(Timeframe::HOUR, |timeframe| timeframe.0);
+    let mut series = Vec::new();
+    for spec in &bot.info.series {
+        let timeframe = match spec.timeframe_ns {
+            None => base,
+            Some(nanos) => Timeframe::from_nanos(nanos).ok_or_else(|| {
+                let problem = format!("series `{}` has bars of {nanos} ns, which is no timeframe", spec.role);
+                RunError::config(format!("bots.{}.plugin", bot.name), problem)
+            })?,
+        };
+        series.push((spec.role.clone(), timeframe));
+    }
+    Ok(Wish { venue, symbols, base, series })
+}
+
+fn only_venue(catalog: &Catalog) -> Result<String, RunError> {
+    let venues = catalog.venues()?;
+    match <[String; 1]>::try_from(venues) {
+        Ok([venue]) => Ok(venue),
+        Err(venues) if venues.is_empty() => {
+            Err(RunError::Data(DataError::NoCatalog { root: catalog.root().to_owned() }))
+        }
+        Err(venues) => {
+            let problem = format!("there are data of several; choose one of {}", venues.join(", "));
+            Err(RunError::config("--venue", problem))
+        }
+    }
+}
+
+fn usual_symbol(catalog: &Catalog, venue: &str) -> Result<String, RunError> {
+    let symbols = catalog.symbols(venue)?;
+    if let Ok([symbol]) = <&[String; 1]>::try_from(symbols.as_slice()) {
+        return Ok(symbol.clone());
+    }
+    if symbols.iter().any(|symbol| symbol == USUAL_SYMBOL) {
+        return Ok(USUAL_SYMBOL.to_owned());
+    }
+    Err(RunError::config("--symbol", format!("name one or more of {}", symbols.join(", "))))
+}
+
+fn unique(symbols: &[String]) -> Vec<String> {
+    symbols.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The instruments of the run by (venue, symbol), each with the bars that orders are matched with: the longest ones
+/// from which all bars that strategies ask for can be built, or those of `fill_timeframe`.
+fn base_timeframes(config: &RunConfig, wishes: &[Wish]) -> Result<BTreeMap<(String, String), Timeframe>, RunError> {
+    let mut bases: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for wish in wishes {
+        let nanos = wish.series.iter().map(|(_, timeframe)| timeframe.nanos()).fold(0, common_divisor);
+        for symbol in &wish.symbols {
+            let base = bases.entry((wish.venue.clone(), symbol.clone())).or_insert(0);
+            *base = common_divisor(*base, nanos);
+        }
+    }
+    let fill = config.execution.fill_timeframe.map(|timeframe| timeframe.0);
+    let mut timeframes = BTreeMap::new();
+    for (key, nanos) in bases {
+        let coarsest = Timeframe::from_nanos(nanos).unwrap_or(Timeframe::MINUTE);
+        let timeframe = match fill {
+            Some(fill) if coarsest.divisible_by(fill) => fill,
+            Some(fill) => {
+                let problem = format!("bars of {coarsest} cannot be built from bars of {fill}");
+                return Err(RunError::config("execution.fill_timeframe", problem));
+            }
+            None => coarsest,
+        };
+        timeframes.insert(key, timeframe);
+    }
+    Ok(timeframes)
+}
+
+fn common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
+fn instruments(
+    config: &RunConfig,
+    catalog: &Catalog,
+    bases: &BTreeMap<(String, String), Timeframe>,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<Instrument>, bool), RunError> {
+    let (mut instruments, mut synthetic) = (Vec::with_capacity(bases.len()), false);
+    let mut without_funding = BTreeSet::new();
+    for (venue, symbol) in bases.keys() {
+        let of_venue = catalog.instruments(venue)?;
+        synthetic |= of_venue.synthetic();
+        let resolved = of_venue.get(symbol)?;
+        warnings.extend(resolved.warning);
+        let mut instrument = resolved.instrument;
+        if let Some(fees) = config.execution.fees {
+            (instrument.maker_fee, instrument.taker_fee) = (fees.maker, fees.taker);
+        }
+        let stated = config.venues.get(venue).and_then(|settings| settings.funding);
+        if instrument.funding && stated != Some(Funding::None) {
+            without_funding.insert(venue.clone());
+        }
+        instrument.funding = false;
+        instruments.push(instrument);
+    }
+    for venue in without_funding {
+        warnings.push(format!(
+            "{venue}: funding payments are not simulated; results lack them (`venues: {{{venue}: {{funding: none}}}}` says so on purpose)"
+        ));
+    }
+    Ok((instruments, synthetic))
+}
+
+/// Opens all series over the stated period, or over what all of them have.
+fn readers(
+    config: &mut RunConfig,
+    catalog: &Catalog,
+    bases: &BTreeMap<(String, String), Timeframe>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<SeriesReader>, RunError> {
+    let open = |from, to| {
+        bases
+            .iter()
+            .map(|((venue, symbol), timeframe)| {
+                catalog.series(&SeriesRequest {
+                    venue: venue.clone(),
+                    symbol: symbol.clone(),
+                    timeframe: *timeframe,
+                    from,
+                    to,
+                    allow_gaps: config.allow_gaps,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let stated = (config.period.from.map(|from| from.0), config.period.to.map(|to| to.0));
+    let mut readers = open(stated.0, stated.1)?;
+    let common = (
+        stated.0.or(readers.iter().map(SeriesReader::first_open).max()),
+        stated.1.or(readers.iter().map(SeriesReader::last_close).min()),
+    );
+    if common != stated && readers.len() > 1 {
+        readers = open(common.0, common.1)?;
+    }
+    config.period.from = common.0.map(Spelled);
+    config.period.to = common.1.map(Spelled);
+    for reader in &readers {
+        if let Some(missing) = reader.waived() {
+            warnings.push(format!(
+                "{}: {} missing bars in {} gaps were allowed",
+                missing.series,
+                missing.bars(),
+                missing.runs.len()
+            ));
+        }
+    }
+    Ok(readers)
+}
+
+fn series(
+    wish: &Wish,
+    instruments: &[Instrument],
+    bases: &BTreeMap<(String, String), Timeframe>,
+) -> Vec<SeriesInfo> {
+    let mut series = Vec::new();
+    for symbol in &wish.symbols {
+        let position = bases.keys().position(|(venue, of)| *venue == wish.venue && of == symbol);
+        let Some((index, instrument)) = position.and_then(|index| Some((index, instruments.get(index)?))) else {
+            continue;
+        };
+        for (role, timeframe) in &wish.series {
+            series.push(SeriesInfo {
+                id: SeriesId::from(series.len()),
+                role: role.clone(),
+                instrument: InstrumentId::from(index),
+                symbol: symbol.clone(),
+                venue: wish.venue.clone(),
+                timeframe: *timeframe,
+                tick: instrument.tick.to_f64(),
+                lot: instrument.lot.to_f64(),
+                min_notional: instrument.min_notional.to_f64(),
+            });
+        }
+    }
+    series
+}

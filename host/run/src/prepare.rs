@@ -1,0 +1,167 @@
+//! From a configuration to a run that only has to be started.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
+use cryptobot_data::{HashJob, reference_sha256};
+use cryptobot_engine::{Desk, DeskLimits, Engine, Exchange, ExchangeConfig, InstrumentSetup, StrategySetup};
+use cryptobot_model::{Instrument, Money, StrategyId, Timeframe, Timestamp};
+use cryptobot_wasm::{Runtime, RuntimeConfig};
+
+use crate::bots::{self, LoadedBot};
+use crate::config::{Latency, Limits, RunConfig, Slippage};
+use crate::error::RunError;
+use crate::identity;
+use crate::markets::{self, Markets};
+
+/// Folders that a run uses besides its data.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Where plugins are looked up by name.
+    pub plugin_folders: Vec<PathBuf>,
+    /// Where compiled plugins and file hashes are kept between runs; `None` = nowhere.
+    pub cache_folder: Option<PathBuf>,
+    /// The run folder; `None` = `runs/<plugin>-<symbol>` in the working folder.
+    pub out: Option<PathBuf>,
+    /// When the process began, for the figures of `timing`.
+    pub started: Instant,
+}
+
+/// A run that is checked and ready.
+pub struct PreparedRun {
+    pub(crate) config: RunConfig,
+    pub(crate) folder: RunFolder,
+    pub(crate) engine: Engine<Exchange>,
+    pub(crate) identity: RunIdentity,
+    pub(crate) hash: HashJob,
+    pub(crate) instruments: Vec<Instrument>,
+    pub(crate) strategies: Vec<(String, Money, StrategyInfo)>,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) timeframe: Timeframe,
+    pub(crate) expected_bars: u64,
+    pub(crate) synthetic: bool,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) started: Instant,
+}
+
+/// Checks a configuration against plugins and data and builds the run.
+pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<PreparedRun, RunError> {
+    config.check()?;
+    let runtime = Runtime::new(&RuntimeConfig {
+        cache_dir: environment.cache_folder.clone(),
+        strict: config.limits.strict,
+        ..RuntimeConfig::default()
+    })?;
+    let limits = wasm_limits(&config.limits);
+    let bots = bots::load(&mut config, &runtime, &environment.plugin_folders, &limits)?;
+    let markets = markets::open(&mut config, &bots)?;
+    let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
+
+    let period = (markets.from, markets.to);
+    let touched = markets.markets.iter().flat_map(|market| market.reader.touched()).collect();
+    let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
+    let hash = HashJob::start(touched, period, hashes);
+    let instruments: Vec<Instrument> = markets.markets.iter().map(|market| market.instrument.clone()).collect();
+    let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
+
+    let expected_bars = markets.markets.iter().map(|market| market.reader.expected_rows()).sum();
+    let strategies = bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
+    let Markets { markets, series, from, to, timeframe, synthetic, warnings } = markets;
+    let mut setups = Vec::with_capacity(bots.len());
+    for (slot, (bot, series)) in bots.into_iter().zip(series).enumerate() {
+        let history = (bot.info.warmup_bars as usize).max(config.limits.history_bars);
+        let desk =
+            Desk::new(StrategyId::from(slot), series, instruments.len(), history, config.seed, desk_limits(&config.limits));
+        let strategy = bot
+            .plugin
+            .instantiate(desk, bot.params, &limits)
+            .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })?;
+        setups.push(StrategySetup {
+            strategy: Box::new(strategy),
+            wants: bot.info.wants,
+            balance: bot.balance,
+            leverage: 1.0,
+            max_open_orders: config.limits.open_orders,
+        });
+    }
+    let sources = markets.into_iter().map(|market| InstrumentSetup {
+        instrument: market.instrument,
+        timeframe: market.timeframe,
+        source: Box::new(market.reader),
+    });
+    let exchange = Exchange::new(&instruments, &exchange_config(&config));
+    let engine = Engine::new(sources.collect(), setups, exchange)?;
+    Ok(PreparedRun {
+        config,
+        folder,
+        engine,
+        identity,
+        hash,
+        instruments,
+        strategies,
+        from,
+        to,
+        timeframe,
+        expected_bars,
+        synthetic,
+        warnings,
+        started: environment.started,
+    })
+}
+
+fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {
+    environment.out.clone().unwrap_or_else(|| {
+        let names = bots.iter().map(|bot| bot.name.as_str()).collect::<Vec<_>>().join("+");
+        let symbols = markets.markets.iter().map(|market| market.instrument.symbol.as_str());
+        let symbols = if markets.markets.len() <= 3 {
+            symbols.collect::<Vec<_>>().join("+")
+        } else {
+            format!("{}-symbols", markets.markets.len())
+        };
+        PathBuf::from("runs").join(format!("{names}-{symbols}-{}", markets.timeframe))
+    })
+}
+
+fn strategy_info(bot: &LoadedBot, config: &RunConfig) -> StrategyInfo {
+    StrategyInfo {
+        plugin: format!("{} {}", bot.info.name, bot.info.version),
+        plugin_sha256: bot.plugin.sha256().to_owned(),
+        params: bot.params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+        symbols: config.bots.get(&bot.name).map(|entry| entry.symbols.clone()).unwrap_or_default(),
+    }
+}
+
+fn wasm_limits(limits: &Limits) -> cryptobot_wasm::Limits {
+    cryptobot_wasm::Limits {
+        memory_bytes: limits.memory_mib << 20,
+        callback_deadline_ms: limits.callback_deadline_ms,
+        init_deadline_ms: limits.init_deadline_ms,
+        ..cryptobot_wasm::Limits::default()
+    }
+}
+
+fn desk_limits(limits: &Limits) -> DeskLimits {
+    DeskLimits {
+        intents: limits.orders_per_callback,
+        log_lines: limits.log_lines_per_callback,
+        ..DeskLimits::default()
+    }
+}
+
+fn exchange_config(config: &RunConfig) -> ExchangeConfig {
+    let Latency::Constant { base_ms } = config.execution.latency;
+    ExchangeConfig {
+        entry_latency_ns: (base_ms * 1e6).round() as i64,
+        slippage: match config.execution.slippage {
+            Slippage::None => cryptobot_engine::Slippage::None,
+            Slippage::Fixed { bps } => cryptobot_engine::Slippage::Fixed { bps },
+            Slippage::SqrtImpact { half_spread_bps, impact } => {
+                cryptobot_engine::Slippage::SqrtImpact { half_spread_bps, impact }
+            }
+        },
+        open_late: config.execution.open_late.k,
+        window_bars: config.execution.window.bars,
+    }
+}

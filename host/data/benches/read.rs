@@ -115,7 +115,7 @@ fn bench(c: &mut Criterion) {
         };
         let request = request("bench", "WALK", "1m");
         group.bench_function(name, |b| {
-            b.iter(|| black_box(work_on(folder.path(), &request, ahead)))
+            b.iter(|| black_box(work_on(folder.path(), &request, ahead)));
         });
     }
     group.finish();

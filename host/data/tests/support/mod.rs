@@ -37,7 +37,7 @@ impl Layout {
         statistics: true,
         nullable: false,
         integer_volume: false,
-        snappy: false,
+        compression: Compression::UNCOMPRESSED,
     };
 }
 

@@ -259,3 +259,37 @@ pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut File) -> io::Res
     // The new name is on disk only when its folder is.
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/file");
+        replace_file(&path, |file| file.write_all(b"old")).unwrap();
+        let failed = replace_file(&path, |file| {
+            file.write_all(b"half")?;
+            Err(io::Error::other("disk full"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "disk full");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn months_are_cut_at_their_first_bar() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().millis();
+        let times = [
+            at("2023-12-31T23:59"),
+            at("2024-01-01"),
+            at("2024-01-31"),
+            at("2024-03-01"),
+        ];
+        assert_eq!(months(&times), [0..1, 1..3, 3..4]);
+        assert!(months(&[]).is_empty());
+    }
+}

@@ -23,3 +23,12 @@ fn snapshot_and_restore_change_nothing() {
         .check_restart::<SmaFlip>(&Params::default())
         .unwrap();
 }
+
+#[test]
+fn the_guide_shows_this_code() {
+    let guide = include_str!("../../../../docs/src/guide/first-strategy.md");
+    assert!(
+        guide.contains(include_str!("../src/lib.rs")),
+        "docs/src/guide/first-strategy.md shows other code"
+    );
+}

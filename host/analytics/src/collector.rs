@@ -65,14 +65,21 @@ impl Collector {
     /// A collector for one run.
     pub fn new(setup: Setup) -> Self {
         let (strategies, instruments) = (setup.strategies.len(), setup.instruments.len());
-        let mut balances: Vec<Money> = setup.strategies.iter().map(|label| label.initial_balance).collect();
+        let mut balances: Vec<Money> = setup
+            .strategies
+            .iter()
+            .map(|label| label.initial_balance)
+            .collect();
         if strategies != 1 {
             balances.push(balances.iter().copied().sum());
         }
         Self {
             clock: Clock::new(setup.from, setup.to.0.saturating_sub(setup.from.0)),
             started: false,
-            equities: balances.iter().map(|balance| EquityTrack::new(setup.from, balance.to_f64())).collect(),
+            equities: balances
+                .iter()
+                .map(|balance| EquityTrack::new(setup.from, balance.to_f64()))
+                .collect(),
             prices: vec![PriceTrack::new(); instruments],
             activities: vec![Activity::default(); strategies + 1],
             positions: vec![Quantity::ZERO; strategies * instruments],
@@ -102,7 +109,9 @@ impl Collector {
             let before = *position;
             *position += fill.side.signed(fill.quantity);
             let after = *position;
-            self.count(fill.strategy, |activity| activity.position(fill.ts, before, after));
+            self.count(fill.strategy, |activity| {
+                activity.position(fill.ts, before, after);
+            });
         }
         self.orders.fill(fill);
         self.fills.push(*fill);
@@ -118,7 +127,10 @@ impl Collector {
 
     #[cold]
     fn roll(&mut self, ts: i64) {
-        self.clock.roll(ts, self.started, &mut self.equities, &mut self.prices);
+        if self.started {
+            self.clock.close(&mut self.equities, &mut self.prices);
+        }
+        self.clock.open(ts, &mut self.equities, &mut self.prices);
         self.started = true;
     }
 
@@ -128,20 +140,29 @@ impl Collector {
         let end = Timestamp(self.clock.last);
         let open_positions = self.open_positions();
         if self.started {
-            self.roll(end.0);
+            self.clock.close(&mut self.equities, &mut self.prices);
         }
         let step_nanos = self.clock.step_nanos();
         let mut curves = self.equities.into_iter().map(|track| track.finish(end));
         let mut strategies = Vec::new();
         for (index, label) in self.setup.strategies.into_iter().enumerate() {
             let curve = curves.next().unwrap_or_default();
-            let mut account = AccountRecord::new(label.name, label.initial_balance, curve, &self.activities[index], end);
+            let mut account = AccountRecord::new(
+                label.name,
+                label.initial_balance,
+                curve,
+                &self.activities[index],
+                end,
+            );
             if let Some(exact) = final_equities.get(index) {
                 account.final_equity = *exact;
             }
             strategies.push(account);
         }
-        let curve = curves.next().or_else(|| strategies.first().map(AccountRecord::curve)).unwrap_or_default();
+        let curve = curves
+            .next()
+            .or_else(|| strategies.first().map(AccountRecord::curve))
+            .unwrap_or_default();
         let balance = strategies.iter().map(|account| account.initial_balance).sum();
         let activity = &self.activities[strategies.len()];
         let mut portfolio = AccountRecord::new("portfolio".to_owned(), balance, curve, activity, end);
@@ -165,7 +186,11 @@ impl Collector {
 
     fn open_positions(&self) -> Vec<OpenPosition> {
         let instruments = self.setup.instruments.len();
-        let open = self.positions.iter().enumerate().filter(|(_, quantity)| !quantity.is_zero());
+        let open = self
+            .positions
+            .iter()
+            .enumerate()
+            .filter(|(_, quantity)| !quantity.is_zero());
         open.map(|(index, quantity)| OpenPosition {
             strategy: StrategyId::from(index / instruments),
             instrument: (index % instruments).into(),
@@ -200,7 +225,11 @@ impl Recorder for Collector {
             Entry::Trade(trade) => self.trade(trade),
             Entry::Wallet { .. } => {}
             Entry::Fault { ts, strategy, fault } => {
-                self.faults.push(FaultRecord { ts, strategy, fault: fault.clone() });
+                self.faults.push(FaultRecord {
+                    ts,
+                    strategy,
+                    fault: fault.clone(),
+                });
             }
         }
     }

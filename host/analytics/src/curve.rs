@@ -25,7 +25,12 @@ pub struct EquityBucket {
 }
 
 impl EquityBucket {
-    const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, last: f64::NAN, of_peak: 1.0 };
+    const EMPTY: Self = Self {
+        low: f64::INFINITY,
+        high: f64::NEG_INFINITY,
+        last: f64::NAN,
+        of_peak: 1.0,
+    };
 
     fn merged(self, later: Self) -> Self {
         Self {
@@ -37,7 +42,7 @@ impl EquityBucket {
     }
 }
 
-/// The closes of an instrument over one bucket; NaN before its first.
+/// The closes of an instrument over one bucket; `last` is NaN before its first, and then the others mean nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PriceBucket {
     /// Lowest.
@@ -49,11 +54,18 @@ pub struct PriceBucket {
 }
 
 impl PriceBucket {
-    const EMPTY: Self = Self { low: f64::NAN, high: f64::NAN, last: f64::NAN };
+    const EMPTY: Self = Self {
+        low: f64::INFINITY,
+        high: f64::NEG_INFINITY,
+        last: f64::NAN,
+    };
 
     pub(crate) fn merged(self, later: Self) -> Self {
-        // `min` and `max` pass over NaN, which is what "not seen yet" is.
-        Self { low: self.low.min(later.low), high: self.high.max(later.high), last: later.last }
+        Self {
+            low: self.low.min(later.low),
+            high: self.high.max(later.high),
+            last: later.last,
+        }
     }
 }
 
@@ -68,7 +80,11 @@ pub(crate) struct EquityTrack {
 impl EquityTrack {
     pub fn new(start: Timestamp, equity: f64) -> Self {
         let drawdown = DrawdownTracker::new(start, equity);
-        Self { open: EquityBucket::EMPTY, drawdown, buckets: Vec::new() }
+        Self {
+            open: EquityBucket::EMPTY,
+            drawdown,
+            buckets: Vec::new(),
+        }
     }
 
     #[inline]
@@ -102,18 +118,22 @@ pub(crate) struct PriceTrack {
 
 impl PriceTrack {
     pub const fn new() -> Self {
-        Self { open: PriceBucket::EMPTY, first: f64::NAN, buckets: Vec::new() }
+        Self {
+            open: PriceBucket::EMPTY,
+            first: f64::NAN,
+            buckets: Vec::new(),
+        }
     }
 
     #[inline]
     pub fn step(&mut self, price: f64) {
         let open = &mut self.open;
         open.last = price;
-        // A comparison with NaN is false: written so that the first price of a bucket always enters.
-        if !(price >= open.low) {
+        // Comparisons with NaN are false: an instrument without a price leaves the bucket as it is.
+        if price < open.low {
             open.low = price;
         }
-        if !(price <= open.high) {
+        if price > open.high {
             open.high = price;
         }
         if self.first.is_nan() {
@@ -151,7 +171,12 @@ impl Clock {
             .iter()
             .position(|step| nanos / (step * NANOS_PER_SECOND) <= MOST_BUCKETS as i64)
             .unwrap_or(STEPS.len() - 1);
-        Self { step, end: start.0, last: start.0, times: Vec::new() }
+        Self {
+            step,
+            end: start.0,
+            last: start.0,
+            times: Vec::new(),
+        }
     }
 
     /// Length of a bucket in nanoseconds.
@@ -165,24 +190,42 @@ impl Clock {
         -((-ts).div_euclid(step)) * step
     }
 
-    /// Closes the open bucket of every track and opens the one of `ts`.
-    pub fn roll(&mut self, ts: i64, started: bool, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
-        if started {
-            self.times.push(self.last);
-            for track in &mut *equities {
-                track.buckets.push(track.open);
-                track.open = EquityBucket::EMPTY;
-            }
-            for track in &mut *prices {
-                track.buckets.push(track.open);
-                track.open = PriceBucket::EMPTY;
-            }
+    /// Closes the open bucket of every track.
+    pub fn close(&mut self, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+        self.times.push(self.last);
+        for track in equities {
+            track.buckets.push(track.open);
+            track.open = EquityBucket::EMPTY;
         }
+        for track in prices {
+            track.buckets.push(track.open);
+            track.open = PriceBucket::EMPTY;
+        }
+    }
+
+    /// Opens the bucket of `ts`; where there are too many, buckets get longer.
+    pub fn open(&mut self, ts: i64, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+        let step = self.step;
         while self.times.len() >= MOST_BUCKETS && self.step + 1 < STEPS.len() {
             self.step += 1;
             self.coarsen(equities, prices);
         }
         self.end = self.end_of(ts);
+        // The newest closed bucket may be the begin of the longer one that `ts` is in.
+        if self.step != step
+            && self
+                .times
+                .last()
+                .is_some_and(|last| self.end_of(*last) == self.end)
+        {
+            self.times.pop();
+            for track in equities {
+                track.open = track.buckets.pop().unwrap_or(EquityBucket::EMPTY);
+            }
+            for track in prices {
+                track.open = track.buckets.pop().unwrap_or(PriceBucket::EMPTY);
+            }
+        }
     }
 
     /// Merges the buckets that fall into one of the present step.
@@ -234,29 +277,50 @@ mod tests {
         for number in 1..=count {
             let ts = number * minute;
             if ts > clock.end {
-                clock.roll(ts, number > 1, &mut equities, &mut prices);
+                if number > 1 {
+                    clock.close(&mut equities, &mut prices);
+                }
+                clock.open(ts, &mut equities, &mut prices);
             }
             clock.last = ts;
             equities[0].step(ts, number as f64);
             prices[0].step(number as f64);
         }
-        clock.roll(clock.last, true, &mut equities, &mut prices);
+        clock.close(&mut equities, &mut prices);
         let step = clock.step_nanos() / minute;
         let ([equity], [price]) = (equities, prices);
-        (clock.finish(), equity.finish(Timestamp(0)).0, price.finish().0, step)
+        (
+            clock.finish(),
+            equity.finish(Timestamp(0)).0,
+            price.finish().0,
+            step,
+        )
     }
 
     #[test]
     fn a_year_of_minutes_becomes_hours() {
         let (times, equity, prices, step) = run(525_600, 525_600);
         assert_eq!((times.len(), step), (8_760, 60));
-        assert_eq!((equity[1].low, equity[1].high, equity[1].last), (61.0, 120.0, 120.0));
-        assert_eq!((prices[1].low, prices[1].high, prices[1].last), (61.0, 120.0, 120.0));
+        assert_eq!(
+            (equity[1].low, equity[1].high, equity[1].last),
+            (61.0, 120.0, 120.0)
+        );
+        assert_eq!(
+            (prices[1].low, prices[1].high, prices[1].last),
+            (61.0, 120.0, 120.0)
+        );
         assert_eq!(times[23].to_string(), "1970-01-02T00:00:00Z");
     }
 
     #[test]
     fn a_run_longer_than_expected_ends_in_the_same_buckets() {
-        assert_eq!(run(200_000, 100), run(200_000, 200_000));
+        for count in [9_999, 10_000, 10_001, 50_003, 200_000] {
+            let (longer, expected) = (run(count, 100), run(count, count));
+            assert!(longer.0.len() <= MOST_BUCKETS, "{count} steps");
+            assert!(
+                longer.0 == expected.0 && longer.1 == expected.1 && longer.2 == expected.2,
+                "{count} steps"
+            );
+        }
     }
 }

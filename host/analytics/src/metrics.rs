@@ -19,7 +19,7 @@ pub mod sampling;
 pub mod tail;
 pub mod trading;
 
-use sampling::{SamplingPeriod, Samples};
+use sampling::{Samples, SamplingPeriod};
 use trading::TradeStatistics;
 
 /// What the user may choose about metrics.
@@ -85,7 +85,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// The figures of the portfolio (`None`) or of one strategy of a run.
-    pub fn of(record: &Record, strategy: Option<StrategyId>, options: &MetricsOptions) -> Self {
+    pub fn of(record: &Record, strategy: Option<StrategyId>, options: MetricsOptions) -> Self {
         let account = match strategy {
             Some(strategy) => &record.strategies[strategy.index()],
             None => &record.portfolio,
@@ -99,7 +99,7 @@ fn account_metrics(
     record: &Record,
     account: &AccountRecord,
     trades: &[&ClosedTrade],
-    options: &MetricsOptions,
+    options: MetricsOptions,
 ) -> Metrics {
     let market = record.buy_and_hold();
     let samples = Samples::of_account(record, account);
@@ -129,12 +129,16 @@ fn account_metrics(
         alpha: market::alpha(&returns, &market_samples.returns(), beta, risk_free, per_year),
         beta,
         max_drawdown: max_drawdown.filter(|_| !account.equity.is_empty()),
-        max_drawdown_days: finite(longest as f64 / NANOS_PER_DAY as f64).filter(|_| !account.equity.is_empty()),
+        max_drawdown_days: finite(longest as f64 / NANOS_PER_DAY as f64)
+            .filter(|_| !account.equity.is_empty()),
         var_95: tail::value_at_risk(&returns, 0.05),
         cvar_95: tail::conditional_value_at_risk(&returns, 0.05),
         best_month: months.iter().map(|month| month.value).reduce(f64::max),
         worst_month: months.iter().map(|month| month.value).reduce(f64::min),
-        winning_months: share(months.iter().filter(|month| month.value > 0.0).count(), months.len()),
+        winning_months: share(
+            months.iter().filter(|month| month.value > 0.0).count(),
+            months.len(),
+        ),
         trading: TradeStatistics::of(trades),
         exposure: finite(account.exposed_nanos as f64 / nanos),
         turnover: turnover(account.traded, &samples),

@@ -53,7 +53,8 @@ pub fn html(record: &Record, summary: &Summary, configuration: &str) -> Result<S
 /// Puts each part in the place of its mark. The marks stand in the page in the order of the parts, so that a mark
 /// inside a part is plain text.
 fn fill(page: &str, parts: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(page.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
+    let mut filled =
+        String::with_capacity(page.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
     let mut rest = page;
     for (mark, part) in parts {
         if let Some((before, after)) = rest.split_once(mark) {
@@ -66,7 +67,10 @@ fn fill(page: &str, parts: &[(&str, &str)]) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// What the page's script reads; names are short because there are tens of thousands of values.
@@ -164,7 +168,10 @@ impl<'a> Data<'a> {
             prices: prices(record),
             deepest: record.portfolio.drawdowns.deepest.map(DrawdownData::new),
             longest: record.portfolio.drawdowns.longest.map(DrawdownData::new),
-            months: monthly_returns(&samples).iter().map(|month| (month.year, month.month, short(month.value))).collect(),
+            months: monthly_returns(&samples)
+                .iter()
+                .map(|month| (month.year, month.month, short(month.value)))
+                .collect(),
             returns: samples.returns().into_iter().map(short).collect(),
             rolling: RollingData::new(record, summary, &samples),
             trades: TradeData::new(record),
@@ -181,7 +188,11 @@ impl CurveData {
             time: record.times.iter().map(|ts| next_second(*ts)).collect(),
             equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
             drawdown: equity.iter().map(|bucket| short(bucket.of_peak - 1.0)).collect(),
-            market: record.buy_and_hold().into_iter().map(|value| short(value * balance)).collect(),
+            market: record
+                .buy_and_hold()
+                .into_iter()
+                .map(|value| short(value * balance))
+                .collect(),
         }
     }
 }
@@ -189,15 +200,21 @@ impl CurveData {
 /// Names and figures; curves only where they are not the portfolio's.
 fn strategies<'a>(record: &'a Record, summary: &Summary) -> Vec<StrategyData<'a>> {
     let several = record.strategies.len() > 1;
-    let data = |(account, of_strategy): (&'a crate::record::AccountRecord, &crate::summary::StrategySummary)| {
-        let equity = if several { account.equity.as_slice() } else { &[] };
-        StrategyData {
-            name: &account.name,
-            equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
-            groups: of_strategy.groups(&summary.currency),
-        }
-    };
-    record.strategies.iter().zip(&summary.strategies).map(data).collect()
+    let data =
+        |(account, of_strategy): (&'a crate::record::AccountRecord, &crate::summary::StrategySummary)| {
+            let equity = if several { account.equity.as_slice() } else { &[] };
+            StrategyData {
+                name: &account.name,
+                equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
+                groups: of_strategy.groups(&summary.currency),
+            }
+        };
+    record
+        .strategies
+        .iter()
+        .zip(&summary.strategies)
+        .map(data)
+        .collect()
 }
 
 /// The price curves, with neighbouring buckets merged where there are more than a chart can show.
@@ -207,7 +224,11 @@ fn prices(record: &Record) -> Vec<PriceData<'_>> {
     let data = |index: usize| {
         let label = &record.instruments[index];
         let merged = record.prices[index].buckets.chunks(group).map(|buckets| {
-            buckets.iter().copied().reduce(PriceBucket::merged).unwrap_or(buckets[0])
+            buckets
+                .iter()
+                .copied()
+                .reduce(PriceBucket::merged)
+                .unwrap_or(buckets[0])
         });
         let times = record.times.chunks(group).map(|times| times[times.len() - 1]);
         let mut price = PriceData {
@@ -247,9 +268,18 @@ impl RollingData {
         Self {
             time: samples.times.iter().map(|ts| next_second(*ts)).collect(),
             windows: WINDOWS,
-            sharpe: WINDOWS.map(|days| shortened(rolling_sharpe(samples, days, risk_free))).into(),
+            sharpe: WINDOWS
+                .map(|days| shortened(rolling_sharpe(samples, days, risk_free)))
+                .into(),
             win_rate: WINDOWS
-                .map(|days| shortened(rolling_win_rate(record.from, &samples.times, &record.trades, days)))
+                .map(|days| {
+                    shortened(rolling_win_rate(
+                        record.from,
+                        &samples.times,
+                        &record.trades,
+                        days,
+                    ))
+                })
                 .into(),
         }
     }
@@ -307,7 +337,10 @@ mod tests {
 
     #[test]
     fn a_mark_inside_a_part_is_plain_text() {
-        assert_eq!(fill("a {{x}} b {{y}}", &[("{{x}}", "{{y}}"), ("{{y}}", "1")]), "a {{y}} b 1");
+        assert_eq!(
+            fill("a {{x}} b {{y}}", &[("{{x}}", "{{y}}"), ("{{y}}", "1")]),
+            "a {{y}} b 1"
+        );
     }
 
     #[test]

@@ -240,13 +240,20 @@ impl Summary {
         let whole = &record.portfolio;
         let strategies = record.strategies.iter().enumerate().map(|(index, account)| {
             let of_strategy = info.strategies.get(index).cloned().unwrap_or_default();
-            let metrics = Metrics::of(record, Some(StrategyId::from(index)), &info.metrics);
+            let metrics = Metrics::of(record, Some(StrategyId::from(index)), info.metrics);
             strategy_summary(account, of_strategy, metrics)
         });
         Self {
             strategies: strategies.collect(),
-            period: Period { from: record.from, to: info.to },
-            instruments: record.instruments.iter().map(|label| format!("{}/{}", label.venue, label.symbol)).collect(),
+            period: Period {
+                from: record.from,
+                to: info.to,
+            },
+            instruments: record
+                .instruments
+                .iter()
+                .map(|label| format!("{}/{}", label.venue, label.symbol))
+                .collect(),
             timeframe: info.timeframe,
             currency: info.currency,
             synthetic: info.synthetic,
@@ -260,7 +267,7 @@ impl Summary {
             initial_balance: whole.initial_balance,
             final_equity: whole.final_equity,
             costs: whole.costs,
-            metrics: Metrics::of(record, None, &info.metrics),
+            metrics: Metrics::of(record, None, info.metrics),
             open_positions: open_positions(record),
             faults: faults(record),
             warnings: info.warnings,
@@ -309,7 +316,10 @@ fn open_positions(record: &Record) -> Vec<PositionSummary> {
 fn faults(record: &Record) -> Vec<FaultSummary> {
     let summary = |fault: &crate::record::FaultRecord| FaultSummary {
         ts: fault.ts,
-        strategy: record.strategies.get(fault.strategy.index()).map_or_else(String::new, |account| account.name.clone()),
+        strategy: record
+            .strategies
+            .get(fault.strategy.index())
+            .map_or_else(String::new, |account| account.name.clone()),
         kind: fault.fault.kind.name(),
         message: fault.fault.message.clone(),
     };

@@ -79,7 +79,7 @@ const thinned = (items, from, to, most) => {
 };
 
 /** Keeps the markers of a series to those that fit into the visible range. */
-const markTrades = (chart, series, items, toMarkers, hint) => {
+const markTrades = (chart, series, step, items, toMarkers, hint) => {
   const plugin = LightweightCharts.createSeriesMarkers(series, [], { autoScale: false });
   let visible = null;
   let pending = 0;
@@ -87,7 +87,7 @@ const markTrades = (chart, series, items, toMarkers, hint) => {
     pending = 0;
     if (!visible) return;
     const most = Math.max(20, Math.floor(chart.timeScale().width() / MARKER_PIXELS));
-    const { shown, all } = thinned(items(), visible.from, visible.to, most);
+    const { shown, all } = thinned(items(), visible.from - step, visible.to, most);
     plugin.setMarkers(shown.flatMap(toMarkers).sort((a, b) => a.time - b.time));
     hint.textContent = shown.length < all
       ? `Markers show ${fixed(shown.length, 0)} of ${fixed(all, 0)} trades in view, the largest results first. Zoom in to see every trade: pinch, or Ctrl and wheel.`
@@ -158,7 +158,7 @@ const equityChart = (data) => {
 
   const items = trades.closed.map((at, index) => ({ at, index, weight: Math.abs(trades.net[index]) }));
   let marked = true;
-  const redraw = markTrades(chart, line, () => (marked ? items : []), (item) => [{
+  const redraw = markTrades(chart, line, data.step, () => (marked ? items : []), (item) => [{
     time: curve.time[indexAt(curve.time, item.at)],
     position: "inBar",
     shape: "circle",
@@ -224,7 +224,7 @@ const priceChart = (data) => {
     list.push({ at: trades.closed[index], index, weight: Math.abs(trades.net[index]) });
     itemsOf.set(trades.instrument[index], list);
   }
-  const redraw = markTrades(chart, series, () => itemsOf.get(current.index) ?? [], ({ index }) => {
+  const redraw = markTrades(chart, series, data.step, () => itemsOf.get(current.index) ?? [], ({ index }) => {
     const long = trades.side[index] === "long";
     return [
       { time: current.time[indexAt(current.time, trades.opened[index])], position: long ? "belowBar" : "aboveBar", shape: long ? "arrowUp" : "arrowDown", size: 0.7, color: colour("accent") },

@@ -94,7 +94,7 @@ const heatCell = (value, scale) => {
   return cell;
 };
 
-const heatmap = (months) => {
+const heatmap = ({ months, groups }) => {
   const container = byId("months");
   if (!months.length) { container.append(el("div", { class: "empty" }, "No month to show.")); return; }
   const years = new Map();
@@ -112,4 +112,6 @@ const heatmap = (months) => {
       el("td", { class: `year ${tone(total)}` }, el("span", {}, fixed(total * 100, 1))));
   });
   container.append(el("table", { class: "months" }, el("thead", {}, head), el("tbody", {}, ...body)));
+  const facts = ["best_month", "worst_month", "winning_months"].map((key) => figureOf(groups, key));
+  byId("month-facts").append(...facts.map((figure) => el("div", {}, el("dt", {}, figure.label), el("dd", { class: toneClass(figure) }, figure.value))));
 };

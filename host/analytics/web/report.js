@@ -19,7 +19,7 @@ cards(data);
 drawdownFacts(data);
 figureGroups(data);
 strategyTable(data);
-heatmap(data.months);
+heatmap(data);
 costBridge(data);
 distributions(data);
 tradeTable(data);

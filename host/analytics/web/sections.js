@@ -73,12 +73,15 @@ const drawdownFacts = (data) => {
 
 const STRATEGY_COLUMNS = ["final_equity", "total_return", "cagr", "sharpe", "max_drawdown", "trades", "win_rate", "profit_factor", "exposure", "fees"];
 
+/** The plugin's name where it is not the strategy's. */
+const plugin = (strategy, of) => (of.plugin && of.plugin !== strategy.name ? ` ${of.plugin}` : "");
+
 const strategyTable = ({ strategies, summary }) => {
   if (strategies.length < 2) return;
   byId("strategies").hidden = false;
   const heads = STRATEGY_COLUMNS.map((key) => el("th", { scope: "col" }, figureOf(strategies[0].groups, key).label));
   const rows = strategies.map((strategy, index) => el("tr", {},
-    el("td", { class: "text" }, el("strong", {}, strategy.name), ` ${summary.strategies[index].plugin}`),
+    el("td", { class: "text" }, el("strong", {}, strategy.name), plugin(strategy, summary.strategies[index])),
     ...STRATEGY_COLUMNS.map((key) => {
       const figure = figureOf(strategy.groups, key);
       return el("td", { class: toneClass(figure) }, figure.value);

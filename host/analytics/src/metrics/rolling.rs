@@ -4,7 +4,7 @@ use cryptobot_model::time::NANOS_PER_DAY;
 use cryptobot_model::{ClosedTrade, Money, Timestamp};
 
 use super::ratios::sharpe;
-use super::sampling::{SamplingPeriod, Samples};
+use super::sampling::{Samples, SamplingPeriod};
 use super::share;
 
 /// Sharpe ratio of the last `days` daily returns, per sample; `None` until there are as many, and for runs that are
@@ -15,7 +15,9 @@ pub fn rolling_sharpe(samples: &Samples, days: usize, risk_free: f64) -> Vec<Opt
         let begin = (index + 1).checked_sub(days)?;
         sharpe(&returns[begin..=index], risk_free, samples.period.per_year())
     };
-    (0..returns.len()).map(|index| at(index).filter(|_| samples.period == SamplingPeriod::Daily)).collect()
+    (0..returns.len())
+        .map(|index| at(index).filter(|_| samples.period == SamplingPeriod::Daily))
+        .collect()
 }
 
 /// Share of winners among the trades that closed in the `days` up to each of `times`; `None` where none did, and

@@ -41,7 +41,11 @@ impl SamplingPeriod {
     pub fn of(record: &Record) -> Self {
         let short = record.to.0 - record.from.0 < SHORT_RUN_DAYS * NANOS_PER_DAY;
         let finest = record.times.windows(2).map(|pair| pair[1].0 - pair[0].0).min();
-        if short && finest.is_some_and(|finest| finest <= NANOS_PER_HOUR) { Self::Hourly } else { Self::Daily }
+        if short && finest.is_some_and(|finest| finest <= NANOS_PER_HOUR) {
+            Self::Hourly
+        } else {
+            Self::Daily
+        }
     }
 }
 
@@ -86,12 +90,21 @@ impl Samples {
             values.push(value);
             boundary += step;
         }
-        Self { period, start, times, values }
+        Self {
+            period,
+            start,
+            times,
+            values,
+        }
     }
 
     /// Simple returns from sample to sample, the first from the begin of the run.
     pub fn returns(&self) -> Vec<f64> {
         let before = std::iter::once(&self.start).chain(&self.values);
-        self.values.iter().zip(before).map(|(value, before)| value / before - 1.0).collect()
+        self.values
+            .iter()
+            .zip(before)
+            .map(|(value, before)| value / before - 1.0)
+            .collect()
     }
 }

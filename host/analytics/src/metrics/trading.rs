@@ -1,7 +1,7 @@
 //! What the closed trades say.
 
-use cryptobot_model::{ClosedTrade, Money};
 use cryptobot_model::time::NANOS_PER_SECOND;
+use cryptobot_model::{ClosedTrade, Money};
 use serde::Serialize;
 
 use super::{finite, share};
@@ -35,13 +35,18 @@ impl TradeStatistics {
         let results = || trades.iter().map(|trade| trade.net_pnl);
         let (wins, won) = count_and_sum(results().filter(|result| *result > Money::ZERO));
         let (losses, lost) = count_and_sum(results().filter(|result| *result < Money::ZERO));
-        let holding: f64 = trades.iter().map(|trade| (trade.closed_at.0 - trade.opened_at.0) as f64).sum();
+        let holding: f64 = trades
+            .iter()
+            .map(|trade| (trade.closed_at.0 - trade.opened_at.0) as f64)
+            .sum();
         let count = trades.len() as f64;
         Self {
             win_rate: share(wins, trades.len()),
             profit_factor: (losses > 0).then(|| won / -lost).and_then(finite),
             expectancy: finite((won + lost) / count),
-            average_trade_return: finite(trades.iter().filter_map(|trade| trade_return(trade)).sum::<f64>() / count),
+            average_trade_return: finite(
+                trades.iter().filter_map(|trade| trade_return(trade)).sum::<f64>() / count,
+            ),
             average_win: finite(won / wins as f64),
             average_loss: finite(lost / losses as f64),
             best_trade: results().max().map(Money::to_f64),

@@ -68,6 +68,8 @@ fn a_new_project_tests_builds_and_passes_the_check() {
         String::from_utf8_lossy(&own_tests.stdout)
     );
     assert!(!said.contains("warning"), "{said}");
+    let ran = String::from_utf8_lossy(&own_tests.stdout);
+    assert!(!ran.starts_with("\nrunning 0 tests"), "{ran}");
 
     let built = build(&dir, &dir).unwrap();
     assert_eq!(built.path, dir.join("my-first.wasm"));
@@ -157,6 +159,17 @@ fn inspection_tells_what_a_plugin_is() {
         json["wants"],
         serde_json::json!(["bars", "orders", "position-closes", "timers"])
     );
+}
+
+#[test]
+fn first_party_plugins_pass_the_check() {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-party");
+    for name in ["sma-flip", "trend", "mean-reversion", "buy-and-hold"] {
+        let built = build(&plugins().join(name), &out).unwrap_or_else(|error| panic!("{error}"));
+        let report = check(&runtime(), &built.path, &Limits::default());
+        assert!(report.is_ok(), "{name}: {:?}", report.problems);
+        assert_eq!(report.info.unwrap().name, name);
+    }
 }
 
 #[test]

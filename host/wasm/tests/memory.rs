@@ -5,10 +5,29 @@ mod common;
 
 use common::{hostile, hostile_strategy, resident_bytes, runtime, step};
 use cryptobot_engine::Strategy;
+use cryptobot_wasm::Plugin;
 
 #[test]
-fn faults_leave_no_memory_behind() {
+fn memory_is_bounded() {
     let plugin = runtime().load_bytes(hostile()).unwrap();
+    faults_leave_nothing_behind(&plugin);
+    a_thousand_instances_fit(&plugin);
+}
+
+fn a_thousand_instances_fit(plugin: &Plugin) {
+    let before = resident_bytes();
+    let mut instances: Vec<_> = (0..1_000)
+        .map(|_| hostile_strategy(plugin, "none", "on-bar"))
+        .collect();
+    for strategy in &mut instances {
+        strategy.init().unwrap();
+        step(strategy, 0).unwrap();
+    }
+    let each = resident_bytes().saturating_sub(before) / instances.len();
+    assert!(each < 128 << 10, "{each} bytes per instance");
+}
+
+fn faults_leave_nothing_behind(plugin: &Plugin) {
     let greedy = [
         "allocate",
         "flood-logs",
@@ -19,7 +38,7 @@ fn faults_leave_no_memory_behind() {
     ];
     let round = || {
         for behaviour in greedy {
-            let mut strategy = hostile_strategy(&plugin, behaviour, "on-bar");
+            let mut strategy = hostile_strategy(plugin, behaviour, "on-bar");
             strategy.init().unwrap();
             let _ = step(&mut strategy, 0);
         }

@@ -48,6 +48,10 @@ impl<P: Plugin> lifecycle::Guest for P {
         Ok(())
     }
 
+    #[expect(
+        clippy::panic,
+        reason = "the contract has no error here; a trap tells the host"
+    )]
     fn snapshot() -> Vec<u8> {
         P::with(|instance| match instance {
             Some(runtime) => runtime

@@ -349,3 +349,55 @@ fn a_state_with_an_indicator_that_is_gone_is_refused() {
         "{error}"
     );
 }
+
+/// Rests a post-only order and one that is filled or killed.
+#[derive(Serialize, Deserialize)]
+struct Resting;
+
+impl Strategy for Resting {
+    type Params = ();
+
+    fn new(_params: &(), _series: &[Series], _host: &mut Host) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar) {
+        if host.bars(series) == 1 {
+            host.submit(series, &Order::limit(Side::Buy, 1.0, bar.close).tif(Tif::Gtx));
+            host.submit(
+                series,
+                &Order::limit(Side::Buy, 1.0, bar.close - 2.0).tif(Tif::Gtx),
+            );
+            host.submit(
+                series,
+                &Order::limit(Side::Buy, 1.0, bar.close - 1.0).tif(Tif::Fok),
+            );
+            host.submit(series, &Order::market(Side::Sell, 1.0).reduce_only());
+            host.submit(series, &Order::market(Side::Sell, f64::NAN));
+        }
+    }
+}
+
+#[test]
+fn limit_orders_rest_end_or_are_refused() {
+    let run = Tape::from_closes([100.0, 99.0, 97.0, 99.0])
+        .run::<Resting>(&())
+        .unwrap();
+    let ends: Vec<(OrderEventKind, u32)> = run
+        .events
+        .iter()
+        .filter(|event| event.kind.is_final())
+        .map(|event| (event.kind, event.reason))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            (OrderEventKind::Rejected, 6),
+            (OrderEventKind::Rejected, 4),
+            (OrderEventKind::Rejected, 1),
+            (OrderEventKind::Expired, 7),
+            (OrderEventKind::Filled, 0),
+        ]
+    );
+    assert_eq!((run.fills.len(), run.fills[0].price), (1, 98.0));
+}

@@ -10,6 +10,7 @@ use super::matching::{Outcome, outcome};
 use super::record::{Fill, LogLine, Placed, TapeRun};
 use crate::{
     Bar, Column, Level, Order, OrderEvent, OrderEventKind, OrderId, OrderKind, PositionClose, Series, Side,
+    Tif,
 };
 
 /// Refusal reasons of the contract.
@@ -18,6 +19,7 @@ mod reason {
     pub(super) const BELOW_MINIMUM: u32 = 2;
     pub(super) const INSUFFICIENT_MARGIN: u32 = 3;
     pub(super) const NOTHING_TO_REDUCE: u32 = 4;
+    pub(super) const WOULD_TAKE: u32 = 6;
     pub(super) const NOT_FILLABLE: u32 = 7;
     pub(super) const NOT_ACCEPTING: u32 = 8;
 }
@@ -276,6 +278,11 @@ impl Desk {
         }
         let lot = self.series[working.series as usize].lot;
         let quantity = round_to_lot(quantity, lot);
+        if let OrderKind::Limit { price, tif: Tif::Gtx } = kind
+            && side.sign() * (price - symbol.mark) >= 0.0
+        {
+            return Err(reason::WOULD_TAKE);
+        }
         if quantity == 0.0 {
             return Err(reason::BELOW_MINIMUM);
         }

@@ -1,2 +1,31 @@
-//! The command line of the trading host.
-fn main() {}
+//! The command line of the trading host: arguments, progress, tables and exit codes; no logic of its own.
+//!
+//! Results go to standard output, everything else to standard error.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the crate that prints"
+)]
+
+mod args;
+mod commands;
+mod output;
+mod progress;
+
+use std::process;
+use std::time::Instant;
+
+use clap::Parser;
+
+fn main() {
+    let started = Instant::now();
+    let arguments = args::Arguments::parse();
+    process::exit(match commands::dispatch(arguments, started) {
+        Ok(code) => i32::from(code as u8),
+        Err(error) => {
+            eprintln!("error: {error}");
+            i32::from(error.exit_code() as u8)
+        }
+    });
+}

@@ -157,7 +157,10 @@ pub enum Slippage {
 
 impl Default for Slippage {
     fn default() -> Self {
-        Self::SqrtImpact { half_spread_bps: 0.5, impact: 0.1 }
+        Self::SqrtImpact {
+            half_spread_bps: 0.5,
+            impact: 0.1,
+        }
     }
 }
 
@@ -213,7 +216,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (desk, wasm) = (cryptobot_engine::DeskLimits::default(), cryptobot_wasm::Limits::default());
+        let (desk, wasm) = (
+            cryptobot_engine::DeskLimits::default(),
+            cryptobot_wasm::Limits::default(),
+        );
         Self {
             memory_mib: wasm.memory_bytes >> 20,
             callback_deadline_ms: wasm.callback_deadline_ms,
@@ -278,16 +284,22 @@ impl Default for RunConfig {
 impl RunConfig {
     /// Reads a run file.
     pub fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
-        serde_saphyr::from_str(&text)
-            .map_err(|error| RunError::ConfigSyntax { path: path.to_owned(), message: error.to_string() })
+        let text = std::fs::read_to_string(path).map_err(|source| RunError::ConfigFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        serde_saphyr::from_str(&text).map_err(|error| RunError::ConfigSyntax {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })
     }
 
     /// The configuration as a run file.
     pub fn to_yaml(&self) -> Result<String, RunError> {
-        serde_saphyr::to_string(self)
-            .map_err(|error| RunError::Document { document: "run.yaml", reason: error.to_string() })
+        serde_saphyr::to_string(self).map_err(|error| RunError::Document {
+            document: "run.yaml",
+            reason: error.to_string(),
+        })
     }
 
     /// The JSON Schema of run files.
@@ -298,12 +310,18 @@ impl RunConfig {
     /// Checks what can be checked without plugins and data.
     pub fn check(&self) -> Result<(), RunError> {
         if self.bots.is_empty() {
-            return Err(RunError::config("bots", "there is no bot; give --plugin or a run file with `bots:`"));
+            return Err(RunError::config(
+                "bots",
+                "there is no bot; give --plugin or a run file with `bots:`",
+            ));
         }
         positive("balance", self.balance)?;
         for (name, bot) in &self.bots {
             if bot.plugin.is_empty() {
-                return Err(RunError::config(format!("bots.{name}.plugin"), "is missing; give a path or a name"));
+                return Err(RunError::config(
+                    format!("bots.{name}.plugin"),
+                    "is missing; give a path or a name",
+                ));
             }
             if let Some(balance) = bot.balance {
                 positive(&format!("bots.{name}.balance"), balance)?;
@@ -312,7 +330,10 @@ impl RunConfig {
         if let (Some(from), Some(to)) = (self.period.from, self.period.to)
             && from.0 >= to.0
         {
-            return Err(RunError::config("period", format!("begins {} and ends {}: nothing is left", from.0, to.0)));
+            return Err(RunError::config(
+                "period",
+                format!("begins {} and ends {}: nothing is left", from.0, to.0),
+            ));
         }
         self.execution.check()?;
         if self.limits.history_bars > 1_000_000 {
@@ -333,18 +354,32 @@ impl Execution {
         match self.slippage {
             Slippage::None => {}
             Slippage::Fixed { bps } => in_range("execution.slippage.bps", bps, 0.0, 1_000.0)?,
-            Slippage::SqrtImpact { half_spread_bps, impact } => {
-                in_range("execution.slippage.half_spread_bps", half_spread_bps, 0.0, 1_000.0)?;
+            Slippage::SqrtImpact {
+                half_spread_bps,
+                impact,
+            } => {
+                in_range(
+                    "execution.slippage.half_spread_bps",
+                    half_spread_bps,
+                    0.0,
+                    1_000.0,
+                )?;
                 in_range("execution.slippage.impact", impact, 0.0, 100.0)?;
             }
         }
         let Some(fees) = self.fees else { return Ok(()) };
         let tenth = Decimal::new(1, 1);
         if fees.taker.is_sign_negative() || fees.taker > tenth {
-            return Err(RunError::config("execution.fees.taker", "must lie in 0..0.1; 0.0004 is 4 basis points"));
+            return Err(RunError::config(
+                "execution.fees.taker",
+                "must lie in 0..0.1; 0.0004 is 4 basis points",
+            ));
         }
         if fees.maker.abs() > tenth {
-            return Err(RunError::config("execution.fees.maker", "must lie in -0.1..0.1; 0.0002 is 2 basis points"));
+            return Err(RunError::config(
+                "execution.fees.maker",
+                "must lie in -0.1..0.1; 0.0002 is 2 basis points",
+            ));
         }
         Ok(())
     }
@@ -354,7 +389,10 @@ fn positive(field: &str, value: Money) -> Result<(), RunError> {
     if value > Money::ZERO {
         Ok(())
     } else {
-        Err(RunError::config(field, format!("must be greater than zero, not {value}")))
+        Err(RunError::config(
+            field,
+            format!("must be greater than zero, not {value}"),
+        ))
     }
 }
 
@@ -362,7 +400,10 @@ fn in_range(field: &str, value: f64, min: f64, max: f64) -> Result<(), RunError>
     if (min..=max).contains(&value) {
         Ok(())
     } else {
-        Err(RunError::config(field, format!("must lie in {min}..{max}, not {value}")))
+        Err(RunError::config(
+            field,
+            format!("must lie in {min}..{max}, not {value}"),
+        ))
     }
 }
 
@@ -402,8 +443,18 @@ mod tests {
         assert!(check("{}").starts_with("bots:"));
         let bots = "bots: {a: {plugin: x}}";
         assert!(check(&format!("balance: 0\n{bots}")).starts_with("balance: must be greater"));
-        assert!(check(&format!("execution: {{fees: {{maker: 0, taker: -0.1}}}}\n{bots}")).starts_with("execution.fees.taker"));
-        assert!(check(&format!("execution: {{slippage: {{model: fixed, bps: .nan}}}}\n{bots}")).starts_with("execution.slippage.bps"));
-        assert!(check(&format!("period: {{from: 2024-02-01, to: 2024-01-01}}\n{bots}")).starts_with("period"));
+        assert!(
+            check(&format!("execution: {{fees: {{maker: 0, taker: -0.1}}}}\n{bots}"))
+                .starts_with("execution.fees.taker")
+        );
+        assert!(
+            check(&format!(
+                "execution: {{slippage: {{model: fixed, bps: .nan}}}}\n{bots}"
+            ))
+            .starts_with("execution.slippage.bps")
+        );
+        assert!(
+            check(&format!("period: {{from: 2024-02-01, to: 2024-01-01}}\n{bots}")).starts_with("period")
+        );
     }
 }

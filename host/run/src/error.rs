@@ -104,21 +104,27 @@ pub enum RunError {
 
 impl RunError {
     pub(crate) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Config { field: field.into(), problem: problem.into() }
+        Self::Config {
+            field: field.into(),
+            problem: problem.into(),
+        }
     }
 
     /// The exit code for this error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::ConfigFile { .. } | Self::ConfigSyntax { .. } | Self::Config { .. } | Self::FindPlugin(_) => {
-                ExitCode::Usage
-            }
+            Self::ConfigFile { .. }
+            | Self::ConfigSyntax { .. }
+            | Self::Config { .. }
+            | Self::FindPlugin(_) => ExitCode::Usage,
             Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
             Self::LoadPlugin { .. } | Self::PluginFault { .. } => ExitCode::Plugin,
             Self::Data(_) => ExitCode::Data,
-            Self::Runtime(_) | Self::Folder(_) | Self::Journal { .. } | Self::Engine(_) | Self::Document { .. } => {
-                ExitCode::Failed
-            }
+            Self::Runtime(_)
+            | Self::Folder(_)
+            | Self::Journal { .. }
+            | Self::Engine(_)
+            | Self::Document { .. } => ExitCode::Failed,
         }
     }
 }

@@ -1,0 +1,197 @@
+//! Commands and their options. `docs/src/reference/commands.md` is generated from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cryptobot_model::{Money, Timeframe, Timestamp};
+
+/// A trading host where strategies are plugins.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run strategies over stored market data and write a report.
+    Run(Box<RunArguments>),
+    /// Make, build and examine plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Market data.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Run files.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Journals of runs.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Completions for a shell, to be sourced.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// The reference of all commands as Markdown.
+    #[command(hide = true)]
+    Reference,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// Exactly one JSON document.
+    Json,
+}
+
+/// How a run is driven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Stored data against the simulated exchange.
+    #[default]
+    Backtest,
+}
+
+/// How bars are handed to plugins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Delivery {
+    /// One call per bar.
+    #[default]
+    Event,
+}
+
+/// Flags override the run file.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Plugin: a .wasm file, or a name in plugins/dist or your plugin folder.
+    #[arg(long, value_name = "FILE|NAME", required_unless_present = "config")]
+    pub(crate) plugin: Option<String>,
+    /// Run file (YAML); `host config schema` prints its schema.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How the run is driven.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: Mode,
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Venue, for example binance-usdm; needed where the data have several.
+    #[arg(long)]
+    pub(crate) venue: Option<String>,
+    /// Symbol, for example BTCUSDT; give it several times for several.
+    #[arg(long = "symbol", value_name = "SYMBOL")]
+    pub(crate) symbols: Vec<String>,
+    /// Length of the bars that strategies decide on, for example 15m [default: 1h].
+    #[arg(long)]
+    pub(crate) timeframe: Option<Timeframe>,
+    /// First bar by open time, UTC, inclusive: 2024-01-01 or 2024-01-01T12:00.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// End by open time, UTC, exclusive.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+    /// Parameter of the plugin; `bot.name=value` for one bot of several.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Balance of the account [default: 10000].
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) balance: Option<Money>,
+    /// Seed of all randomness [default: 42].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Run although bars are missing; noted in the results.
+    #[arg(long)]
+    pub(crate) allow_gaps: bool,
+    /// Folder for the results [default: below runs/]; an earlier run in it is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// How bars are handed to plugins.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) delivery: Delivery,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Start a new plugin project.
+    New {
+        /// Folder of the project; its last part is the plugin's name.
+        dir: PathBuf,
+        /// Language.
+        #[arg(long, value_enum, default_value_t)]
+        lang: Language,
+        /// Folder of an SDK to use instead of a copy of the one in this binary.
+        #[arg(long, value_name = "DIR")]
+        sdk: Option<PathBuf>,
+    },
+    /// Build a plugin project into a component.
+    Build {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Folder for the .wasm file.
+        #[arg(long, value_name = "DIR", default_value = "dist")]
+        out: PathBuf,
+    },
+    /// Load a plugin, run it on a few bars and say what is wrong with it.
+    Check {
+        /// Plugin: a .wasm file or a name.
+        plugin: String,
+    },
+    /// Show what a plugin is, takes and wants.
+    Inspect {
+        /// Plugin: a .wasm file or a name.
+        plugin: String,
+        /// How the result is printed.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// Language of a plugin project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust.
+    #[default]
+    Rust,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Make the bundled sample: a year of synthetic one-minute bars of five pairs.
+    Generate {
+        /// Folder of market data.
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        out: PathBuf,
+        /// Seed.
+        #[arg(long, default_value_t = cryptobot_data::sample::SEED)]
+        seed: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON Schema of run files.
+    Schema,
+    /// Check a run file without running it.
+    Check {
+        /// The run file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Check every hash of a journal's chain.
+    Verify {
+        /// A journal.bin, or the folder of a run.
+        path: PathBuf,
+    },
+}

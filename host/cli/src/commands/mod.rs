@@ -1,0 +1,101 @@
+//! What each command does.
+
+mod config;
+mod data;
+mod journal;
+mod plugin;
+mod reference;
+mod run;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::CommandFactory;
+use cryptobot_run::{ExitCode, RunError};
+
+use crate::args::{Arguments, Command};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// A run failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Market data.
+    #[error(transparent)]
+    Data(#[from] cryptobot_data::DataError),
+    /// A plugin was not found.
+    #[error(transparent)]
+    FindPlugin(#[from] cryptobot_plugin::ResolveError),
+    /// A plugin project was not made.
+    #[error(transparent)]
+    NewPlugin(#[from] cryptobot_plugin::NewError),
+    /// A plugin was not built.
+    #[error(transparent)]
+    BuildPlugin(#[from] cryptobot_plugin::BuildError),
+    /// A plugin cannot be examined.
+    #[error("{}: {source}", path.display())]
+    InspectPlugin {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: cryptobot_plugin::InspectError,
+    },
+    /// The plugin runtime cannot start.
+    #[error(transparent)]
+    Runtime(#[from] cryptobot_wasm::RuntimeError),
+    /// A journal cannot be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    OpenJournal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A journal is not whole.
+    #[error("{}: {source}", path.display())]
+    VerifyJournal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: cryptobot_journal::VerifyError,
+    },
+    /// A result cannot be written.
+    #[error("cannot write the result: {0}")]
+    Output(#[from] serde_json::Error),
+}
+
+impl CommandError {
+    /// The exit code for this error.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Run(error) => error.exit_code(),
+            Self::Data(_) => ExitCode::Data,
+            Self::FindPlugin(_) | Self::NewPlugin(_) | Self::OpenJournal { .. } => ExitCode::Usage,
+            Self::BuildPlugin(_) | Self::VerifyJournal { .. } | Self::Output(_) | Self::Runtime(_) => {
+                ExitCode::Failed
+            }
+            Self::InspectPlugin { .. } => ExitCode::Plugin,
+        }
+    }
+}
+
+/// Runs a command.
+pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCode, CommandError> {
+    match arguments.command {
+        Command::Run(arguments) => run::run(*arguments, started),
+        Command::Plugin(command) => plugin::run(command),
+        Command::Data(command) => data::run(&command),
+        Command::Config(command) => config::run(&command),
+        Command::Journal(command) => journal::run(&command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "host", &mut io::stdout());
+            Ok(ExitCode::Done)
+        }
+        Command::Reference => {
+            print!("{}", reference::markdown());
+            Ok(ExitCode::Done)
+        }
+    }
+}

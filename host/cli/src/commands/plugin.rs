@@ -1,0 +1,122 @@
+//! `host plugin`.
+
+use std::path::{Path, PathBuf};
+
+use cryptobot_plugin::{Inspection, Language, cache_folder, check, inspect, plugin_folders, resolve};
+use cryptobot_run::ExitCode;
+use cryptobot_wasm::{Limits, Runtime, RuntimeConfig};
+
+use crate::args::{self, Format, PluginCommand};
+use crate::commands::CommandError;
+use crate::output::plain_table;
+
+pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CommandError> {
+    match command {
+        PluginCommand::New { dir, lang, sdk } => new(&dir, lang, sdk.as_deref()),
+        PluginCommand::Build { dir, out } => build(&dir, &out),
+        PluginCommand::Check { plugin } => check_plugin(&plugin),
+        PluginCommand::Inspect { plugin, format } => inspect_plugin(&plugin, format),
+    }
+}
+
+fn new(dir: &Path, language: args::Language, sdk: Option<&Path>) -> Result<ExitCode, CommandError> {
+    let args::Language::Rust = language;
+    let project = cryptobot_plugin::new(dir, Language::Rust, sdk)?;
+    println!("made {}:", project.dir.display());
+    for file in &project.files {
+        println!("  {}", file.display());
+    }
+    println!(
+        "next: cd {} && cargo test && host plugin build",
+        project.dir.display()
+    );
+    Ok(ExitCode::Done)
+}
+
+fn build(dir: &Path, out: &Path) -> Result<ExitCode, CommandError> {
+    let built = cryptobot_plugin::build(dir, out)?;
+    println!(
+        "{}  {} bytes  sha256 {}",
+        built.path.display(),
+        built.size_bytes,
+        built.sha256
+    );
+    Ok(ExitCode::Done)
+}
+
+fn runtime() -> Result<Runtime, CommandError> {
+    Ok(Runtime::new(&RuntimeConfig {
+        cache_dir: cache_folder(),
+        ..RuntimeConfig::default()
+    })?)
+}
+
+fn found(plugin: &str) -> Result<PathBuf, CommandError> {
+    Ok(resolve(plugin, &plugin_folders())?)
+}
+
+fn check_plugin(plugin: &str) -> Result<ExitCode, CommandError> {
+    let path = found(plugin)?;
+    let report = check(&runtime()?, &path, &Limits::default());
+    for passed in &report.passed {
+        println!("ok       {passed}");
+    }
+    for problem in &report.problems {
+        println!("problem  {problem}");
+    }
+    Ok(if report.is_ok() {
+        ExitCode::Done
+    } else {
+        ExitCode::Plugin
+    })
+}
+
+fn inspect_plugin(plugin: &str, format: Format) -> Result<ExitCode, CommandError> {
+    let path = found(plugin)?;
+    let inspection = inspect(&runtime()?, &path, &Limits::default())
+        .map_err(|source| CommandError::InspectPlugin { path, source })?;
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&inspection)?),
+        Format::Human => show(&inspection),
+    }
+    Ok(ExitCode::Done)
+}
+
+fn show(inspection: &Inspection) {
+    println!(
+        "{} {}  contract {}",
+        inspection.name, inspection.version, inspection.contract
+    );
+    println!("{} bytes  sha256 {}", inspection.size_bytes, inspection.sha256);
+    println!(
+        "warm-up {} bars  wants {}",
+        inspection.warmup_bars,
+        inspection.wants.join(", ")
+    );
+    for series in &inspection.series {
+        println!(
+            "series {}  {}",
+            series.role,
+            series.timeframe.as_deref().unwrap_or("base timeframe")
+        );
+    }
+    for import in &inspection.imports {
+        println!("uses {}: {}", import.name, import.functions.join(", "));
+    }
+    if inspection.params.is_empty() {
+        return;
+    }
+    let mut table = plain_table();
+    table.set_header(["Parameter", "Type", "Default", "Range", "Meaning"]);
+    for param in &inspection.params {
+        let spec = &param.spec;
+        table.add_row([
+            spec.name.clone(),
+            param.param_type.to_string(),
+            spec.default.to_string(),
+            spec.range(),
+            spec.doc.clone(),
+        ]);
+    }
+    println!("{table}");
+}

@@ -1,0 +1,94 @@
+//! `host run`.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use cryptobot_plugin::{cache_folder, plugin_folders};
+use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, prepare};
+
+use crate::args::{Delivery, Format, Mode, RunArguments};
+use crate::commands::CommandError;
+use crate::output;
+use crate::progress::Progress;
+
+pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode, CommandError> {
+    let (Mode::Backtest, Delivery::Event) = (arguments.mode, arguments.delivery);
+    let format = arguments.format;
+    let mut config = match &arguments.config {
+        Some(path) => RunConfig::read(path)?,
+        None => RunConfig::default(),
+    };
+    let environment = Environment {
+        plugin_folders: plugin_folders(),
+        cache_folder: cache_folder(),
+        out: arguments.out.clone(),
+        started,
+    };
+    overrides(arguments).apply(&mut config)?;
+    let prepared = prepare(config, &environment)?;
+
+    let interrupted = interruption();
+    let mut progress = Progress::new(prepared.expected_bars());
+    let finished = prepared.execute(&mut |at| {
+        progress.show(&at);
+        if interrupted.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    progress.clear();
+    let finished = finished?;
+    match format {
+        Format::Human => output::summary(&finished),
+        Format::Json => print!("{}", finished.summary.to_json()?),
+    }
+    say_what_happened(&finished);
+    Ok(finished.exit_code)
+}
+
+fn overrides(arguments: RunArguments) -> Overrides {
+    Overrides {
+        plugin: arguments.plugin,
+        data: arguments.data,
+        venue: arguments.venue,
+        symbols: arguments.symbols,
+        timeframe: arguments.timeframe,
+        from: arguments.from,
+        to: arguments.to,
+        set: arguments.set,
+        balance: arguments.balance,
+        seed: arguments.seed,
+        allow_gaps: arguments.allow_gaps,
+    }
+}
+
+/// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.
+fn interruption() -> Arc<AtomicBool> {
+    let raised = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&raised);
+    let installed = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(ExitCode::Interrupted as u8));
+        }
+        eprintln!("interrupted: saving what is finished (again to quit at once)");
+    });
+    if let Err(error) = installed {
+        eprintln!("warning: Ctrl-C will not save results: {error}");
+    }
+    raised
+}
+
+fn say_what_happened(finished: &Finished) {
+    for fault in &finished.summary.faults {
+        eprintln!(
+            "error: plugin {} was stopped at {}: {}: {}",
+            fault.strategy, fault.ts, fault.kind, fault.message
+        );
+    }
+    if finished.exit_code == ExitCode::Interrupted {
+        eprintln!("interrupted: the results end at {}", finished.summary.period.to);
+    }
+}

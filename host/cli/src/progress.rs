@@ -1,0 +1,49 @@
+//! The progress bar of long runs.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use cryptobot_run::RunProgress;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Runs that are over before this show no bar.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A bar on standard error, on terminals only.
+pub(crate) struct Progress {
+    expected_bars: u64,
+    started: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(crate) fn new(expected_bars: u64) -> Self {
+        Self {
+            expected_bars,
+            started: Instant::now(),
+            bar: None,
+        }
+    }
+
+    pub(crate) fn show(&mut self, at: &RunProgress) {
+        if self.bar.is_none() && self.started.elapsed() > PATIENCE && stderr().is_terminal() {
+            self.bar = Some(progress_bar(self.expected_bars));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(at.bars);
+            bar.set_message(at.now.to_string());
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn progress_bar(length: u64) -> ProgressBar {
+    let template = "{bar:30} {percent:>3} %  {msg}  {human_pos} bars  {per_sec}  {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style)
+}

@@ -193,13 +193,12 @@ impl Catalog {
             ..
         } = request;
         let files = self.files(venue, symbol, kind)?;
-        plan(
-            format!("{venue} {symbol} {kind}"),
-            files,
-            source,
-            *timeframe,
-            (*from, *to),
-        )
+        let series = if source == *timeframe {
+            format!("{venue} {symbol} {kind}")
+        } else {
+            format!("{venue} {symbol} {timeframe} (built from {kind})")
+        };
+        plan(series, files, source, *timeframe, (*from, *to))
     }
 
     /// The files of a kind, opened.

@@ -192,7 +192,7 @@ pub struct MissingRun {
 /// Bars that a period lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingBars {
-    /// Venue, symbol and kind, for example `binance-usdm BTCUSDT 15m`.
+    /// Venue, symbol and timeframe, for example `binance-usdm BTCUSDT 15m`, and what it is built from if it is.
     pub series: String,
     /// Length of the stored bars.
     pub timeframe: Timeframe,
@@ -236,19 +236,15 @@ impl fmt::Display for MissingBars {
             runs,
             ..
         } = self;
+        f.write_str(series)?;
         if stored.0 > asked.0 {
-            write!(f, "{series} begins {}, asked from {}; ", stored.0, asked.0)?;
+            write!(f, " begins {}, asked from {};", stored.0, asked.0)?;
         }
         if stored.1 < asked.1 {
-            write!(f, "{series} ends {}, asked to {}; ", stored.1, asked.1)?;
+            write!(f, " ends {}, asked to {};", stored.1, asked.1)?;
         }
         let ranges = if runs.len() == 1 { "range" } else { "ranges" };
-        write!(
-            f,
-            "{series}: {} bars are missing in {} {ranges}:",
-            self.bars(),
-            runs.len()
-        )?;
+        write!(f, " lacks {} bars in {} {ranges}:", self.bars(), runs.len())?;
         for run in runs.iter().take(SHOWN) {
             write!(f, " {} to {} ({} bars)", run.from, run.to, run.bars)?;
         }

@@ -270,7 +270,7 @@ fn a_missing_year_is_a_gap() {
     Rows::minutes(START + 200 * MINUTE, 100).write(&path(root.path(), "1m", "2025.parquet"), Layout::PLAIN);
     let error = load(root.path(), &request("1m")).unwrap_err().to_string();
     assert!(
-        error.contains("100 bars are missing in 1 range: 2024-01-01T01:40:00Z to 2024-01-01T03:20:00Z"),
+        error.contains("lacks 100 bars in 1 range: 2024-01-01T01:40:00Z to 2024-01-01T03:20:00Z"),
         "{error}"
     );
     assert!(

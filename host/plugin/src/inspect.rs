@@ -90,10 +90,7 @@ pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspec
         series,
         wants,
     } = plugin.describe(limits)?;
-    let bytes = std::fs::read(path).map_err(|source| LoadError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(LoadError::from)?;
     let (imports, exports) = interfaces(&bytes);
     let contract = plugin
         .exports()

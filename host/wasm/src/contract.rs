@@ -1,7 +1,5 @@
 //! What a file is, before anything is compiled: the checks that turn a wrong file into a clear message.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
@@ -37,22 +35,17 @@ const NOT_SERVED: [&str; 5] = [
 /// Interfaces a strategy must export.
 const REQUIRED: [&str; 2] = ["lifecycle", "events"];
 
-/// Why a file is not a plugin that this host can run.
+/// Why a file is not a plugin that this host can run. The message speaks of the file without naming it.
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// It cannot be read.
-    #[error("cannot read plugin {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error("cannot be read: {0}")]
+    Io(#[from] std::io::Error),
     /// It is a folder, a device or something else without contents.
-    #[error("plugin {} is not a file; give the path of a .wasm component", .0.display())]
-    NotAFile(PathBuf),
+    #[error("not a file; give the path of a .wasm component")]
+    NotAFile,
     /// It is larger than any plugin may be.
-    #[error("the plugin is {bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}")]
+    #[error("{bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}")]
     TooLarge {
         /// Its size.
         bytes: u64,

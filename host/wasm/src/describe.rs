@@ -182,3 +182,115 @@ fn duplicate<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a str> {
         .find(|name| !seen.insert(name.as_str()))
         .map(String::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn param(name: &str, default: types::Value) -> types::ParamSpec {
+        types::ParamSpec {
+            name: name.into(),
+            default,
+            min: None,
+            max: None,
+            step: None,
+            tunable: false,
+            doc: "bars".into(),
+        }
+    }
+
+    fn honest() -> Info {
+        Info {
+            name: "trend".into(),
+            version: "1.0.0".into(),
+            state_version: 1,
+            warmup_bars: 30,
+            params: vec![
+                param("fast", types::Value::Integer(10)),
+                param("stake", types::Value::Number(0.5)),
+            ],
+            series: vec![types::SeriesSpec {
+                role: "signal".into(),
+                timeframe_ns: Some(60_000_000_000),
+            }],
+            wants: types::Wants::BARS | types::Wants::TIMERS,
+        }
+    }
+
+    #[test]
+    fn an_honest_description_is_taken_over() {
+        let info = checked(honest()).unwrap();
+        assert_eq!((info.name.as_str(), info.warmup_bars), ("trend", 30));
+        assert_eq!(info.params[0].default, ParamValue::Integer(10));
+        assert_eq!(
+            info.wants,
+            Wants {
+                bars: true,
+                timers: true,
+                ..Wants::default()
+            }
+        );
+    }
+
+    #[test]
+    fn each_lie_is_named() {
+        type Lie = fn(&mut Info);
+        let lies: [(Lie, &str); 14] = [
+            (|info| info.name.clear(), "the plugin's name is empty"),
+            (
+                |info| info.name = "a\u{1b}[2Jb".into(),
+                "the plugin's name `a [2Jb` may have only",
+            ),
+            (
+                |info| info.version = "1".repeat(65),
+                "the plugin's version is longer than 64 bytes",
+            ),
+            (
+                |info| info.params[1].name = "fast".into(),
+                "parameter `fast` is declared twice",
+            ),
+            (
+                |info| info.params[0].min = Some(20.0),
+                "the default of `fast` must lie in >= 20, not 10",
+            ),
+            (
+                |info| info.params[1].max = Some(f64::NAN),
+                "min, max and step of parameter `stake` must be finite",
+            ),
+            (|info| info.params[1].step = Some(0.0), "step positive"),
+            (
+                |info| (info.params[0].min, info.params[0].max) = (Some(3.0), Some(2.0)),
+                "`fast` has a minimum of 3 above its maximum of 2",
+            ),
+            (
+                |info| info.params[1].default = types::Value::Number(f64::INFINITY),
+                "the default of `stake`",
+            ),
+            (
+                |info| info.params[0].doc = "x".repeat(1_001),
+                "the doc of parameter `fast` is longer",
+            ),
+            (
+                |info| info.params = vec![param("p", types::Value::Flag(true)); 257],
+                "257 parameters",
+            ),
+            (|info| info.series.clear(), "0 series"),
+            (
+                |info| info.series[0].timeframe_ns = Some(1),
+                "series `signal` has a timeframe of 1 ns",
+            ),
+            (
+                |info| info.wants |= types::Wants::BOOK,
+                "wants order books, which this host does not deliver yet",
+            ),
+        ];
+        for (lie, words) in lies {
+            let mut info = honest();
+            lie(&mut info);
+            let fault = checked(info).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Contract);
+            assert!(fault.message.contains(words), "expected `{words}` in: {fault}");
+            assert!(!fault.message.contains(char::is_control), "{fault}");
+        }
+    }
+}

@@ -127,19 +127,14 @@ impl Runtime {
 
 /// The file's bytes; no more than a plugin may have, whatever the file claims to be.
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let io = |source| LoadError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let metadata = std::fs::metadata(path).map_err(io)?;
+    let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
-        return Err(LoadError::NotAFile(path.to_owned()));
+        return Err(LoadError::NotAFile);
     }
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(io)?;
-    file.take(MAX_COMPONENT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
+    std::fs::File::open(path)?
+        .take(MAX_COMPONENT_BYTES + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_COMPONENT_BYTES {
         return Err(LoadError::TooLarge {
             bytes: metadata.len(),

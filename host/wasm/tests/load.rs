@@ -118,14 +118,14 @@ fn changed_types_are_noticed() {
 fn paths_that_are_no_files_are_refused() {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(runtime.load(folder.path()), Err(LoadError::NotAFile(_))));
+    assert!(matches!(runtime.load(folder.path()), Err(LoadError::NotAFile)));
     assert!(matches!(
         runtime.load(&folder.path().join("none.wasm")),
-        Err(LoadError::Io { .. })
+        Err(LoadError::Io(_))
     ));
     assert!(matches!(
         runtime.load(Path::new("/dev/zero")),
-        Err(LoadError::NotAFile(_))
+        Err(LoadError::NotAFile)
     ));
     let huge = folder.path().join("huge.wasm");
     fs::File::create(&huge)

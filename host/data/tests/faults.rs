@@ -116,6 +116,36 @@ proptest! {
     }
 
     #[test]
+    fn what_any_period_lacks_is_counted_exactly(
+        layout in layouts(),
+        holes in proptest::collection::vec((1_usize..100, 1_usize..6), 0..4),
+        from in -20_i64..140,
+        length in 1_i64..140,
+    ) {
+        let mut rows = Rows::minutes(START, 120);
+        for (at, length) in holes {
+            let at = at.min(rows.len() - 1);
+            rows.remove(at, length.min(rows.len() - at));
+        }
+        let root = tempfile::tempdir().unwrap();
+        rows.write(&path(root.path(), "1m", "2024.parquet"), layout);
+        let mut request = request("1m");
+        request.from = Some(Timestamp::from_millis(START + from * MINUTE));
+        request.to = Some(Timestamp::from_millis(START + (from + length) * MINUTE));
+        let lacking = (from..from + length).filter(|row| !rows.times.contains(&Some(START + row * MINUTE)));
+        let lacking = lacking.count() as i64;
+        match load(root.path(), &request) {
+            Ok(block) => prop_assert_eq!((lacking, block.len() as i64), (0, length)),
+            Err(DataError::Missing(missing)) => {
+                prop_assert_eq!(missing.bars() as i64, lacking, "{}", missing);
+                prop_assert!(lacking > 0 && missing.runs.windows(2).all(|pair| pair[0].to <= pair[1].from));
+            }
+            Err(DataError::NoBars { .. }) => prop_assert_eq!(lacking, length),
+            Err(error) => prop_assert!(false, "{error}"),
+        }
+    }
+
+    #[test]
     fn any_period_of_any_layout_reads_exactly_its_rows(
         layout in layouts(),
         integer_volume in any::<bool>(),

@@ -7,15 +7,18 @@ mod common;
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{desk, hostile, hostile_strategy};
+use common::{desk, hostile, hostile_strategy, liar};
 use cryptobot_engine::Strategy;
 use cryptobot_model::{Bar, SeriesId, Timestamp};
 use cryptobot_wasm::{Limits, Runtime, RuntimeConfig, WasmStrategy};
+use wasmtime::component::{Component, ComponentType, Linker, Lower};
+use wasmtime::{Config, Engine, Store};
 
 const RUNS: usize = 50;
 const CALLS: i64 = 20_000;
 
 fn main() {
+    bare();
     let bytes = hostile();
     for (name, strict) in [("default", false), ("strict", true)] {
         let runtime = Runtime::new(&RuntimeConfig {
@@ -49,6 +52,52 @@ fn main() {
             println!("{name:8} on-bar {does:22} {per_call:10.1} ns");
         }
     }
+}
+
+/// The same call through wasmtime alone: what is left when the host's own part is taken away.
+fn bare() {
+    #[derive(Clone, Copy, ComponentType, Lower)]
+    #[component(record)]
+    struct Row {
+        ts: i64,
+        open: f64,
+        high: f64,
+        low: f64,
+        close: f64,
+        volume: f64,
+    }
+    let mut config = Config::new();
+    config.concurrency_support(false);
+    let engine = Engine::new(&config).unwrap();
+    let component = Component::from_binary(&engine, &liar()).unwrap();
+    let mut linker = Linker::new(&engine);
+    linker.define_unknown_imports_as_traps(&component).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let events = instance
+        .get_export_index(&mut store, None, "cryptobot:plugin/events@0.1.0")
+        .unwrap();
+    let on_bar = instance
+        .get_export_index(&mut store, Some(&events), "on-bar")
+        .unwrap();
+    let on_bar = instance
+        .get_typed_func::<(u32, Row), ()>(&mut store, on_bar)
+        .unwrap();
+    let per_call = minimum(|| {
+        for ts in 0..CALLS {
+            let price = ts as f64;
+            let row = Row {
+                ts,
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                volume: 1.0,
+            };
+            on_bar.call(&mut store, (0, black_box(row))).unwrap();
+        }
+    }) / CALLS as f64;
+    println!("wasmtime alone  on-bar that does nothing {per_call:9.1} ns");
 }
 
 fn on_bars(strategy: &mut WasmStrategy) {

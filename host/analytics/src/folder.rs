@@ -12,7 +12,7 @@ use crate::tables;
 /// The file by which a folder is recognised as a run's.
 const SUMMARY: &str = "summary.json";
 /// All files that belong to a run, by what they hold.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("summary", SUMMARY),
     ("orders", "orders.csv"),
     ("fills", "fills.csv"),
@@ -22,6 +22,7 @@ const FILES: [(&str, &str); 9] = [
     ("journal", "journal.bin"),
     ("tape", "tape.bin"),
     ("config", "run.yaml"),
+    ("log", "log.txt"),
 ];
 /// Why a run folder could not be used.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ const bins = (values, count) => {
   return { counts, first, width };
 };
 
-/** `references` are `[value, label]`. */
+/** `references` are `[value, label]` from left to right, so that no line crosses the label of another. */
 const histogram = (id, title, values, { format, caption, references = [], signed = true, number = 28 }) => {
   const figure = byId(id);
   figure.append(el("h3", {}, title));
@@ -64,7 +64,7 @@ const distributions = (data) => {
   const hourly = metrics.sampling === "1h";
   histogram("return-histogram", hourly ? "Hourly returns" : "Daily returns", data.returns, {
     format: (value) => percent(value, Math.abs(value) < 0.01 && value !== 0 ? 2 : 1),
-    references: [[metrics.var_95, `VaR 95 ${percent(metrics.var_95)}`], [metrics.cvar_95, `CVaR ${percent(metrics.cvar_95)}`]],
+    references: [[metrics.cvar_95, `CVaR 95 ${percent(metrics.cvar_95)}`], [metrics.var_95, `VaR 95 ${percent(metrics.var_95)}`]],
     caption: `${fixed(data.returns.length, 0)} ${hourly ? "hours" : "days"}, volatility ${percent(metrics.volatility)} a year`,
   });
   const results = data.trades.return.filter(isNumber);

@@ -26,6 +26,11 @@ const tradeTable = (data) => {
     { title: "Net", key: (index) => trades.net[index], cell: coloured((index) => signedFixed(trades.net[index])) },
     { title: "Return", key: (index) => trades.return[index] ?? -Infinity, cell: coloured((index) => signedPercent(trades.return[index])) },
   ].filter(Boolean);
+  // A phone shows the first few columns: results come before details there.
+  if (matchMedia("(max-width: 560px)").matches) {
+    const results = columns.splice(-2);
+    columns.splice(columns.findIndex((column) => column.title === "Side") + 1, 0, ...results);
+  }
 
   const filter = { strategy: "", symbol: "", side: "", result: "", text: "" };
   const sort = { column: 0, descending: false };

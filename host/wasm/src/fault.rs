@@ -31,7 +31,13 @@ pub(crate) fn of_error(error: &wasmtime::Error, error_line: Option<&str>, deadli
             Fault::new(FaultKind::Trap, format!("{}{function}{said}", name(*trap)))
         }
         // What is neither a trap nor a fault of ours comes from values that break the canonical ABI.
-        None => Fault::new(FaultKind::Contract, quoted(&error.root_cause().to_string())),
+        None => {
+            let cause = quoted(&error.root_cause().to_string());
+            Fault::new(
+                FaultKind::Contract,
+                format!("handed over a value that the host does not take: {cause}"),
+            )
+        }
     }
 }
 

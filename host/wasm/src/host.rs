@@ -214,7 +214,7 @@ impl indicators::Host for HostState {
     ) -> Result<Result<u32, String>> {
         let series = self.desk.series_info(SeriesId(series))?.id;
         if self.indicators_left == 0 {
-            return Err(Fault::new(FaultKind::Contract, "created too many indicators").into());
+            return Err(Fault::new(FaultKind::Contract, "created more indicators than it may have").into());
         }
         self.indicators_left -= 1;
         let mut numbers = Vec::with_capacity(params.len());

@@ -106,8 +106,7 @@ impl Plugin {
         params: Vec<(String, ParamValue)>,
         limits: &Limits,
     ) -> Result<WasmStrategy, Fault> {
-        let wants = self.describe(limits)?.wants;
-        Ok(WasmStrategy::new(self.start(desk, limits)?, params, wants))
+        Ok(WasmStrategy::new(self.start(desk, limits)?, params))
     }
 
     fn start(&self, desk: Desk, limits: &Limits) -> Result<Instance, Fault> {

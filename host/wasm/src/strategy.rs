@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cryptobot_engine::{Desk, Fault, Strategy};
-use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp, Wants};
+use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp};
 use wasmtime::Store;
 
 use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
@@ -125,7 +125,6 @@ fn grant(store: &mut Store<HostState>, allowance: Allowance, strict: bool) {
 pub struct WasmStrategy {
     instance: Instance,
     params: Vec<(String, ParamValue)>,
-    wants: Wants,
 }
 
 impl fmt::Debug for WasmStrategy {
@@ -137,12 +136,8 @@ impl fmt::Debug for WasmStrategy {
 }
 
 impl WasmStrategy {
-    pub(crate) fn new(instance: Instance, params: Vec<(String, ParamValue)>, wants: Wants) -> Self {
-        Self {
-            instance,
-            params,
-            wants,
-        }
+    pub(crate) fn new(instance: Instance, params: Vec<(String, ParamValue)>) -> Self {
+        Self { instance, params }
     }
 
     /// The plugin's state, in its own format.
@@ -179,34 +174,22 @@ impl Strategy for WasmStrategy {
 
     #[inline]
     fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
-        if !self.wants.bars {
-            return Ok(());
-        }
         self.instance
             .event(|guest, store| guest.call_on_bar(store, series.0, bar.into()))
     }
 
     fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {
-        if !self.wants.orders {
-            return Ok(());
-        }
         self.instance
             .event(|guest, store| guest.call_on_order(store, event.into()))
     }
 
     fn on_position_close(&mut self, series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault> {
-        if !self.wants.position_closes {
-            return Ok(());
-        }
         let close = convert::position_close(series, trade);
         self.instance
             .event(|guest, store| guest.call_on_position_close(store, close))
     }
 
     fn on_timer(&mut self, id: u32, now: Timestamp) -> Result<(), Fault> {
-        if !self.wants.timers {
-            return Ok(());
-        }
         self.instance
             .event(|guest, store| guest.call_on_timer(store, id, now.0))
     }

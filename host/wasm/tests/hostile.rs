@@ -52,9 +52,13 @@ fn each_misbehaviour_has_its_fault() {
             FaultKind::TimerFlood,
             "more than 1000 timer calls",
         ),
-        ("flood-indicators", FaultKind::Contract, "too many indicators"),
+        (
+            "flood-indicators",
+            FaultKind::Contract,
+            "more indicators than it may have",
+        ),
         ("unknown-series", FaultKind::Contract, "there is no series 7"),
-        ("broken-text", FaultKind::Contract, "utf-8"),
+        ("broken-text", FaultKind::Contract, "does not take: invalid utf-8"),
     ];
     for (behaviour, kind, words) in cases {
         let fault = fault(&plugin, behaviour, "on-bar");

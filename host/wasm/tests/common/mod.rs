@@ -91,14 +91,14 @@ pub fn desk() -> Desk {
 
 /// The hostile strategy, told how to behave where.
 pub fn hostile_strategy(plugin: &Plugin, behaviour: &str, callback: &str) -> WasmStrategy {
+    hostile_at(desk(), plugin, behaviour, callback)
+}
+
+/// As [`hostile_strategy`], at a desk of a run.
+pub fn hostile_at(desk: Desk, plugin: &Plugin, behaviour: &str, callback: &str) -> WasmStrategy {
     let text = |name: &str, value: &str| (name.to_owned(), ParamValue::Text(value.to_owned()));
-    plugin
-        .instantiate(
-            desk(),
-            vec![text("behaviour", behaviour), text("in", callback)],
-            &limits(),
-        )
-        .unwrap()
+    let params = vec![text("behaviour", behaviour), text("in", callback)];
+    plugin.instantiate(desk, params, &limits()).unwrap()
 }
 
 /// Delivers bar `step` as the engine does, and returns what the strategy wants.

@@ -59,13 +59,11 @@ fn units_from_decimal(value: Decimal) -> i128 {
 /// `value * numerator / denominator`, rounded half to even, without overflow while the result and
 /// `denominator * numerator` fit.
 fn mul_div(value: i128, numerator: i128, denominator: i128) -> i128 {
-    match value.checked_mul(numerator) {
-        Some(product) => div_half_even(product, denominator),
-        None => {
-            let (whole, rest) = (value / denominator, value % denominator);
-            whole * numerator + div_half_even(rest * numerator, denominator)
-        }
+    if let Some(product) = value.checked_mul(numerator) {
+        return div_half_even(product, denominator);
     }
+    let (whole, rest) = (value / denominator, value % denominator);
+    whole * numerator + div_half_even(rest * numerator, denominator)
 }
 
 fn div_half_even(dividend: i128, divisor: i128) -> i128 {

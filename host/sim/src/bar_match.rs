@@ -2,9 +2,12 @@
 //!
 //! What is known of a bar is its open, high, low and close, not their order. Messages that arrived by the open are
 //! handled there. If anything can happen after it, the two paths O-L-H-C and O-H-L-C are both played and the one that
-//! leaves less money is kept (tie: O-L-H-C). The three legs of a path end at a third, two thirds and the end of the
+//! leaves less money is kept (tie: O-L-H-C), for each strategy by itself: what a strategy gets must not depend on who
+//! else trades the instrument. The three legs of a path end at a third, two thirds and the end of the
 //! bar; a message that arrives inside the bar takes effect between legs, and an order that came with it meets only the
 //! bar's close.
+
+use std::collections::BTreeSet;
 
 use cryptobot_model::{
     Fill, FillRule, Liquidity, Money, OrderEventKind, OrderId, OrderKind, Price, Quantity, RefusalReason,
@@ -90,12 +93,36 @@ impl<'a> BarMatch<'a> {
             }
         }
         self.at_open(&mut state);
-        if !late.is_empty() || state.working.iter().any(|order| self.in_reach(order)) {
-            state = self.worse_path(state, late);
-        }
         reports.append(&mut state.reports);
-        state.working.append(&mut state.late);
-        state.working
+        if late.is_empty() && !state.working.iter().any(|order| self.in_reach(order)) {
+            return state.working;
+        }
+        self.after_open(&state, late, reports)
+    }
+
+    /// Plays the rest of the bar for each strategy, in the order of their ids, along the path that is worse for it.
+    fn after_open(&self, opened: &State, late: &[Message], reports: &mut Vec<Report>) -> Vec<Working> {
+        let holders = opened.working.iter().map(|order| order.order.strategy);
+        let strategies: BTreeSet<StrategyId> =
+            holders.chain(late.iter().filter_map(Message::strategy)).collect();
+        let mut resting = Vec::with_capacity(opened.working.len() + late.len());
+        for strategy in strategies {
+            let own = opened
+                .working
+                .iter()
+                .filter(|order| order.order.strategy == strategy);
+            let state = State {
+                working: own.copied().collect(),
+                positions: opened.positions.clone(),
+                ..State::default()
+            };
+            let messages = late.iter().filter(|message| message.strategy() == Some(strategy));
+            let mut played = self.worse_path(state, &messages.copied().collect::<Vec<_>>());
+            reports.append(&mut played.reports);
+            resting.append(&mut played.working);
+            resting.append(&mut played.late);
+        }
+        resting
     }
 
     fn at_open(&self, state: &mut State) {

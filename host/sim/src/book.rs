@@ -34,6 +34,16 @@ pub(crate) enum MessageKind {
     Cancel(OrderId),
 }
 
+impl Message {
+    /// Whose message it is.
+    pub(crate) const fn strategy(&self) -> Option<StrategyId> {
+        match self.what {
+            MessageKind::Order(order) => Some(order.strategy),
+            MessageKind::Cancel(id) => id.strategy(),
+        }
+    }
+}
+
 /// An order at the exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Working {

@@ -2,5 +2,6 @@
 
 pub mod market;
 pub mod native;
+pub mod noise;
 pub mod run;
 pub mod sma_flip;

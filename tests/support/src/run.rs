@@ -4,13 +4,13 @@ use std::io;
 use std::ops::ControlFlow;
 
 use cryptobot_engine::{
-    BarBlock, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark, MemorySource, Outcome,
-    Recorder, Strategy, StrategySetup,
+    BarBlock, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark, MemorySource,
+    Outcome, Recorder, Strategy, StrategySetup,
 };
 use cryptobot_journal::{JournalHash, JournalWriter};
 use cryptobot_model::{
-    ClosedTrade, Fill, Instrument, InstrumentId, Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo, StrategyId,
-    Timeframe, Wants,
+    ClosedTrade, Fill, Instrument, InstrumentId, Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo,
+    StrategyId, Timeframe, Wants,
 };
 use rust_decimal::Decimal;
 
@@ -49,7 +49,14 @@ pub fn desk(strategy: usize, instruments: &[Instrument], timeframes: &[Timeframe
             });
         }
     }
-    Desk::new(StrategyId::from(strategy), series, instruments.len(), 0, seed, DeskLimits::default())
+    Desk::new(
+        StrategyId::from(strategy),
+        series,
+        instruments.len(),
+        0,
+        seed,
+        DeskLimits::default(),
+    )
 }
 
 /// Events that native strategies of tests get.
@@ -97,7 +104,11 @@ impl MemoryRun {
     /// Adds a native strategy on all instruments at the given timeframes.
     #[must_use]
     pub fn with(self, logic: impl Logic + 'static, timeframes: &[Timeframe], seed: u64) -> Self {
-        let instruments: Vec<Instrument> = self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+        let instruments: Vec<Instrument> = self
+            .markets
+            .iter()
+            .map(|(instrument, _)| instrument.clone())
+            .collect();
         let desk = desk(self.strategies.len(), &instruments, timeframes, seed);
         self.with_strategy(Box::new(Native::new(desk, logic)))
     }
@@ -116,12 +127,19 @@ impl MemoryRun {
 
     /// The engine of this run, ready to go.
     pub fn engine(self) -> ReadyRun {
-        let instruments: Vec<Instrument> = self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
-        let setups = self.markets.into_iter().map(|(instrument, block)| InstrumentSetup {
-            instrument,
-            timeframe: self.base,
-            source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
-        });
+        let instruments: Vec<Instrument> = self
+            .markets
+            .iter()
+            .map(|(instrument, _)| instrument.clone())
+            .collect();
+        let setups = self
+            .markets
+            .into_iter()
+            .map(|(instrument, block)| InstrumentSetup {
+                instrument,
+                timeframe: self.base,
+                source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
+            });
         let balance = self.balance;
         let strategies = self.strategies.into_iter().map(|strategy| StrategySetup {
             strategy,
@@ -143,7 +161,10 @@ impl ReadyRun {
     /// Runs to the end.
     pub fn run_all(mut self, recorder: &mut dyn Recorder) -> Outcome {
         #[expect(clippy::expect_used, reason = "sources in memory do not fail")]
-        let outcome = self.0.run(recorder, &mut |_| ControlFlow::Continue(())).expect("a run in memory");
+        let outcome = self
+            .0
+            .run(recorder, &mut |_| ControlFlow::Continue(()))
+            .expect("a run in memory");
         outcome
     }
 }
@@ -161,7 +182,10 @@ impl HashOnly {
     /// Entries and hash of the journal.
     pub fn finish(self) -> (u64, JournalHash) {
         #[expect(clippy::expect_used, reason = "a sink does not fail")]
-        (self.0.entries(), self.0.finish().expect("the hash of a journal that goes nowhere"))
+        (
+            self.0.entries(),
+            self.0.finish().expect("the hash of a journal that goes nowhere"),
+        )
     }
 }
 
@@ -186,6 +210,8 @@ pub struct Record {
     pub marks: u64,
     /// Equity of all strategies after the last step.
     pub equity: f64,
+    /// Prices at the last step, by instrument.
+    pub last_prices: Vec<f64>,
 }
 
 impl Default for Record {
@@ -197,6 +223,7 @@ impl Default for Record {
             trades: Vec::new(),
             marks: 0,
             equity: 0.0,
+            last_prices: Vec::new(),
         }
     }
 }
@@ -205,7 +232,9 @@ impl Record {
     /// The journal's hash.
     pub fn journal_hash(self) -> JournalHash {
         #[expect(clippy::expect_used, reason = "a sink does not fail")]
-        self.journal.finish().expect("the hash of a journal that goes nowhere")
+        self.journal
+            .finish()
+            .expect("the hash of a journal that goes nowhere")
     }
 }
 
@@ -223,5 +252,7 @@ impl Recorder for Record {
     fn mark(&mut self, mark: &Mark<'_>) {
         self.marks += 1;
         self.equity = mark.equities.iter().sum();
+        self.last_prices.clear();
+        self.last_prices.extend_from_slice(mark.prices);
     }
 }

@@ -16,7 +16,11 @@ pub struct SmaFlip {
 impl SmaFlip {
     /// Averages over `fast` and `slow` bars, a position of `quantity`.
     pub fn new(fast: usize, slow: usize, quantity: f64) -> Self {
-        Self { fast: Window::new(fast), slow: Window::new(slow), quantity }
+        Self {
+            fast: Window::new(fast),
+            slow: Window::new(slow),
+            quantity,
+        }
     }
 }
 
@@ -45,13 +49,22 @@ struct Window {
 
 impl Window {
     fn new(length: usize) -> Self {
-        Self { values: vec![0.0; length], next: 0, filled: 0, sum: 0.0 }
+        Self {
+            values: vec![0.0; length],
+            next: 0,
+            filled: 0,
+            sum: 0.0,
+        }
     }
 
     fn push(&mut self, value: f64) -> Option<f64> {
         self.sum += value - self.values[self.next];
         self.values[self.next] = value;
-        self.next = if self.next + 1 == self.values.len() { 0 } else { self.next + 1 };
+        self.next = if self.next + 1 == self.values.len() {
+            0
+        } else {
+            self.next + 1
+        };
         self.filled = (self.filled + 1).min(self.values.len());
         (self.filled == self.values.len()).then(|| self.sum / self.values.len() as f64)
     }
@@ -60,7 +73,15 @@ impl Window {
 /// Orders and final equity of the job over plain arrays: no engine, no ledger, cents instead of decimals.
 ///
 /// Fills are at the next open with a taker fee and no slippage; the open position is marked at the last close.
-pub fn by_hand(open: &[f64], close: &[f64], fast: usize, slow: usize, quantity: f64, cash: f64, fee: f64) -> (u64, f64) {
+pub fn by_hand(
+    open: &[f64],
+    close: &[f64],
+    fast: usize,
+    slow: usize,
+    quantity: f64,
+    cash: f64,
+    fee: f64,
+) -> (u64, f64) {
     let mean = |end: usize, length: usize| close[end + 1 - length..=end].iter().sum::<f64>() / length as f64;
     let (mut cash, mut position, mut orders) = (cash, 0.0, 0);
     for bar in slow - 1..close.len() {

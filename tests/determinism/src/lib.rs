@@ -1,0 +1,1 @@
+//! Properties of whole runs: conservation, causality, equal journals for equal inputs.

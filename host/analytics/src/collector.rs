@@ -53,8 +53,8 @@ pub struct Collector {
     prices: Vec<PriceTrack>,
     /// By strategy, then the portfolio's.
     activities: Vec<Activity>,
-    /// Signed quantities, by strategy and instrument.
-    positions: Vec<Quantity>,
+    /// Signed quantities and the time of their first fill, by strategy and instrument.
+    positions: Vec<(Quantity, Timestamp)>,
     orders: OrderBook,
     fills: Vec<Fill>,
     trades: Vec<ClosedTrade>,
@@ -82,7 +82,7 @@ impl Collector {
                 .collect(),
             prices: vec![PriceTrack::new(); instruments],
             activities: vec![Activity::default(); strategies + 1],
-            positions: vec![Quantity::ZERO; strategies * instruments],
+            positions: vec![(Quantity::ZERO, setup.from); strategies * instruments],
             orders: OrderBook::new(strategies),
             fills: Vec::new(),
             trades: Vec::new(),
@@ -105,10 +105,13 @@ impl Collector {
         let notional = fill.quantity.at(fill.price);
         self.count(fill.strategy, |activity| activity.fill(fill, notional));
         let index = fill.strategy.index() * self.setup.instruments.len() + fill.instrument.index();
-        if let Some(position) = self.positions.get_mut(index) {
+        if let Some((position, opened_at)) = self.positions.get_mut(index) {
             let before = *position;
             *position += fill.side.signed(fill.quantity);
             let after = *position;
+            if before.signum() != after.signum() {
+                *opened_at = fill.ts;
+            }
             self.count(fill.strategy, |activity| {
                 activity.position(fill.ts, before, after);
             });
@@ -190,11 +193,12 @@ impl Collector {
             .positions
             .iter()
             .enumerate()
-            .filter(|(_, quantity)| !quantity.is_zero());
-        open.map(|(index, quantity)| OpenPosition {
+            .filter(|(_, (quantity, _))| !quantity.is_zero());
+        open.map(|(index, (quantity, opened_at))| OpenPosition {
             strategy: StrategyId::from(index / instruments),
             instrument: (index % instruments).into(),
             quantity: *quantity,
+            opened_at: *opened_at,
             price: self.prices[index % instruments].last(),
         })
         .collect()

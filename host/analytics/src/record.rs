@@ -139,6 +139,8 @@ pub struct OpenPosition {
     pub instrument: InstrumentId,
     /// Signed amount; negative = short.
     pub quantity: Quantity,
+    /// Time of its first fill.
+    pub opened_at: Timestamp,
     /// Newest close, at which it is marked.
     pub price: f64,
 }

@@ -91,6 +91,8 @@ struct Data<'a> {
     returns: Vec<f64>,
     rolling: RollingData,
     trades: TradeData,
+    /// `(instrument, opened, long)` of each position that was open at the end.
+    open: Vec<(u32, i64, bool)>,
 }
 
 #[derive(Serialize)]
@@ -175,6 +177,17 @@ impl<'a> Data<'a> {
             returns: samples.returns().into_iter().map(short).collect(),
             rolling: RollingData::new(record, summary, &samples),
             trades: TradeData::new(record),
+            open: record
+                .open_positions
+                .iter()
+                .map(|open| {
+                    (
+                        open.instrument.0,
+                        seconds(open.opened_at),
+                        open.quantity.signum() > 0,
+                    )
+                })
+                .collect(),
             summary,
         }
     }
@@ -319,7 +332,8 @@ fn short(value: f64) -> f64 {
         return value;
     }
     let magnitude = libm::floor(libm::log10(value.abs())) as i32;
-    let factor = 10_f64.powi((7 - magnitude).clamp(0, 15));
+    // Powers of ten are exact up to 10^22.
+    let factor = (0..(7 - magnitude).clamp(0, 15)).fold(1.0, |factor, _| factor * 10.0);
     libm::rint(value * factor) / factor
 }
 

@@ -175,6 +175,9 @@ pub struct PositionSummary {
     pub symbol: String,
     /// Signed amount as a decimal; negative = short.
     pub quantity: String,
+    /// Time of its first fill.
+    #[serde(serialize_with = "as_text")]
+    pub opened_at: Timestamp,
     /// Price at which it is marked.
     pub price: f64,
 }
@@ -308,6 +311,7 @@ fn open_positions(record: &Record) -> Vec<PositionSummary> {
         strategy: record.strategies[position.strategy.index()].name.clone(),
         symbol: record.instruments[position.instrument.index()].symbol.clone(),
         quantity: position.quantity.to_string(),
+        opened_at: position.opened_at,
         price: position.price,
     };
     record.open_positions.iter().map(summary).collect()

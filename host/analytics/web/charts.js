@@ -186,7 +186,10 @@ const equityChart = (data) => {
   paint();
 
   const tools = byId("equity-tools");
-  tools.append(segments("Layers", [["trades", "Trades"], ["plain", "Plain"]], "trades", (value) => { marked = value === "trades"; redraw(); }));
+  tools.append(toggles("Layers", [
+    ["Trades", (on) => { marked = on; redraw(); }],
+    ["Buy and hold", (on) => market.applyOptions({ visible: on })],
+  ]));
   if (others.length) {
     tools.append(segments("Strategies", [["portfolio", "Portfolio"], ["each", "Each strategy"]], "portfolio", (value) => {
       for (const series of others) series.applyOptions({ visible: value === "each" });
@@ -224,10 +227,21 @@ const priceChart = (data) => {
     list.push({ at: trades.closed[index], index, weight: Math.abs(trades.net[index]) });
     itemsOf.set(trades.instrument[index], list);
   }
-  const redraw = markTrades(chart, series, data.step, () => itemsOf.get(current.index) ?? [], ({ index }) => {
+  // Positions that were open at the end: an entry without an exit, never thinned out.
+  for (const [instrument, at, long] of data.open) {
+    const list = itemsOf.get(instrument) ?? [];
+    list.push({ at, long, weight: Infinity });
+    itemsOf.set(instrument, list);
+  }
+  const entry = (at, long) => ({
+    time: current.time[indexAt(current.time, at)], position: long ? "belowBar" : "aboveBar",
+    shape: long ? "arrowUp" : "arrowDown", size: 0.7, color: colour("accent"),
+  });
+  const redraw = markTrades(chart, series, data.step, () => itemsOf.get(current.index) ?? [], ({ index, at, long: open }) => {
+    if (index === undefined) return [entry(at, open)];
     const long = trades.side[index] === "long";
     return [
-      { time: current.time[indexAt(current.time, trades.opened[index])], position: long ? "belowBar" : "aboveBar", shape: long ? "arrowUp" : "arrowDown", size: 0.7, color: colour("accent") },
+      entry(trades.opened[index], long),
       { time: current.time[indexAt(current.time, trades.closed[index])], position: long ? "aboveBar" : "belowBar", shape: "circle", size: 0.45, color: colour(trades.net[index] > 0 ? "good" : "bad") },
     ];
   }, byId("price-hint"));

@@ -100,6 +100,23 @@ const segments = (label, options, chosen, choose) => {
   return group;
 };
 
+/** A row of buttons of which each is on or off, on at first. */
+const toggles = (label, options) => {
+  const group = el("div", { class: "segments", role: "group", "aria-label": label });
+  for (const [text, change] of options) {
+    const button = el("button", {
+      type: "button", "aria-pressed": "true",
+      onclick: () => {
+        const on = button.getAttribute("aria-pressed") !== "true";
+        button.setAttribute("aria-pressed", String(on));
+        change(on);
+      },
+    }, text);
+    group.append(button);
+  }
+  return group;
+};
+
 const selection = (label, options, choose) => {
   const select = el("select", { "aria-label": label, onchange: () => choose(select.value) });
   for (const [value, text] of options) select.append(el("option", { value }, text));

@@ -33,7 +33,7 @@ const CARDS = [
   ["sharpe", (get) => `Sortino ${get("sortino").value} · Calmar ${get("calmar").value}`],
   ["max_drawdown", (get) => `longest ${get("max_drawdown_days").value}`],
   ["win_rate", (get) => `${get("trades").value} closed trades`],
-  ["profit_factor", (get) => `${get("expectancy").value} a trade`],
+  ["profit_factor", (get) => (get("expectancy").value === UNDEFINED ? "no closed trades" : `${get("expectancy").value} a trade`)],
   ["exposure", (get) => `turnover ${get("turnover").value}`],
   ["fees", (get) => `slippage ${get("slippage").value}`],
 ];
@@ -137,7 +137,7 @@ const identity = ({ summary, configuration }) => {
     const params = Object.entries(strategy.params).map(([name, value]) => `${name} = ${value}`).join(", ");
     entries.push([strategy.name, [strategy.plugin, strategy.symbols.join(", "), params].filter(Boolean).join(" · ")]);
   }
-  for (const open of summary.open_positions) entries.push(["Open at the end", `${open.strategy}: ${open.quantity} ${open.symbol} at ${price(open.price)}`]);
+  for (const open of summary.open_positions) entries.push(["Open at the end", `${open.strategy}: ${open.quantity} ${open.symbol} since ${open.opened_at.slice(0, 10)}, marked at ${price(open.price)}`]);
   byId("identity").append(...entries.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, value))));
   const details = byId("configuration");
   details.querySelector("pre").textContent = configuration;

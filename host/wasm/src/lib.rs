@@ -3,6 +3,7 @@
 //! [`Runtime`] compiles plugin files into [`Plugin`]s, a plugin describes itself and is instantiated as a
 //! [`WasmStrategy`]. A plugin sees nothing but the functions of the contract (`wit/v0.1`): it has no files, network,
 //! clock or threads, and its memory, time, stack and host calls are limited by [`Limits`].
+#![allow(clippy::disallowed_types, reason = "this crate is at the edge: it opens files and measures time")]
 
 mod bindings;
 mod cache;

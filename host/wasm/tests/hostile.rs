@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{desk, hostile, hostile_strategy, limits, runtime, step};
+use common::{desk, hostile, hostile_strategy, runtime, step};
 use cryptobot_engine::{Fault, FaultKind, Intent, Strategy};
 use cryptobot_model::OrderKind;
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
@@ -183,7 +183,7 @@ fn instances_live_apart_and_longer_than_the_runtime() {
 fn a_module_that_needs_more_than_its_memory_does_not_start() {
     let small = Limits {
         memory_bytes: 64 << 10,
-        ..limits()
+        ..Limits::default()
     };
     let fault = plugin().instantiate(desk(), Vec::new(), &small).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Memory, "{fault}");

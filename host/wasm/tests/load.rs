@@ -6,9 +6,9 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{dummy, dummy_of, hostile, liar, limits, runtime};
+use common::{dummy, dummy_of, hostile, liar, runtime};
 use cryptobot_engine::FaultKind;
-use cryptobot_wasm::{LoadError, MAX_COMPONENT_BYTES, Runtime};
+use cryptobot_wasm::{Limits, LoadError, MAX_COMPONENT_BYTES, Runtime};
 use proptest::prelude::*;
 
 fn refusal(runtime: &Runtime, bytes: &[u8]) -> String {
@@ -141,7 +141,7 @@ fn a_description_is_not_believed() {
     let lie = runtime
         .load_bytes(&liar())
         .unwrap()
-        .describe(&limits())
+        .describe(&Limits::default())
         .unwrap_err();
     assert_eq!(
         lie.to_string(),
@@ -150,11 +150,14 @@ fn a_description_is_not_believed() {
     let trapping = runtime
         .load_bytes(&dummy("world w { include cryptobot:plugin/strategy@0.1.0; }"))
         .unwrap();
-    assert_eq!(trapping.describe(&limits()).unwrap_err().kind, FaultKind::Trap);
+    assert_eq!(
+        trapping.describe(&Limits::default()).unwrap_err().kind,
+        FaultKind::Trap
+    );
     let honest = runtime
         .load_bytes(hostile())
         .unwrap()
-        .describe(&limits())
+        .describe(&Limits::default())
         .unwrap();
     assert_eq!((honest.name.as_str(), honest.params.len()), ("hostile", 2));
 }
@@ -189,7 +192,8 @@ proptest! {
         }
         // Most are refused; what loads may describe itself wrongly or trap, and nothing else.
         if let Ok(plugin) = runtime().load_bytes(&bytes) {
-            let _ = plugin.describe(&limits());
+            let short = Limits { init_deadline_ms: 400, ..Limits::default() };
+            let _ = plugin.describe(&short);
         }
     }
 }

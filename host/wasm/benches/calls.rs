@@ -1,5 +1,5 @@
 //! What a call into a plugin costs: nanoseconds per bar, the minimum of many short runs.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::disallowed_types)]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
 //! Every way of misbehaving ends in a fault of the right kind with one line of explanation, and harms nobody else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_types)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What is not a plugin is refused with a message that helps, and nothing makes the loader panic.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_types)]
 
 mod common;
 

@@ -147,10 +147,7 @@ struct TradeData {
     quantity: Vec<f64>,
     entry: Vec<f64>,
     exit: Vec<f64>,
-    gross: Vec<f64>,
     fees: Vec<f64>,
-    slippage: Vec<f64>,
-    funding: Vec<f64>,
     net: Vec<f64>,
     #[serde(rename = "return")]
     result: Vec<Option<f64>>,
@@ -310,10 +307,7 @@ impl TradeData {
             data.quantity.push(trade.quantity.to_f64());
             data.entry.push(trade.entry_price.to_f64());
             data.exit.push(trade.exit_price.to_f64());
-            data.gross.push(trade.gross_pnl.to_f64());
             data.fees.push(trade.fees.to_f64());
-            data.slippage.push(trade.slippage.to_f64());
-            data.funding.push(trade.funding.to_f64());
             data.net.push(trade.net_pnl.to_f64());
             data.result.push(trade_return(trade).map(short));
         }

@@ -3,8 +3,13 @@
 
 use std::fs;
 
-use cryptobot_analytics::{Record, RunFolder, RunInfo, Summary, report, tables};
-use cryptobot_model::{Money, Side};
+use cryptobot_analytics::{
+    AccountLabel, Collector, InstrumentLabel, Record, RunFolder, RunInfo, Setup, Summary, report, tables,
+};
+use cryptobot_engine::{Decision, Entry, Fault, FaultKind, Intent, Mark, Recorder};
+use cryptobot_model::{
+    Money, OrderId, OrderKind, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
+};
 use serde_json::Value;
 
 #[path = "../examples/sample_report/random_run.rs"]
@@ -77,26 +82,109 @@ fn accounts_add_up_to_the_portfolio() {
 
 #[test]
 fn exact_equities_of_the_ledger_win_over_marked_ones() {
-    let mut collector = cryptobot_analytics::Collector::new(cryptobot_analytics::Setup {
-        strategies: vec![cryptobot_analytics::AccountLabel {
-            name: "s".to_owned(),
-            initial_balance: "100".parse().unwrap(),
-        }],
-        instruments: Vec::new(),
-        from: cryptobot_model::Timestamp(0),
-        to: cryptobot_model::Timestamp(1),
-    });
-    let mark = cryptobot_engine::Mark {
-        ts: cryptobot_model::Timestamp(1),
-        prices: &[],
+    let mut collector = Collector::new(bare_setup());
+    collector.mark(&Mark {
+        ts: Timestamp(1),
+        prices: &[1.0],
         equities: &[100.1],
-    };
-    cryptobot_engine::Recorder::mark(&mut collector, &mark);
+    });
     let exact: Money = "100.10000001".parse().unwrap();
     let record = collector.finish(&[exact]);
     assert_eq!(
         (record.portfolio.final_equity, record.strategies[0].final_equity),
         (exact, exact)
+    );
+}
+
+fn bare_setup() -> Setup {
+    Setup {
+        strategies: vec![AccountLabel {
+            name: "s".to_owned(),
+            initial_balance: "100".parse().unwrap(),
+        }],
+        instruments: vec![InstrumentLabel {
+            venue: "v".to_owned(),
+            symbol: "X".to_owned(),
+        }],
+        from: Timestamp(0),
+        to: Timestamp(1),
+    }
+}
+
+#[test]
+fn refused_orders_and_faults_are_kept() {
+    let mut collector = Collector::new(bare_setup());
+    let (strategy, ts) = (StrategyId(0), Timestamp(5));
+    let order = |sequence| Intent::Order {
+        id: OrderId::new(strategy, sequence),
+        series: SeriesId(0),
+        side: Side::Buy,
+        quantity: f64::NAN,
+        kind: OrderKind::Limit {
+            price: 1.5,
+            tif: TimeInForce::Gtx,
+        },
+        reduce_only: false,
+        target: None,
+    };
+    // Sequence 2 was withdrawn by the strategy and never seen.
+    for sequence in [1, 3] {
+        collector.entry(&Entry::Intent {
+            ts,
+            strategy,
+            intent: &order(sequence),
+        });
+        let decision = Decision::Refused(RefusalReason::InvalidArgument);
+        collector.entry(&Entry::Decision {
+            ts,
+            id: OrderId::new(strategy, sequence),
+            decision: &decision,
+        });
+    }
+    let fault = Fault::new(FaultKind::Trap, "unreachable");
+    collector.entry(&Entry::Fault {
+        ts,
+        strategy,
+        fault: &fault,
+    });
+    let record = collector.finish(&[]);
+    assert_eq!(
+        (
+            record.portfolio.intents,
+            record.portfolio.orders,
+            record.portfolio.refused
+        ),
+        (2, 0, 2)
+    );
+    let orders = tables::orders(&record);
+    assert_eq!(column(&orders, "status"), ["rejected", "rejected"]);
+    assert_eq!(
+        column(&orders, "reason"),
+        ["invalid-argument", "invalid-argument"]
+    );
+    assert_eq!(column(&orders, "time_in_force"), ["gtx", "gtx"]);
+    let summary = Summary::new(&record, RunInfo::default());
+    assert_eq!(
+        (summary.faults[0].kind, summary.faults[0].strategy.as_str()),
+        ("trap", "s")
+    );
+}
+
+#[test]
+fn a_run_without_a_single_bar_has_no_figures() {
+    let record = Collector::new(bare_setup()).finish(&[]);
+    let mut summary = Summary::new(&record, RunInfo::default());
+    assert_eq!(summary.metrics.max_drawdown, None);
+    assert_eq!(summary.metrics.samples, 0);
+    let root = tempfile::tempdir().unwrap();
+    let folder = RunFolder::prepare(root.path()).unwrap();
+    folder.write_tables(&record).unwrap();
+    folder.write_report(&record, &summary, "").unwrap();
+    folder.write_summary(&mut summary).unwrap();
+    assert!(
+        !fs::read_to_string(root.path().join("equity.csv"))
+            .unwrap()
+            .contains("NaN")
     );
 }
 

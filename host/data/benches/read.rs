@@ -41,11 +41,8 @@ fn read_all(root: &Path, request: &SeriesRequest) -> f64 {
 /// Reads all bars and works about 110 ns on each.
 fn work_on(root: &Path, request: &SeriesRequest, ahead: bool) -> f64 {
     let reader = Catalog::open(root).unwrap().series(request).unwrap();
-    let mut source: Box<dyn BarSource> = if ahead {
-        Box::new(ReadAhead::new(reader))
-    } else {
-        Box::new(reader)
-    };
+    let mut source: Box<dyn BarSource> =
+        if ahead { Box::new(ReadAhead::new(reader)) } else { Box::new(reader) };
     let mut block = BarBlock::default();
     let mut state = 0.0;
     loop {
@@ -64,9 +61,7 @@ fn walk() -> BarBlock {
     let mut bars = BarBlock::default();
     let mut state = 42_u64;
     let mut random = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f64
     };
     let mut price = 4_200_000.0;
@@ -88,31 +83,17 @@ fn bench(c: &mut Criterion) {
     let path = folder.path().join("bench/WALK/1m/2023.parquet");
     write_bars(&path, Timeframe::MINUTE, &BarTable::from(&walk())).unwrap();
     let mut group = c.benchmark_group("a year of 1m");
-    group
-        .throughput(Throughput::Elements(ROWS as u64))
-        .sample_size(20);
+    group.throughput(Throughput::Elements(ROWS as u64)).sample_size(20);
     let mut run = |name: &str, root: PathBuf, request: SeriesRequest| {
         group.bench_function(name, |b| b.iter(|| black_box(read_all(&root, &request))));
     };
-    run(
-        "month groups",
-        folder.path().to_owned(),
-        request("bench", "WALK", "1m"),
-    );
-    run(
-        "resampled to 1h",
-        folder.path().to_owned(),
-        request("bench", "WALK", "1h"),
-    );
+    run("month groups", folder.path().to_owned(), request("bench", "WALK", "1m"));
+    run("resampled to 1h", folder.path().to_owned(), request("bench", "WALK", "1h"));
     if let Some(root) = std::env::var_os("CRYPTOBOT_BENCH_CATALOG") {
         run("one group", root.into(), request("bench", "J1USDT", "1m"));
     }
     for ahead in [false, true] {
-        let name = if ahead {
-            "60 ms of work, read ahead"
-        } else {
-            "60 ms of work, read in between"
-        };
+        let name = if ahead { "60 ms of work, read ahead" } else { "60 ms of work, read in between" };
         let request = request("bench", "WALK", "1m");
         group.bench_function(name, |b| {
             b.iter(|| black_box(work_on(folder.path(), &request, ahead)));

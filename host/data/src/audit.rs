@@ -19,13 +19,7 @@ pub(crate) fn on_grid(timeframe: Timeframe, open_ms: i64) -> bool {
 /// Whether all prices and volumes of a block can be true. It does not stop at the first fault, so that the loop has
 /// no branches.
 pub(crate) fn values_are_possible(block: &BarBlock) -> bool {
-    let prices = block
-        .open
-        .iter()
-        .zip(&block.high)
-        .zip(&block.low)
-        .zip(&block.close)
-        .zip(&block.volume);
+    let prices = block.open.iter().zip(&block.high).zip(&block.low).zip(&block.close).zip(&block.volume);
     prices.fold(true, |well, ((((&open, &high), &low), &close), &volume)| {
         // Comparisons with NaN are false, so that a NaN anywhere is refused.
         let price =
@@ -36,9 +30,7 @@ pub(crate) fn values_are_possible(block: &BarBlock) -> bool {
 
 /// Whether times rise strictly by multiples of `step` (`exact`: by one `step` each).
 pub(crate) fn times_rise(times: &[i64], step: i64, exact: bool) -> bool {
-    let continuous = times
-        .windows(2)
-        .fold(true, |well, pair| well & (pair[1].wrapping_sub(pair[0]) == step));
+    let continuous = times.windows(2).fold(true, |well, pair| well & (pair[1].wrapping_sub(pair[0]) == step));
     continuous || (!exact && times.windows(2).all(|pair| is_step(pair[0], pair[1], step)))
 }
 
@@ -65,15 +57,7 @@ pub(crate) struct TimeScan {
 impl TimeScan {
     /// A scan for `[from, to)` in ms.
     pub fn new(timeframe: Timeframe, window: (i64, i64)) -> Self {
-        Self {
-            timeframe,
-            window,
-            last_seen: None,
-            skip: 0,
-            take: 0,
-            bounds: None,
-            holes: Vec::new(),
-        }
+        Self { timeframe, window, last_seen: None, skip: 0, take: 0, bounds: None, holes: Vec::new() }
     }
 
     /// Adds times in file order; false = they are not strictly rising on the grid.
@@ -120,31 +104,17 @@ pub(crate) struct RowAudit {
 impl RowAudit {
     /// An audit from the first row of a file on.
     pub fn new(timeframe: Timeframe) -> Self {
-        Self {
-            timeframe,
-            row: 0,
-            before: None,
-            total: 0,
-            rows: Vec::new(),
-        }
+        Self { timeframe, row: 0, before: None, total: 0, rows: Vec::new() }
     }
 
     /// Looks at the next rows.
     pub fn add(&mut self, rows: &NullableRows) {
         for (index, &open_ms) in rows.times.iter().enumerate() {
-            let values = rows
-                .values
-                .each_ref()
-                .map(|column| column.get(index).copied().flatten());
+            let values = rows.values.each_ref().map(|column| column.get(index).copied().flatten());
             if let Some(fault) = self.fault(open_ms, values) {
                 self.total += 1;
                 if self.rows.len() < SHOWN {
-                    self.rows.push(FaultyRow {
-                        row: self.row,
-                        fault,
-                        open_ms,
-                        values,
-                    });
+                    self.rows.push(FaultyRow { row: self.row, fault, open_ms, values });
                 }
             }
             self.before = open_ms.or(self.before);
@@ -181,10 +151,6 @@ impl RowAudit {
 
     /// The report; `None` = every row is well.
     pub fn finish(self, file: &str) -> Option<RowFaults> {
-        (self.total > 0).then(|| RowFaults {
-            file: file.to_owned(),
-            rows: self.rows,
-            total: self.total,
-        })
+        (self.total > 0).then(|| RowFaults { file: file.to_owned(), rows: self.rows, total: self.total })
     }
 }

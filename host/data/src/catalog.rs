@@ -35,11 +35,7 @@ impl Catalog {
     /// Opens the catalog under a folder.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, DataError> {
         let root = root.into();
-        if root.is_dir() {
-            Ok(Self { root })
-        } else {
-            Err(DataError::NoCatalog { root })
-        }
+        if root.is_dir() { Ok(Self { root }) } else { Err(DataError::NoCatalog { root }) }
     }
 
     /// The folder.
@@ -64,11 +60,7 @@ impl Catalog {
     pub fn symbols(&self, venue: &str) -> Result<Vec<String>, DataError> {
         if !is_name(venue) || !self.root.join(venue).is_dir() {
             let (root, venue) = (self.root.clone(), venue.to_owned());
-            return Err(DataError::UnknownVenue {
-                root,
-                venue,
-                known: self.venues()?,
-            });
+            return Err(DataError::UnknownVenue { root, venue, known: self.venues()? });
         }
         folders(&self.root.join(venue))
     }
@@ -104,10 +96,8 @@ impl Catalog {
                 }
             }
         }
-        let (first, last) = bounds.ok_or_else(|| DataError::NoBars {
-            series: format!("{venue} {symbol} {kind}"),
-            stored: None,
-        })?;
+        let (first, last) = bounds
+            .ok_or_else(|| DataError::NoBars { series: format!("{venue} {symbol} {kind}"), stored: None })?;
         names.sort();
         Ok(Coverage {
             first: Timestamp::from_millis(first),
@@ -133,12 +123,7 @@ impl Catalog {
         {
             return Err(DataError::EmptyPeriod { from, to });
         }
-        let SeriesRequest {
-            venue,
-            symbol,
-            timeframe,
-            ..
-        } = request;
+        let SeriesRequest { venue, symbol, timeframe, .. } = request;
         let kinds = self.kinds(venue, symbol)?;
         let sources = sources(&kinds, *timeframe);
         let mut best: Option<(Timeframe, Plan)> = None;
@@ -155,16 +140,10 @@ impl Catalog {
             };
             let lacks =
                 |source: Timeframe, plan: &Plan| i128::from(plan.missing.bars()) * i128::from(source.nanos());
-            if best
-                .as_ref()
-                .is_none_or(|(known, other)| lacks(source, &plan) < lacks(*known, other))
-            {
+            if best.as_ref().is_none_or(|(known, other)| lacks(source, &plan) < lacks(*known, other)) {
                 best = Some((source, plan));
             }
-            if best
-                .as_ref()
-                .is_some_and(|(_, plan)| plan.missing.runs.is_empty())
-            {
+            if best.as_ref().is_some_and(|(_, plan)| plan.missing.runs.is_empty()) {
                 break;
             }
         }
@@ -184,14 +163,7 @@ impl Catalog {
     }
 
     fn plan(&self, request: &SeriesRequest, kind: &str, source: Timeframe) -> Result<Plan, DataError> {
-        let SeriesRequest {
-            venue,
-            symbol,
-            timeframe,
-            from,
-            to,
-            ..
-        } = request;
+        let SeriesRequest { venue, symbol, timeframe, from, to, .. } = request;
         let files = self.files(venue, symbol, kind)?;
         let series = if source == *timeframe {
             format!("{venue} {symbol} {kind}")
@@ -206,22 +178,14 @@ impl Catalog {
         let known = self.kinds(venue, symbol)?;
         if !known.iter().any(|name| name == kind) {
             let (venue, symbol, kind) = (venue.to_owned(), symbol.to_owned(), kind.to_owned());
-            return Err(DataError::UnknownKind {
-                venue,
-                symbol,
-                kind,
-                known,
-            });
+            return Err(DataError::UnknownKind { venue, symbol, kind, known });
         }
         let folder = self.root.join(venue).join(symbol).join(kind);
         let mut files = Vec::new();
-        for name in names(&folder, |path| {
-            path.is_file() && path.extension().is_some_and(|end| end == "parquet")
-        })? {
-            files.push(StoredFile::open(
-                &folder.join(&name),
-                format!("{venue}/{symbol}/{kind}/{name}"),
-            )?);
+        for name in
+            names(&folder, |path| path.is_file() && path.extension().is_some_and(|end| end == "parquet"))?
+        {
+            files.push(StoredFile::open(&folder.join(&name), format!("{venue}/{symbol}/{kind}/{name}"))?);
         }
         Ok(files)
     }

@@ -19,24 +19,17 @@ struct Typed<T: DataType> {
 
 impl<T: DataType> Typed<T> {
     fn new(reader: ColumnReaderImpl<T>) -> Self {
-        Self {
-            reader,
-            levels: Vec::new(),
-        }
+        Self { reader, levels: Vec::new() }
     }
 
     /// Appends the next `rows` values; without those that are null. Returns how many were not null.
     fn read(&mut self, rows: usize, out: &mut Vec<T::T>) -> Result<usize> {
         self.levels.clear();
-        let (records, values, _) = self
-            .reader
-            .read_records(rows, Some(&mut self.levels), None, out)?;
+        let (records, values, _) = self.reader.read_records(rows, Some(&mut self.levels), None, out)?;
         if records == rows {
             Ok(values)
         } else {
-            Err(ParquetError::General(format!(
-                "a column ends after {records} of {rows} rows"
-            )))
+            Err(ParquetError::General(format!("a column ends after {records} of {rows} rows")))
         }
     }
 
@@ -46,10 +39,7 @@ impl<T: DataType> Typed<T> {
         if self.levels.is_empty() {
             return values.map(Some).collect();
         }
-        self.levels
-            .iter()
-            .map(|level| if *level == 0 { None } else { values.next() })
-            .collect()
+        self.levels.iter().map(|level| if *level == 0 { None } else { values.next() }).collect()
     }
 }
 
@@ -91,9 +81,7 @@ impl Numbers {
             ColumnReader::Int64ColumnReader(reader) => Self::Long(Typed::new(reader), Vec::new()),
             ColumnReader::Int32ColumnReader(reader) => Self::Int(Typed::new(reader), Vec::new()),
             _ => {
-                return Err(ParquetError::General(
-                    "a price or volume column is no number".to_owned(),
-                ));
+                return Err(ParquetError::General("a price or volume column is no number".to_owned()));
             }
         })
     }
@@ -182,14 +170,7 @@ impl GroupReader {
     pub fn read(&mut self, rows: usize, block: &mut BarBlock) -> Result<bool> {
         block.clear();
         let mut complete = self.times.read(rows, &mut block.open_ms)?;
-        let BarBlock {
-            open,
-            high,
-            low,
-            close,
-            volume,
-            ..
-        } = block;
+        let BarBlock { open, high, low, close, volume, .. } = block;
         for (column, out) in self.values.iter_mut().zip([open, high, low, close, volume]) {
             complete &= column.read(rows, out)? == rows;
         }
@@ -206,9 +187,6 @@ impl GroupReader {
             column.read(rows, &mut raw)?;
             *out = column.spread(&raw);
         }
-        Ok(NullableRows {
-            times: self.times.0.spread(&times),
-            values,
-        })
+        Ok(NullableRows { times: self.times.0.spread(&times), values })
     }
 }

@@ -229,13 +229,7 @@ impl MissingBars {
 
 impl fmt::Display for MissingBars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            series,
-            asked,
-            stored,
-            runs,
-            ..
-        } = self;
+        let Self { series, asked, stored, runs, .. } = self;
         f.write_str(series)?;
         if stored.0 > asked.0 {
             write!(f, " begins {}, asked from {};", stored.0, asked.0)?;

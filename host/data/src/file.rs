@@ -33,15 +33,8 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// The stamp of a file's metadata.
     pub fn of(metadata: &Metadata) -> Self {
-        let mtime_ns = metadata
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.mtime_nsec());
-        Self {
-            size: metadata.size(),
-            mtime_ns,
-            inode: metadata.ino(),
-        }
+        let mtime_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        Self { size: metadata.size(), mtime_ns, inode: metadata.ino() }
     }
 }
 
@@ -80,22 +73,8 @@ impl StoredFile {
         let stamp = Stamp::of(&file.metadata().map_err(DataError::io(path))?);
         let reader = guarded(&relative, || SerializedFileReader::new(file))?;
         let time = time_column(&reader, &relative)?;
-        let groups = reader
-            .metadata()
-            .row_groups()
-            .iter()
-            .map(|group| describe(group, time))
-            .collect();
-        Ok(Self {
-            touched: TouchedFile {
-                relative,
-                path: path.to_owned(),
-                stamp,
-            },
-            groups,
-            reader,
-            time,
-        })
+        let groups = reader.metadata().row_groups().iter().map(|group| describe(group, time)).collect();
+        Ok(Self { touched: TouchedFile { relative, path: path.to_owned(), stamp }, groups, reader, time })
     }
 
     /// The path below the catalog's root.
@@ -108,21 +87,12 @@ impl StoredFile {
         let mut values = [0; 5];
         for (name, index) in VALUES.iter().zip(&mut values) {
             *index = column(&self.reader, self.name(), name)?;
-            let kind = self
-                .reader
-                .metadata()
-                .file_metadata()
-                .schema_descr()
-                .column(*index)
-                .physical_type();
+            let kind = self.reader.metadata().file_metadata().schema_descr().column(*index).physical_type();
             if !matches!(kind, Type::DOUBLE | Type::FLOAT | Type::INT64 | Type::INT32) {
                 return Err(self.wrong_column(name, &format!("is {kind}, not a number")));
             }
         }
-        Ok(BarColumns {
-            time: self.time,
-            values,
-        })
+        Ok(BarColumns { time: self.time, values })
     }
 
     fn wrong_column(&self, column: &str, problem: &str) -> DataError {
@@ -229,10 +199,7 @@ fn describe(group: &RowGroupMetaData, time: usize) -> Group {
         },
         _ => None,
     };
-    Group {
-        rows: usize::try_from(group.num_rows()).unwrap_or(0),
-        bounds,
-    }
+    Group { rows: usize::try_from(group.num_rows()).unwrap_or(0), bounds }
 }
 
 fn column(reader: &SerializedFileReader<File>, file: &str, name: &str) -> Result<usize, DataError> {
@@ -245,11 +212,7 @@ fn time_column(reader: &SerializedFileReader<File>, file: &str) -> Result<usize,
     let index = column(reader, file, TIME)?;
     let description = reader.metadata().file_metadata().schema_descr().column(index);
     if description.physical_type() != Type::INT64 {
-        return Err(wrong_column(
-            file,
-            TIME,
-            &format!("is {}, not int64", description.physical_type()),
-        ));
+        return Err(wrong_column(file, TIME, &format!("is {}, not int64", description.physical_type())));
     }
     match description.logical_type_ref() {
         Some(LogicalType::Timestamp(time)) if time.unit != TimeUnit::MILLIS => {
@@ -260,11 +223,7 @@ fn time_column(reader: &SerializedFileReader<File>, file: &str) -> Result<usize,
 }
 
 fn wrong_column(file: &str, column: &str, problem: &str) -> DataError {
-    DataError::Column {
-        file: file.to_owned(),
-        column: column.to_owned(),
-        problem: problem.to_owned(),
-    }
+    DataError::Column { file: file.to_owned(), column: column.to_owned(), problem: problem.to_owned() }
 }
 
 /// Runs the parquet crate on bytes from outside. It reports most damage as errors, but some decoders index and
@@ -276,8 +235,5 @@ fn guarded<T>(file: &str, read: impl FnOnce() -> parquet::errors::Result<T>) -> 
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the decoder gave up on its contents".to_owned(),
     };
-    Err(DataError::Parquet {
-        file: file.to_owned(),
-        reason,
-    })
+    Err(DataError::Parquet { file: file.to_owned(), reason })
 }

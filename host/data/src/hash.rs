@@ -21,14 +21,12 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            for nibble in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
-            }
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
+        }
+        text
+    })
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
@@ -62,16 +60,12 @@ pub struct HashJob {
 impl HashJob {
     /// Starts to hash files for a period. `cache` remembers hashes of files that do not change.
     pub fn start(files: Vec<TouchedFile>, period: (Timestamp, Timestamp), cache: Option<PathBuf>) -> Self {
-        Self {
-            thread: thread::spawn(move || hash_files(&files, period, cache.as_deref())),
-        }
+        Self { thread: thread::spawn(move || hash_files(&files, period, cache.as_deref())) }
     }
 
     /// Waits for the hash. Fails if a file has changed since it was opened for reading.
     pub fn join(self) -> Result<DataHash, DataError> {
-        self.thread.join().unwrap_or(Err(DataError::Thread {
-            doing: "hashing the data",
-        }))
+        self.thread.join().unwrap_or(Err(DataError::Thread { doing: "hashing the data" }))
     }
 }
 
@@ -97,9 +91,7 @@ fn hash_files(
         // The stamp was taken when the reader opened the file: the hash must be of that state.
         let metadata = fs::metadata(&file.path).map_err(DataError::io(&file.path))?;
         if Stamp::of(&metadata) != file.stamp {
-            return Err(DataError::Changed {
-                file: file.relative.clone(),
-            });
+            return Err(DataError::Changed { file: file.relative.clone() });
         }
         hashes.insert(file.relative.clone(), hash);
     }
@@ -116,10 +108,7 @@ fn hash_files(
         text.push_str(hash);
         text.push('\n');
     }
-    Ok(DataHash {
-        sha256: sha256(text),
-        files: hashes,
-    })
+    Ok(DataHash { sha256: sha256(text), files: hashes })
 }
 
 /// Hashes of files by absolute path. It may be lost or spoilt at any time: then files are hashed again.
@@ -157,13 +146,7 @@ impl Cache {
         }
         for (file, sha256) in hashes {
             if let Some(path) = absolute(file) {
-                self.files.insert(
-                    path,
-                    Cached {
-                        stamp: file.stamp,
-                        sha256,
-                    },
-                );
+                self.files.insert(path, Cached { stamp: file.stamp, sha256 });
             }
         }
     }
@@ -173,8 +156,7 @@ impl Cache {
         let _ = replace_file(path, |file| {
             // The new file's own stamp is the file system's clock: no other clock can be trusted to agree with it.
             let now = Stamp::of(&file.metadata()?).mtime_ns;
-            self.files
-                .retain(|_, cached| cached.stamp.mtime_ns < now - SETTLED_NS);
+            self.files.retain(|_, cached| cached.stamp.mtime_ns < now - SETTLED_NS);
             let text = serde_json::to_string(&self)?;
             file.write_all(text.as_bytes())
         });

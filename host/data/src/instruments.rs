@@ -83,11 +83,7 @@ impl Instruments {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(DataError::io(path)(error)),
         };
-        Ok(Self {
-            venue: venue.to_owned(),
-            defaults,
-            file,
-        })
+        Ok(Self { venue: venue.to_owned(), defaults, file })
     }
 
     /// Whether the venue's data are made up.
@@ -108,11 +104,8 @@ impl Instruments {
         };
         let Some(entry) = file.instruments.get(symbol) else {
             let mut assumed = self.assumed(symbol, terms);
-            assumed.warning = Some(format!(
-                "{} has no {symbol}: {}",
-                path.display(),
-                describe(&assumed.instrument)
-            ));
+            assumed.warning =
+                Some(format!("{} has no {symbol}: {}", path.display(), describe(&assumed.instrument)));
             return Ok(assumed);
         };
         let wrong = |problem: String| DataError::Instruments {
@@ -121,18 +114,14 @@ impl Instruments {
             problem: format!("instruments.{symbol}: {problem}"),
         };
         let contract = entry.contract.unwrap_or(self.defaults.contract());
-        let funding = entry
-            .funding
-            .unwrap_or(contract == Contract::Perpetual && self.defaults.funding());
+        let funding = entry.funding.unwrap_or(contract == Contract::Perpetual && self.defaults.funding());
         if funding && contract == Contract::Spot {
-            return Err(wrong(
-                "a spot instrument has no funding; write \"funding\": false".to_owned(),
-            ));
+            return Err(wrong("a spot instrument has no funding; write \"funding\": false".to_owned()));
         }
         let fee = |name: &str, written: Option<Exact>, default: Decimal| match written {
-            Some(Exact(fee)) if fee.abs() >= Decimal::new(1, 1) => Err(wrong(format!(
-                "{name} {fee} is a fraction of notional, for example 0.0004 for 0.04 %"
-            ))),
+            Some(Exact(fee)) if fee.abs() >= Decimal::new(1, 1) => {
+                Err(wrong(format!("{name} {fee} is a fraction of notional, for example 0.0004 for 0.04 %")))
+            }
             Some(Exact(fee)) => Ok(fee),
             None => Ok(default),
         };
@@ -140,14 +129,10 @@ impl Instruments {
             if step > Decimal::ZERO && step.normalize().scale() <= SCALE {
                 Ok(step)
             } else {
-                Err(wrong(format!(
-                    "{name} {step} must be above 0 and have at most {SCALE} decimal places"
-                )))
+                Err(wrong(format!("{name} {step} must be above 0 and have at most {SCALE} decimal places")))
             }
         };
-        let min_notional = entry
-            .min_notional
-            .map_or(terms.min_notional, |Exact(value)| Money::new(value));
+        let min_notional = entry.min_notional.map_or(terms.min_notional, |Exact(value)| Money::new(value));
         if min_notional < Money::ZERO {
             return Err(wrong(format!("min_notional {min_notional} must not be negative")));
         }
@@ -161,10 +146,7 @@ impl Instruments {
             taker_fee: fee("taker_fee", entry.taker_fee, terms.taker_fee)?,
             funding,
         };
-        Ok(ResolvedInstrument {
-            instrument,
-            warning: None,
-        })
+        Ok(ResolvedInstrument { instrument, warning: None })
     }
 
     fn assumed(&self, symbol: &str, terms: Terms) -> ResolvedInstrument {
@@ -179,15 +161,9 @@ impl Instruments {
             funding: self.defaults.funding(),
         };
         let warning = if !self.defaults.is_known() {
-            Some(format!(
-                "venue {} is not known and has no instruments.json",
-                self.venue
-            ))
+            Some(format!("venue {} is not known and has no instruments.json", self.venue))
         } else if !terms.is_known {
-            Some(format!(
-                "{symbol} at {} is not known and there is no instruments.json",
-                self.venue
-            ))
+            Some(format!("{symbol} at {} is not known and there is no instruments.json", self.venue))
         } else {
             None
         };
@@ -197,14 +173,7 @@ impl Instruments {
 }
 
 fn describe(assumed: &Instrument) -> String {
-    let Instrument {
-        tick,
-        lot,
-        maker_fee,
-        taker_fee,
-        funding,
-        ..
-    } = assumed;
+    let Instrument { tick, lot, maker_fee, taker_fee, funding, .. } = assumed;
     let funding = if *funding { "with funding" } else { "no funding" };
     format!("assumed tick {tick}, lot {lot}, fees {maker_fee} maker and {taker_fee} taker, {funding}")
 }
@@ -215,11 +184,7 @@ fn parse(path: &Path, text: &str) -> Result<InstrumentsFile, DataError> {
         // serde_json repeats the position at the end of its message.
         let message = error.to_string();
         let problem = message.split(" at line ").next().unwrap_or(&message).to_owned();
-        DataError::Instruments {
-            file: path.to_owned(),
-            at,
-            problem,
-        }
+        DataError::Instruments { file: path.to_owned(), at, problem }
     })
 }
 
@@ -231,16 +196,7 @@ pub fn reference_sha256(instruments: &[Instrument]) -> String {
     let mut lines: Vec<String> = instruments
         .iter()
         .map(|of| {
-            let Instrument {
-                venue,
-                symbol,
-                tick,
-                lot,
-                min_notional,
-                maker_fee,
-                taker_fee,
-                funding,
-            } = of;
+            let Instrument { venue, symbol, tick, lot, min_notional, maker_fee, taker_fee, funding } = of;
             let (maker, taker) = (maker_fee.normalize(), taker_fee.normalize());
             format!("{venue}\t{symbol}\t{tick}\t{lot}\t{min_notional}\t{maker}\t{taker}\t{funding}\n")
         })
@@ -263,9 +219,7 @@ impl<'de> Deserialize<'de> for Exact {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Exact, E> {
                 let parsed = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
-                parsed
-                    .map(Exact)
-                    .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+                parsed.map(Exact).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
             }
 
             fn visit_f64<E: Error>(self, value: f64) -> Result<Exact, E> {

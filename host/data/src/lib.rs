@@ -2,6 +2,7 @@
 //!
 //! Missing data is an error, never a zero: a [`Catalog`] hands out a [`SeriesReader`] only for a period that has
 //! every bar, or for one whose holes were waived and counted.
+#![allow(clippy::disallowed_types, reason = "this crate is at the edge: it reads and writes files")]
 #![forbid(unsafe_code)]
 
 mod ahead;

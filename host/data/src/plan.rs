@@ -56,43 +56,22 @@ pub(crate) fn plan(
     let Some((first, last)) = extent(&spans) else {
         return Err(DataError::NoBars { series, stored: None });
     };
-    let stored = (
-        Timestamp::from_millis(first),
-        Timestamp::from_millis(last).plus(source.nanos()),
-    );
+    let stored = (Timestamp::from_millis(first), Timestamp::from_millis(last).plus(source.nanos()));
     let asked = (
         next_open(target, period.0.unwrap_or(stored.0)),
-        period
-            .1
-            .map_or(target.open_of(stored.1), |to| next_open(target, to)),
+        period.1.map_or(target.open_of(stored.1), |to| next_open(target, to)),
     );
     // A higher bar that begins before the data or ends after them would be a half one.
-    let window = (
-        asked.0.max(next_open(target, stored.0)),
-        asked.1.min(target.open_of(stored.1)),
-    );
+    let window = (asked.0.max(next_open(target, stored.0)), asked.1.min(target.open_of(stored.1)));
 
     let segments = segments(&files, &spans, source, (window.0.millis(), window.1.millis()))?;
     let runs = missing(&segments, source, asked, window, stored);
     if segments.is_empty() {
-        return Err(DataError::NoBars {
-            series,
-            stored: Some(stored),
-        });
+        return Err(DataError::NoBars { series, stored: Some(stored) });
     }
-    let missing = MissingBars {
-        series,
-        timeframe: source,
-        asked,
-        stored,
-        runs,
-    };
+    let missing = MissingBars { series, timeframe: source, asked, stored, runs };
     let segments = segments.into_iter().map(|(segment, _)| segment).collect();
-    Ok(Plan {
-        files,
-        segments,
-        missing,
-    })
+    Ok(Plan { files, segments, missing })
 }
 
 /// All row groups with their bounds; files sorted by time, so that the order of listing does not matter.
@@ -111,12 +90,7 @@ fn spans(files: Vec<StoredFile>, timeframe: Timeframe) -> Result<(Vec<StoredFile
             let bounds = bounds
                 .filter(|(first, last)| on_grid(timeframe, *first) && on_grid(timeframe, *last))
                 .ok_or_else(|| file.fault(timeframe))?;
-            spans.push(Span {
-                file: 0,
-                group,
-                rows,
-                bounds,
-            });
+            spans.push(Span { file: 0, group, rows, bounds });
         }
         if spans.windows(2).any(|pair| pair[1].bounds.0 <= pair[0].bounds.1) {
             return Err(file.fault(timeframe));
@@ -125,9 +99,7 @@ fn spans(files: Vec<StoredFile>, timeframe: Timeframe) -> Result<(Vec<StoredFile
     }
     known.sort_by(|(a, a_spans), (b, b_spans)| {
         let begins = |spans: &[Span]| spans.first().map(|span| span.bounds.0);
-        begins(a_spans)
-            .cmp(&begins(b_spans))
-            .then_with(|| a.name().cmp(b.name()))
+        begins(a_spans).cmp(&begins(b_spans)).then_with(|| a.name().cmp(b.name()))
     });
     let (mut files, mut all): (Vec<StoredFile>, Vec<Span>) = (Vec::new(), Vec::new());
     for (index, (file, spans)) in known.into_iter().enumerate() {
@@ -161,24 +133,11 @@ fn segments(
 ) -> Result<Vec<(Segment, Holes)>, DataError> {
     let step = timeframe.millis();
     let mut segments = Vec::new();
-    for &Span {
-        file,
-        group,
-        rows,
-        bounds: (first, last),
-    } in spans
-    {
+    for &Span { file, group, rows, bounds: (first, last) } in spans {
         if last < window.0 || first >= window.1 || window.0 >= window.1 {
             continue;
         }
-        let of = |skip, take, bounds, continuous| Segment {
-            file,
-            group,
-            skip,
-            take,
-            bounds,
-            continuous,
-        };
+        let of = |skip, take, bounds, continuous| Segment { file, group, skip, take, bounds, continuous };
         // With as many rows as there are steps from the first to the last, and none twice (which reading
         // verifies), no bar can be missing: nothing needs decoding.
         if (last - first) / step + 1 == rows as i64 {
@@ -187,9 +146,7 @@ fn segments(
             segments.push((of(skip as usize, take as usize, (from, to), true), Holes::new()));
             continue;
         }
-        let scan = files[file]
-            .scan(group, timeframe, window)?
-            .ok_or_else(|| files[file].fault(timeframe))?;
+        let scan = files[file].scan(group, timeframe, window)?.ok_or_else(|| files[file].fault(timeframe))?;
         if let Some(bounds) = scan.bounds {
             segments.push((of(scan.skip, scan.take, bounds, false), scan.holes));
         }

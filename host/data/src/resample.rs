@@ -14,11 +14,7 @@ pub fn divides(source: Timeframe, target: Timeframe) -> bool {
 /// The first open time at or after `at`.
 pub(crate) fn next_open(timeframe: Timeframe, at: Timestamp) -> Timestamp {
     let open = timeframe.open_of(at);
-    if open == at {
-        at
-    } else {
-        open.plus(timeframe.nanos())
-    }
+    if open == at { at } else { open.plus(timeframe.nanos()) }
 }
 
 /// Builds bars of one length from shorter ones that arrive in order.
@@ -45,23 +41,12 @@ struct Prices {
 impl Resampler {
     /// A resampler that has seen nothing.
     pub fn new(target: Timeframe) -> Self {
-        Self {
-            target,
-            open_ms: 0,
-            close_ms: i64::MIN,
-            bar: None,
-        }
+        Self { target, open_ms: 0, close_ms: i64::MIN, bar: None }
     }
 
     /// Adds some rows of `bars`; appends every higher bar whose successor begins to `out`.
     pub fn add(&mut self, bars: &BarBlock, rows: Range<usize>, out: &mut BarBlock) {
-        let prices = bars
-            .open
-            .iter()
-            .zip(&bars.high)
-            .zip(&bars.low)
-            .zip(&bars.close)
-            .zip(&bars.volume);
+        let prices = bars.open.iter().zip(&bars.high).zip(&bars.low).zip(&bars.close).zip(&bars.volume);
         let all = bars.open_ms.iter().zip(prices);
         for (&open_ms, ((((&open, &high), &low), &close), &volume)) in all.take(rows.end).skip(rows.start) {
             match &mut self.bar {
@@ -75,13 +60,7 @@ impl Resampler {
                     self.flush(out);
                     self.open_ms = self.target.open_of(Timestamp::from_millis(open_ms)).millis();
                     self.close_ms = self.open_ms + self.target.millis();
-                    self.bar = Some(Prices {
-                        open,
-                        high,
-                        low,
-                        close,
-                        volume,
-                    });
+                    self.bar = Some(Prices { open, high, low, close, volume });
                 }
             }
         }
@@ -113,9 +92,7 @@ pub fn resample(bars: &BarBlock, source: Timeframe, target: Timeframe) -> Option
         return Some(out);
     };
     let begin = next_open(target, Timestamp::from_millis(first)).millis();
-    let end = target
-        .open_of(Timestamp::from_millis(last).plus(source.nanos()))
-        .millis();
+    let end = target.open_of(Timestamp::from_millis(last).plus(source.nanos())).millis();
     let from = bars.open_ms.partition_point(|&open| open < begin);
     let to = bars.open_ms.partition_point(|&open| open < end).max(from);
     let mut resampler = Resampler::new(target);

@@ -38,31 +38,11 @@ pub struct SeriesReader {
 
 impl SeriesReader {
     pub(crate) fn new(plan: Plan, source: Timeframe, target: Timeframe) -> Result<Self, DataError> {
-        let Plan {
-            files,
-            segments,
-            missing,
-        } = plan;
-        let columns = files
-            .iter()
-            .map(StoredFile::bar_columns)
-            .collect::<Result<_, _>>()?;
-        let rows = RowReader {
-            files,
-            columns,
-            segments,
-            timeframe: source,
-            next: 0,
-            open: None,
-        };
+        let Plan { files, segments, missing } = plan;
+        let columns = files.iter().map(StoredFile::bar_columns).collect::<Result<_, _>>()?;
+        let rows = RowReader { files, columns, segments, timeframe: source, next: 0, open: None };
         let resampling = (source != target).then(|| (Resampler::new(target), BarBlock::default()));
-        Ok(Self {
-            rows,
-            source,
-            target,
-            resampling,
-            missing,
-        })
+        Ok(Self { rows, source, target, resampling, missing })
     }
 
     /// Length of the stored bars that are read; another one than asked for where bars are resampled.
@@ -84,9 +64,7 @@ impl SeriesReader {
     /// Close time of the last bar.
     pub fn last_close(&self) -> Timestamp {
         let last = self.rows.segments.last().map_or(0, |segment| segment.bounds.1);
-        self.target
-            .open_of(Timestamp::from_millis(last))
-            .plus(self.target.nanos())
+        self.target.open_of(Timestamp::from_millis(last)).plus(self.target.nanos())
     }
 
     /// Number of bars to come: exact for stored bars; for resampled ones exact without gaps, else an upper bound.
@@ -107,10 +85,7 @@ impl SeriesReader {
     pub fn touched(&self) -> Vec<TouchedFile> {
         let mut indices: Vec<usize> = self.rows.segments.iter().map(|segment| segment.file).collect();
         indices.dedup();
-        indices
-            .into_iter()
-            .map(|index| self.rows.files[index].touched.clone())
-            .collect()
+        indices.into_iter().map(|index| self.rows.files[index].touched.clone()).collect()
     }
 
     /// Replaces the contents of `block` with the next bars; leaves it empty at the end.
@@ -163,20 +138,9 @@ impl RowReader {
             let Some(&segment) = self.segments.get(self.next) else {
                 return Ok(());
             };
-            let Segment {
-                file,
-                group,
-                skip,
-                take,
-                ..
-            } = segment;
+            let Segment { file, group, skip, take, .. } = segment;
             let reader = self.files[file].bars(group, self.columns[file], skip)?;
-            self.open = Some(OpenSegment {
-                reader,
-                segment,
-                left: take,
-                before: None,
-            });
+            self.open = Some(OpenSegment { reader, segment, left: take, before: None });
             self.next += 1;
         }
         let Some(open) = &mut self.open else { return Ok(()) };

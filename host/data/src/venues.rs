@@ -72,24 +72,10 @@ impl VenueDefaults {
             "ethereal" => (Perpetual, 0, 3, &[]),
             _ => {
                 let (contract, funding, is_known) = (Perpetual, false, false);
-                return Self {
-                    contract,
-                    funding,
-                    maker_fee: 2,
-                    taker_fee: 4,
-                    is_known,
-                    grids: &[],
-                };
+                return Self { contract, funding, maker_fee: 2, taker_fee: 4, is_known, grids: &[] };
             }
         };
-        Self {
-            contract,
-            funding: contract == Perpetual,
-            maker_fee,
-            taker_fee,
-            is_known: true,
-            grids,
-        }
+        Self { contract, funding: contract == Perpetual, maker_fee, taker_fee, is_known: true, grids }
     }
 
     /// What the venue's instruments are unless a file says otherwise.

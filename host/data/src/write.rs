@@ -40,12 +40,7 @@ pub struct BarTable<'a> {
 
 impl<'a> From<&'a BarBlock> for BarTable<'a> {
     fn from(bars: &'a BarBlock) -> Self {
-        Self {
-            bars,
-            quote_volume: None,
-            trades: None,
-            taker_buy_volume: None,
-        }
+        Self { bars, quote_volume: None, trades: None, taker_buy_volume: None }
     }
 }
 
@@ -54,26 +49,15 @@ impl<'a> From<&'a BarBlock> for BarTable<'a> {
 /// Rows must be sorted, unique, on the grid and possible; gaps are allowed. The file appears under its name only
 /// when it is complete and on disk.
 pub fn write_bars(path: &Path, timeframe: Timeframe, table: &BarTable<'_>) -> Result<(), DataError> {
-    check(timeframe, table).map_err(|problem| DataError::Unwritable {
-        file: path.to_owned(),
-        problem: problem.to_owned(),
-    })?;
+    check(timeframe, table)
+        .map_err(|problem| DataError::Unwritable { file: path.to_owned(), problem: problem.to_owned() })?;
     replace_file(path, |file| write_table(file, table).map_err(io::Error::other)).map_err(DataError::io(path))
 }
 
 fn check(timeframe: Timeframe, table: &BarTable<'_>) -> Result<(), &'static str> {
-    let BarBlock {
-        open_ms,
-        open,
-        high,
-        low,
-        close,
-        volume,
-    } = table.bars;
+    let BarBlock { open_ms, open, high, low, close, volume } = table.bars;
     let rows = open_ms.len();
-    let same_length = [open, high, low, close, volume]
-        .iter()
-        .all(|column| column.len() == rows)
+    let same_length = [open, high, low, close, volume].iter().all(|column| column.len() == rows)
         && table.quote_volume.is_none_or(|column| column.len() == rows)
         && table.trades.is_none_or(|column| column.len() == rows)
         && table.taker_buy_volume.is_none_or(|column| column.len() == rows);
@@ -99,10 +83,7 @@ fn write_table(file: &mut File, table: &BarTable<'_>) -> Result<(), ParquetError
     for (column, there) in [
         (" optional double quote_volume;", table.quote_volume.is_some()),
         (" optional int64 trades;", table.trades.is_some()),
-        (
-            " optional double taker_buy_volume;",
-            table.taker_buy_volume.is_some(),
-        ),
+        (" optional double taker_buy_volume;", table.taker_buy_volume.is_some()),
     ] {
         if there {
             schema.push_str(column);
@@ -168,9 +149,7 @@ fn write_group<W: io::Write + Send>(
     rows: Range<usize>,
 ) -> Result<(), ParquetError> {
     let bars = table.bars;
-    write_column(group, |column| {
-        put_integers(column, &bars.open_ms[rows.clone()], None)
-    })?;
+    write_column(group, |column| put_integers(column, &bars.open_ms[rows.clone()], None))?;
     for prices in [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume] {
         write_column(group, |column| put_numbers(column, &prices[rows.clone()], None))?;
     }
@@ -198,9 +177,8 @@ fn write_column<W: io::Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     put: impl FnOnce(&mut ColumnWriter<'_>) -> Result<usize, ParquetError>,
 ) -> Result<(), ParquetError> {
-    let mut column = group
-        .next_column()?
-        .ok_or_else(|| ParquetError::General("too many columns".to_owned()))?;
+    let mut column =
+        group.next_column()?.ok_or_else(|| ParquetError::General("too many columns".to_owned()))?;
     put(column.untyped())?;
     column.close()
 }
@@ -212,9 +190,7 @@ fn put_integers(
 ) -> Result<usize, ParquetError> {
     match column {
         ColumnWriter::Int64ColumnWriter(writer) => writer.write_batch(values, levels, None),
-        _ => Err(ParquetError::General(
-            "the column does not hold integers".to_owned(),
-        )),
+        _ => Err(ParquetError::General("the column does not hold integers".to_owned())),
     }
 }
 
@@ -225,9 +201,7 @@ fn put_numbers(
 ) -> Result<usize, ParquetError> {
     match column {
         ColumnWriter::DoubleColumnWriter(writer) => writer.write_batch(values, levels, None),
-        _ => Err(ParquetError::General(
-            "the column does not hold numbers".to_owned(),
-        )),
+        _ => Err(ParquetError::General("the column does not hold numbers".to_owned())),
     }
 }
 
@@ -235,15 +209,9 @@ fn put_numbers(
 /// `path` is the old file or the whole new one. Missing folders are made.
 pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let name = path
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_string_lossy();
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!(".{name}.{}-{serial}.tmp", process::id()));
     let written = File::create(&temporary)
@@ -283,12 +251,7 @@ mod tests {
     #[test]
     fn months_are_cut_at_their_first_bar() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap().millis();
-        let times = [
-            at("2023-12-31T23:59"),
-            at("2024-01-01"),
-            at("2024-01-31"),
-            at("2024-03-01"),
-        ];
+        let times = [at("2023-12-31T23:59"), at("2024-01-01"), at("2024-01-31"), at("2024-03-01")];
         assert_eq!(months(&times), [0..1, 1..3, 3..4]);
         assert!(months(&[]).is_empty());
     }

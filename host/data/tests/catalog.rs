@@ -1,5 +1,5 @@
 //! Names, identity and instruments of a catalog.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_types)]
 
 mod support;
 
@@ -31,12 +31,7 @@ fn three_files(root: &Path, order: [i64; 3]) {
 /// Sets back the time of the last change, so that the cache believes the file to be settled.
 fn settle(file: &Path) {
     let long_ago = SystemTime::now() - Duration::from_mins(1);
-    fs::File::options()
-        .write(true)
-        .open(file)
-        .unwrap()
-        .set_modified(long_ago)
-        .unwrap();
+    fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
 }
 
 #[test]
@@ -52,17 +47,11 @@ fn the_order_of_listing_changes_neither_bars_nor_hash() {
     reversed.extend(a.touched());
     let period = (a.first_open(), a.last_close());
     assert_eq!(HashJob::start(reversed, period, None).join().unwrap(), hashes.0);
-    assert_eq!(
-        support::read(a).unwrap().open_ms,
-        support::read(b).unwrap().open_ms
-    );
+    assert_eq!(support::read(a).unwrap().open_ms, support::read(b).unwrap().open_ms);
 
     let moved = (period.0, period.1.plus(1));
     assert_ne!(
-        HashJob::start(open(one.path()).touched(), moved, None)
-            .join()
-            .unwrap()
-            .sha256,
+        HashJob::start(open(one.path()).touched(), moved, None).join().unwrap().sha256,
         hashes.0.sha256
     );
 }
@@ -75,10 +64,7 @@ fn only_files_of_the_period_count() {
     request.from = Some(Timestamp::from_millis(START + 150 * MINUTE));
     let reader = Catalog::open(root.path()).unwrap().series(&request).unwrap();
     let files: Vec<String> = reader.touched().into_iter().map(|file| file.relative).collect();
-    assert_eq!(
-        files,
-        ["venue/PAIR/1m/2023.parquet", "venue/PAIR/1m/2024.parquet"]
-    );
+    assert_eq!(files, ["venue/PAIR/1m/2023.parquet", "venue/PAIR/1m/2024.parquet"]);
     assert_eq!(reader.expected_rows(), 150);
 }
 
@@ -103,10 +89,7 @@ fn the_cache_is_used_and_never_believed_blindly() {
     }
     // A file that changed is hashed again.
     Rows::minutes(START, 101).write(&file, Layout::PLAIN);
-    assert_ne!(
-        hash(&open(root.path()), Some(&cache)).unwrap().sha256,
-        first.sha256
-    );
+    assert_ne!(hash(&open(root.path()), Some(&cache)).unwrap().sha256, first.sha256);
 }
 
 #[test]
@@ -127,10 +110,7 @@ fn a_file_that_changes_during_the_run_is_an_error_and_not_cached() {
     let reader = open(root.path());
     Rows::minutes(START, 200).write(&file, Layout::PLAIN);
     settle(&file);
-    assert!(matches!(
-        hash(&reader, Some(&cache)),
-        Err(DataError::Changed { .. })
-    ));
+    assert!(matches!(hash(&reader, Some(&cache)), Err(DataError::Changed { .. })));
     assert!(!cache.exists());
 }
 
@@ -143,43 +123,24 @@ fn errors_name_what_is_there() {
     let refusal = |venue: &str, symbol: &str, timeframe: &str| {
         let (venue, symbol) = (venue.to_owned(), symbol.to_owned());
         catalog
-            .series(&cryptobot_data::SeriesRequest {
-                venue,
-                symbol,
-                ..request(timeframe)
-            })
+            .series(&cryptobot_data::SeriesRequest { venue, symbol, ..request(timeframe) })
             .err()
             .unwrap()
             .to_string()
     };
     assert!(refusal("binance", "PAIR", "1m").ends_with("no venue `binance`; venues there: venue"));
-    assert_eq!(
-        refusal("venue", "PEAR", "1m"),
-        "venue: no symbol `PEAR`; symbols there: PAIR"
-    );
+    assert_eq!(refusal("venue", "PEAR", "1m"), "venue: no symbol `PEAR`; symbols there: PAIR");
     assert!(refusal("venue", "PAIR", "30s").ends_with("kinds there: 1m"));
     assert!(refusal("venue", "../venue", "1m").contains("no symbol `../venue`"));
     assert!(refusal("../x", "PAIR", "1m").contains("no venue `../x`"));
-    let missing = Catalog::open(root.path().join("nothing"))
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        missing.ends_with("no such data folder; give the root of a catalog with --data"),
-        "{missing}"
-    );
+    let missing = Catalog::open(root.path().join("nothing")).err().unwrap().to_string();
+    assert!(missing.ends_with("no such data folder; give the root of a catalog with --data"), "{missing}");
     let mut empty = request("1m");
     (empty.from, empty.to) = (Some(Timestamp(5)), Some(Timestamp(5)));
-    assert!(matches!(
-        catalog.series(&empty),
-        Err(DataError::EmptyPeriod { .. })
-    ));
+    assert!(matches!(catalog.series(&empty), Err(DataError::EmptyPeriod { .. })));
     let coverage = catalog.coverage("venue", "PAIR", "1m").unwrap();
     assert_eq!((coverage.rows, coverage.files.len()), (300, 3));
-    assert_eq!(
-        (coverage.first.millis(), coverage.last.millis()),
-        (START, START + 299 * MINUTE)
-    );
+    assert_eq!((coverage.first.millis(), coverage.last.millis()), (START, START + 299 * MINUTE));
 }
 
 #[test]
@@ -194,16 +155,8 @@ fn columns_of_the_wrong_type_are_named() {
         .then(|| replace(&bytes, b"\x02ts", b"\x02tz"))
         .unwrap();
     fs::write(&file, renamed).unwrap();
-    let error = Catalog::open(root.path())
-        .unwrap()
-        .series(&request("1m"))
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        error.starts_with("venue/PAIR/1m/2024.parquet: column `ts` is missing"),
-        "{error}"
-    );
+    let error = Catalog::open(root.path()).unwrap().series(&request("1m")).err().unwrap().to_string();
+    assert!(error.starts_with("venue/PAIR/1m/2024.parquet: column `ts` is missing"), "{error}");
 }
 
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -236,10 +189,7 @@ fn instruments_come_from_the_file_and_defaults_fill_in() {
     let found = instruments.get("BTCUSDT").unwrap();
     assert_eq!(found.warning, None);
     let bitcoin = found.instrument;
-    assert_eq!(
-        (bitcoin.tick.to_string(), bitcoin.lot.to_string()),
-        ("0.1".to_owned(), "0.001".to_owned())
-    );
+    assert_eq!((bitcoin.tick.to_string(), bitcoin.lot.to_string()), ("0.1".to_owned(), "0.001".to_owned()));
     assert_eq!(
         (bitcoin.min_notional.to_string(), bitcoin.taker_fee.to_string()),
         ("5".to_owned(), "0.0001".to_owned())
@@ -247,14 +197,7 @@ fn instruments_come_from_the_file_and_defaults_fill_in() {
     assert_eq!(bitcoin.maker_fee.to_string(), "0.0002");
     assert!(bitcoin.funding);
     assert!(!instruments.get("ETHUSDT").unwrap().instrument.funding);
-    assert!(
-        instruments
-            .get("XRPUSDT")
-            .unwrap()
-            .warning
-            .unwrap()
-            .contains("has no XRPUSDT")
-    );
+    assert!(instruments.get("XRPUSDT").unwrap().warning.unwrap().contains("has no XRPUSDT"));
 }
 
 #[test]
@@ -269,25 +212,13 @@ fn faults_of_the_instruments_file_are_located() {
         "{unknown}"
     );
     let missing = problem("{\"instruments\": {\"BTCUSDT\": {\"tick\": 1}}}");
-    assert!(
-        missing.contains("instruments.json:1:39: missing field `lot`"),
-        "{missing}"
-    );
+    assert!(missing.contains("instruments.json:1:39: missing field `lot`"), "{missing}");
     for (entry, expected) in [
         (r#"{"tick": 0, "lot": 1}"#, "tick 0 must be above 0"),
         (r#"{"tick": "0.000000001", "lot": 1}"#, "at most 8 decimal places"),
-        (
-            r#"{"tick": 1, "lot": 1, "maker_fee": 4}"#,
-            "maker_fee 4 is a fraction of notional",
-        ),
-        (
-            r#"{"tick": 1, "lot": 1, "min_notional": -5}"#,
-            "must not be negative",
-        ),
-        (
-            r#"{"tick": 1, "lot": 1, "contract": "spot", "funding": true}"#,
-            "a spot instrument has no funding",
-        ),
+        (r#"{"tick": 1, "lot": 1, "maker_fee": 4}"#, "maker_fee 4 is a fraction of notional"),
+        (r#"{"tick": 1, "lot": 1, "min_notional": -5}"#, "must not be negative"),
+        (r#"{"tick": 1, "lot": 1, "contract": "spot", "funding": true}"#, "a spot instrument has no funding"),
         (r#"{"tick": "x", "lot": 1}"#, "expected a decimal such as 0.01"),
     ] {
         let problem = problem(&format!("{{\"instruments\": {{\"BTCUSDT\": {entry}}}}}"));
@@ -303,10 +234,7 @@ fn venues_have_defaults_and_assumptions_are_told() {
     assert_eq!(usdm.instrument.tick.to_string(), "0.1");
     assert!(usdm.instrument.funding);
     let spot = of("binance-spot", "BTCUSDT").instrument;
-    assert_eq!(
-        (spot.maker_fee.to_string(), spot.funding),
-        ("0.0010".to_owned(), false)
-    );
+    assert_eq!((spot.maker_fee.to_string(), spot.funding), ("0.0010".to_owned(), false));
     let ethereal = of("ethereal", "BTCUSD");
     assert_eq!(ethereal.instrument.taker_fee.to_string(), "0.0003");
     assert!(ethereal.warning.unwrap().contains("assumed tick 0.00000001"));

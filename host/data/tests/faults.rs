@@ -15,11 +15,8 @@ use proptest::sample::select;
 use support::{Layout, MINUTE, Rows, START, load, path, request};
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    let compressions = [
-        Compression::UNCOMPRESSED,
-        Compression::SNAPPY,
-        Compression::ZSTD(ZstdLevel::default()),
-    ];
+    let compressions =
+        [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(ZstdLevel::default())];
     (1_usize..80, any::<[bool; 2]>(), select(compressions.to_vec())).prop_map(
         |(group_rows, [statistics, nullable], compression)| Layout {
             group_rows,
@@ -47,11 +44,7 @@ fn plant(rows: &mut Rows, fault: RowFault, row: usize, column: usize, bad: f64) 
         RowFault::Volume => set(rows, 4, if bad == 0.0 { -1.0 } else { bad }),
     }
     // A low above the high makes the high the one that is named.
-    if fault == RowFault::Low {
-        RowFault::High
-    } else {
-        fault
-    }
+    if fault == RowFault::Low { RowFault::High } else { fault }
 }
 
 proptest! {
@@ -211,35 +204,15 @@ fn reading_ahead_gives_the_same_bars_and_the_same_errors() {
             times.extend_from_slice(&block.open_ms);
         }
     };
-    rows.write(
-        &file,
-        Layout {
-            group_rows: 30_000,
-            ..Layout::PLAIN
-        },
-    );
-    assert_eq!(
-        through(root.path()).unwrap(),
-        load(root.path(), &request("1m")).unwrap().open_ms
-    );
+    rows.write(&file, Layout { group_rows: 30_000, ..Layout::PLAIN });
+    assert_eq!(through(root.path()).unwrap(), load(root.path(), &request("1m")).unwrap().open_ms);
     rows.values[4][77_777] = Some(-1.0);
-    rows.write(
-        &file,
-        Layout {
-            group_rows: 30_000,
-            ..Layout::PLAIN
-        },
-    );
+    rows.write(&file, Layout { group_rows: 30_000, ..Layout::PLAIN });
     let error = load(root.path(), &request("1m")).unwrap_err().to_string();
     assert!(error.contains("row 77777"), "{error}");
     assert_eq!(through(root.path()).unwrap_err(), error);
     // Dropped half-way: the thread ends by itself.
-    let mut source = ReadAhead::new(
-        Catalog::open(root.path())
-            .unwrap()
-            .series(&request("1m"))
-            .unwrap(),
-    );
+    let mut source = ReadAhead::new(Catalog::open(root.path()).unwrap().series(&request("1m")).unwrap());
     source.next_block(&mut BarBlock::default()).unwrap();
 }
 
@@ -273,9 +246,7 @@ fn files_that_are_no_parquet_are_refused_clearly() {
         let error = load(root.path(), &request("1m")).unwrap_err();
         assert!(matches!(error, DataError::Parquet { .. }), "{error}");
         assert!(
-            error
-                .to_string()
-                .starts_with("venue/PAIR/1m/2024.parquet: not a readable Parquet file"),
+            error.to_string().starts_with("venue/PAIR/1m/2024.parquet: not a readable Parquet file"),
             "{error}"
         );
     }
@@ -287,10 +258,7 @@ fn the_same_time_in_two_files_is_refused() {
     Rows::minutes(START, 100).write(&path(root.path(), "1m", "2024.parquet"), Layout::PLAIN);
     Rows::minutes(START + 99 * MINUTE, 100).write(&path(root.path(), "1m", "2025.parquet"), Layout::PLAIN);
     let error = load(root.path(), &request("1m")).unwrap_err().to_string();
-    assert!(
-        error.contains("2025.parquet: begins at 2024-01-01T01:39:00Z, before the end of"),
-        "{error}"
-    );
+    assert!(error.contains("2025.parquet: begins at 2024-01-01T01:39:00Z, before the end of"), "{error}");
 }
 
 #[test]
@@ -303,8 +271,5 @@ fn a_missing_year_is_a_gap() {
         error.contains("lacks 100 bars in 1 range: 2024-01-01T01:40:00Z to 2024-01-01T03:20:00Z"),
         "{error}"
     );
-    assert!(
-        error.contains("complete are: 2024-01-01T00:00:00Z to 2024-01-01T01:40:00Z"),
-        "{error}"
-    );
+    assert!(error.contains("complete are: 2024-01-01T00:00:00Z to 2024-01-01T01:40:00Z"), "{error}");
 }

@@ -79,11 +79,7 @@ fn listed(readme: &str) -> Vec<Listed> {
             runs: runs.trim_end_matches(')').parse().ok()?,
         })
     };
-    readme
-        .lines()
-        .filter(|line| line.contains(".parquet"))
-        .filter_map(parse)
-        .collect()
+    readme.lines().filter(|line| line.contains(".parquet")).filter_map(parse).collect()
 }
 
 #[test]
@@ -94,15 +90,7 @@ fn every_listed_file_has_the_rows_and_gaps_that_its_table_says() {
     for venue in ["binance-usdm", "binance-spot", "bitfinex", "kraken"] {
         let readme = fs::read_to_string(root.join(venue).join("README.md")).unwrap();
         for file in listed(&readme) {
-            let Listed {
-                symbol,
-                timeframe,
-                rows,
-                first,
-                last,
-                missing,
-                runs,
-            } = file;
+            let Listed { symbol, timeframe, rows, first, last, missing, runs } = file;
             let name = format!("{venue} {symbol} {timeframe} {first}");
             let mut request = request(venue, &symbol, &timeframe.to_string(), ("", ""));
             (request.from, request.to) = (Some(first), Some(last.plus(1)));
@@ -112,11 +100,7 @@ fn every_listed_file_has_the_rows_and_gaps_that_its_table_says() {
                     assert_eq!(reader.expected_rows(), rows, "{name}");
                 }
                 Err(DataError::Missing(report)) => {
-                    assert_eq!(
-                        (report.bars(), report.runs.len()),
-                        (missing, runs),
-                        "{name}: {report}"
-                    );
+                    assert_eq!((report.bars(), report.runs.len()), (missing, runs), "{name}: {report}");
                 }
                 Err(error) => panic!("{name}: {error}"),
             }
@@ -153,16 +137,10 @@ fn gapped_data_are_refused_and_the_gap_is_named() {
     let bitcoin = refusal("BTCUSDT", "1m", ("2025-05-05", "2025-07-13"));
     assert!(bitcoin.contains("lacks 16649 bars in 1 range"), "{bitcoin}");
     let early = refusal("BTCUSDT", "15m", ("2022-01-01", "2024-01-01"));
-    assert!(
-        early.contains("begins 2023-01-01T00:00:00Z, asked from 2022-01-01T00:00:00Z"),
-        "{early}"
-    );
+    assert!(early.contains("begins 2023-01-01T00:00:00Z, asked from 2022-01-01T00:00:00Z"), "{early}");
     assert!(early.contains("35040 bars"), "{early}");
     let late = refusal("BTCUSDT", "15m", ("2025-12-31", "2026-02-01"));
-    assert!(
-        late.contains("ends 2026-01-01T00:00:00Z, asked to 2026-02-01T00:00:00Z"),
-        "{late}"
-    );
+    assert!(late.contains("ends 2026-01-01T00:00:00Z, asked to 2026-02-01T00:00:00Z"), "{late}");
     let whole = refusal("BTCUSDT", "1m", ("", ""));
     assert!(whole.contains("in 2 ranges"), "{whole}");
     let symbol = refusal("BTCUSD", "1m", ("", ""));
@@ -176,10 +154,7 @@ fn clean_periods_of_the_portfolio_open() {
     let Some(root) = shared() else { return };
     let catalog = Catalog::open(root).unwrap();
     let rows = |symbol: &str, timeframe: &str, period: (&str, &str)| {
-        catalog
-            .series(&request("binance-usdm", symbol, timeframe, period))
-            .unwrap()
-            .expected_rows()
+        catalog.series(&request("binance-usdm", symbol, timeframe, period)).unwrap().expected_rows()
     };
     assert_eq!(rows("BTCUSDT", "15m", ("2023-01-01", "2025-01-01")), 70_176);
     assert_eq!(rows("ETHUSDT", "15m", ("2022-01-01", "2025-01-01")), 105_216);
@@ -191,25 +166,13 @@ fn clean_periods_of_the_portfolio_open() {
 fn the_finest_kind_that_covers_the_period_is_resampled() {
     let Some(root) = shared() else { return };
     let catalog = Catalog::open(root).unwrap();
-    let minute = catalog
-        .series(&request(
-            "binance-usdm",
-            "BTCUSDT",
-            "2h",
-            ("2025-06-01", "2025-06-02"),
-        ))
-        .unwrap();
+    let minute =
+        catalog.series(&request("binance-usdm", "BTCUSDT", "2h", ("2025-06-01", "2025-06-02"))).unwrap();
     assert_eq!(minute.source_kind(), Timeframe::MINUTE);
     assert_eq!(minute.expected_rows(), 12);
     // 1m, 5m and 15m do not reach back to 2021; 30m does.
-    let coarse = catalog
-        .series(&request(
-            "binance-usdm",
-            "BTCUSDT",
-            "2h",
-            ("2021-01-01", "2021-02-01"),
-        ))
-        .unwrap();
+    let coarse =
+        catalog.series(&request("binance-usdm", "BTCUSDT", "2h", ("2021-01-01", "2021-02-01"))).unwrap();
     assert_eq!(coarse.source_kind().to_string(), "30m");
     assert_eq!(read(coarse).len(), 31 * 12);
 }
@@ -258,20 +221,13 @@ fn resampled_minutes_equal_the_stored_higher_bars() {
                     let Some(&other) = rows.get(&built.open_ms[row]) else {
                         continue;
                     };
-                    if RESTATED
-                        .iter()
-                        .any(|hour| Timeframe::HOUR.open_of(open) == at(hour))
-                    {
+                    if RESTATED.iter().any(|hour| Timeframe::HOUR.open_of(open) == at(hour)) {
                         restated += 1;
                         continue;
                     }
                     let bar = [built.open[row], built.high[row], built.low[row], built.close[row]];
-                    let expected = [
-                        coarse.open[other],
-                        coarse.high[other],
-                        coarse.low[other],
-                        coarse.close[other],
-                    ];
+                    let expected =
+                        [coarse.open[other], coarse.high[other], coarse.low[other], coarse.close[other]];
                     assert_eq!(bar, expected, "{symbol} {target} {open}");
                     let (volume, expected) = (built.volume[row], coarse.volume[other]);
                     assert!(

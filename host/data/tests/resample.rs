@@ -16,10 +16,7 @@ use support::{Layout, MINUTE, Rows, load, path, request};
 fn naive(bars: &BarBlock, source: Timeframe, target: Timeframe) -> BarBlock {
     let mut groups: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (row, open) in bars.open_ms.iter().enumerate() {
-        groups
-            .entry(target.open_of(Timestamp::from_millis(*open)).millis())
-            .or_default()
-            .push(row);
+        groups.entry(target.open_of(Timestamp::from_millis(*open)).millis()).or_default().push(row);
     }
     let first = bars.open_ms.first().copied().unwrap_or_default();
     let end = bars.open_ms.last().copied().unwrap_or_default() + source.millis();
@@ -87,10 +84,7 @@ fn cases() -> impl Strategy<Value = (Timeframe, Timeframe, BarBlock)> {
 }
 
 fn columns(bars: &BarBlock) -> (&[i64], [&[f64]; 5]) {
-    (
-        &bars.open_ms,
-        [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume],
-    )
+    (&bars.open_ms, [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume])
 }
 
 proptest! {
@@ -138,14 +132,7 @@ fn only_aligned_divisors_can_be_resampled() {
         // Half a week divides a week, but no half week begins on a Monday.
         ("302400s", "1w", false),
     ] {
-        assert_eq!(
-            divides(timeframe(source), timeframe(target)),
-            possible,
-            "{source} {target}"
-        );
-        assert_eq!(
-            resample(&BarBlock::default(), timeframe(source), timeframe(target)).is_some(),
-            possible
-        );
+        assert_eq!(divides(timeframe(source), timeframe(target)), possible, "{source} {target}");
+        assert_eq!(resample(&BarBlock::default(), timeframe(source), timeframe(target)).is_some(), possible);
     }
 }

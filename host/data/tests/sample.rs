@@ -10,47 +10,22 @@ use cryptobot_data::{Catalog, DataError, SeriesRequest};
 
 /// Values of seed 42. They change only with the generator's version.
 const VALUES: [(&str, &str); 5] = [
-    (
-        "BTCUSDT",
-        "ceae5ae4b64c8fe7aa24e2a684657173a56c3392d65fcbe87eb33e210693e9a9",
-    ),
-    (
-        "ETHUSDT",
-        "011a0c82a2fa72af1166308af0d87fcd2af072fb48470f01ce191e843b2e2810",
-    ),
-    (
-        "BNBUSDT",
-        "1d806da1946ed5eb398f1fa779aa66d9aa45b5e5b42bcbb6725f612a3114d581",
-    ),
-    (
-        "ADAUSDT",
-        "289046146302d609ccf6250f33edbf35a7c7fb02264d53da060839d98aa8f2f9",
-    ),
-    (
-        "SOLUSDT",
-        "11bb37b13085bb58a515f16834df756e09053ed51b940150b6254760a4e28a8d",
-    ),
+    ("BTCUSDT", "ceae5ae4b64c8fe7aa24e2a684657173a56c3392d65fcbe87eb33e210693e9a9"),
+    ("ETHUSDT", "011a0c82a2fa72af1166308af0d87fcd2af072fb48470f01ce191e843b2e2810"),
+    ("BNBUSDT", "1d806da1946ed5eb398f1fa779aa66d9aa45b5e5b42bcbb6725f612a3114d581"),
+    ("ADAUSDT", "289046146302d609ccf6250f33edbf35a7c7fb02264d53da060839d98aa8f2f9"),
+    ("SOLUSDT", "11bb37b13085bb58a515f16834df756e09053ed51b940150b6254760a4e28a8d"),
 ];
 
 fn request(symbol: &str) -> SeriesRequest {
-    SeriesRequest {
-        venue: sample::VENUE.to_owned(),
-        symbol: symbol.to_owned(),
-        ..support::request("1m")
-    }
+    SeriesRequest { venue: sample::VENUE.to_owned(), symbol: symbol.to_owned(), ..support::request("1m") }
 }
 
 #[test]
 fn the_sample_is_made_once_read_back_and_never_put_over_foreign_files() {
     let root = tempfile::tempdir().unwrap();
-    assert_eq!(
-        sample::ensure(root.path(), sample::SEED).unwrap(),
-        Outcome::Generated
-    );
-    assert_eq!(
-        sample::ensure(root.path(), sample::SEED).unwrap(),
-        Outcome::Cached
-    );
+    assert_eq!(sample::ensure(root.path(), sample::SEED).unwrap(), Outcome::Generated);
+    assert_eq!(sample::ensure(root.path(), sample::SEED).unwrap(), Outcome::Cached);
 
     let catalog = Catalog::open(root.path()).unwrap();
     assert_eq!(catalog.venues().unwrap(), [sample::VENUE]);
@@ -66,54 +41,30 @@ fn the_sample_is_made_once_read_back_and_never_put_over_foreign_files() {
         let found = instruments.get(symbol).unwrap();
         assert_eq!(found.warning, None);
         let per_unit = 1.0 / found.instrument.tick.to_f64();
-        for price in bars
-            .open
-            .iter()
-            .chain(&bars.high)
-            .chain(&bars.low)
-            .chain(&bars.close)
-        {
+        for price in bars.open.iter().chain(&bars.high).chain(&bars.low).chain(&bars.close) {
             let ticks = price * per_unit;
-            assert!(
-                (ticks - ticks.round()).abs() < 1e-6,
-                "{symbol}: {price} is not on the tick"
-            );
+            assert!((ticks - ticks.round()).abs() < 1e-6, "{symbol}: {price} is not on the tick");
         }
     }
 
     // An incomplete sample is ours to complete.
     fs::remove_file(root.path().join("synthetic/ADAUSDT/1m/2024.parquet")).unwrap();
-    assert_eq!(
-        sample::ensure(root.path(), sample::SEED).unwrap(),
-        Outcome::Replaced
-    );
+    assert_eq!(sample::ensure(root.path(), sample::SEED).unwrap(), Outcome::Replaced);
     // A changed or a foreign file is not.
     let changed = root.path().join("synthetic/instruments.json");
     let original = fs::read(&changed).unwrap();
     fs::write(&changed, b"{}").unwrap();
-    assert!(matches!(
-        sample::ensure(root.path(), sample::SEED),
-        Err(DataError::Foreign { .. })
-    ));
+    assert!(matches!(sample::ensure(root.path(), sample::SEED), Err(DataError::Foreign { .. })));
     fs::write(&changed, original).unwrap();
     let foreign = root.path().join("synthetic/BTCUSDT/1m/2023.parquet");
     fs::write(&foreign, b"mine").unwrap();
     let error = sample::ensure(root.path(), 7).unwrap_err().to_string();
-    assert!(
-        error.contains("2023.parquet: was not made by the generator"),
-        "{error}"
-    );
+    assert!(error.contains("2023.parquet: was not made by the generator"), "{error}");
     assert_eq!(fs::read(&foreign).unwrap(), b"mine");
     fs::remove_file(foreign).unwrap();
     fs::remove_file(root.path().join("synthetic/manifest.json")).unwrap();
-    assert!(matches!(
-        sample::ensure(root.path(), 7),
-        Err(DataError::Foreign { .. })
-    ));
-    let left: Vec<_> = fs::read_dir(root.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    assert!(matches!(sample::ensure(root.path(), 7), Err(DataError::Foreign { .. })));
+    let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["synthetic"], "no temporary folder may stay");
 }
 

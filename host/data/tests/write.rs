@@ -1,5 +1,5 @@
 //! What is written reads back, and what is wrong is not written.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_types)]
 
 mod support;
 
@@ -28,11 +28,8 @@ fn bars_and_optional_columns_read_back() {
     let bars = minutes();
     let quote_volume: Vec<Option<f64>> = (0..ROWS).map(|row| (row % 3 > 0).then_some(row as f64)).collect();
     let trades: Vec<Option<i64>> = (0..ROWS).map(|row| (row % 2 > 0).then_some(row as i64)).collect();
-    let table = BarTable {
-        quote_volume: Some(&quote_volume),
-        trades: Some(&trades),
-        ..BarTable::from(&bars)
-    };
+    let table =
+        BarTable { quote_volume: Some(&quote_volume), trades: Some(&trades), ..BarTable::from(&bars) };
     write_bars(&file, Timeframe::MINUTE, &table).unwrap();
 
     let read = load(root.path(), &request("1m")).unwrap();
@@ -41,28 +38,15 @@ fn bars_and_optional_columns_read_back() {
         (bars.open_ms.clone(), bars.close.clone(), bars.volume.clone())
     );
     let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
-    let groups: Vec<i64> = reader
-        .metadata()
-        .row_groups()
-        .iter()
-        .map(RowGroupMetaData::num_rows)
-        .collect();
-    assert_eq!(
-        groups,
-        [31 * 1_440, ROWS as i64 - 31 * 1_440],
-        "a row group per month"
-    );
+    let groups: Vec<i64> = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
+    assert_eq!(groups, [31 * 1_440, ROWS as i64 - 31 * 1_440], "a row group per month");
     for (row, record) in reader.get_row_iter(None).unwrap().take(100).enumerate() {
         let record = record.unwrap();
         assert_eq!(record.get_double(6).ok(), quote_volume[row]);
         assert_eq!(record.get_long(7).ok(), trades[row]);
         assert_eq!(record.len(), 8);
     }
-    assert_eq!(
-        fs::read_dir(file.parent().unwrap()).unwrap().count(),
-        1,
-        "no temporary file stays"
-    );
+    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
 }
 
 type Spoil = fn(&mut BarBlock);
@@ -96,8 +80,5 @@ fn wrong_bars_are_not_written_and_the_old_file_stays() {
         *time += 10 * MINUTE;
     }
     write_bars(&file, Timeframe::MINUTE, &BarTable::from(&gapped)).unwrap();
-    assert!(matches!(
-        load(root.path(), &request("1m")),
-        Err(DataError::Missing(_))
-    ));
+    assert!(matches!(load(root.path(), &request("1m")), Err(DataError::Missing(_))));
 }

@@ -46,16 +46,7 @@ const fn pair(
     (beta, own): (f64, f64),
     volume: f64,
 ) -> Pair {
-    Pair {
-        symbol,
-        price_places,
-        lot_places,
-        min_notional,
-        start,
-        beta,
-        own,
-        volume,
-    }
+    Pair { symbol, price_places, lot_places, min_notional, start, beta, own, volume }
 }
 
 /// A stretch of the year with one character.
@@ -68,11 +59,7 @@ struct Regime {
 }
 
 const fn regime(days: usize, drift: f64, volatility: f64) -> Regime {
-    Regime {
-        days,
-        drift,
-        volatility,
-    }
+    Regime { days, drift, volatility }
 }
 
 const REGIMES: [Regime; 7] = [
@@ -137,13 +124,7 @@ impl Market {
             vec![(drift, regime.volatility); regime.days]
         };
         let regimes = REGIMES.iter().flat_map(per_day).collect();
-        Self {
-            draw: Draw(Random::new(seed, 0)),
-            level: 0.0,
-            path: 0.0,
-            log_volatility: 0.0,
-            regimes,
-        }
+        Self { draw: Draw(Random::new(seed, 0)), level: 0.0, path: 0.0, log_volatility: 0.0, regimes }
     }
 
     /// Moves on by a minute; returns the volatility of a usual pair in it.
@@ -165,9 +146,7 @@ fn activity_of_day() -> Vec<f64> {
     let wave = |minute: usize, peak: f64, waves: f64| {
         libm::cos(std::f64::consts::TAU * waves * (minute as f64 - peak) / DAY as f64)
     };
-    (0..DAY)
-        .map(|minute| 1.0 + 0.45 * wave(minute, 900.0, 1.0) + 0.2 * wave(minute, 900.0, 2.0))
-        .collect()
+    (0..DAY).map(|minute| 1.0 + 0.45 * wave(minute, 900.0, 1.0) + 0.2 * wave(minute, 900.0, 2.0)).collect()
 }
 
 /// The bars of one pair: a year of one-minute bars from 2024-01-01 on.
@@ -200,14 +179,12 @@ pub(crate) fn bars(pair: &Pair, slot: u64, seed: u64) -> BarBlock {
         let strength = 0.4 + 0.6 * libm::fabs(market.level - before) / volatility;
         let volume = pair.volume * activity * strength * libm::exp(0.5 * volume_noise);
 
-        bars.open_ms
-            .push(first + minute as i64 * Timeframe::MINUTE.millis());
+        bars.open_ms.push(first + minute as i64 * Timeframe::MINUTE.millis());
         bars.open.push(open / ticks_per_unit);
         bars.high.push(high / ticks_per_unit);
         bars.low.push(low / ticks_per_unit);
         bars.close.push(close / ticks_per_unit);
-        bars.volume
-            .push(libm::rint(volume * lots_per_unit).max(1.0) / lots_per_unit);
+        bars.volume.push(libm::rint(volume * lots_per_unit).max(1.0) / lots_per_unit);
     }
     bars
 }

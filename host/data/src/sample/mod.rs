@@ -144,32 +144,23 @@ fn found(place: &Path) -> Result<Found, DataError> {
     let text = fs::read_to_string(&path).unwrap_or_default();
     let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else {
         return match there.first() {
-            Some(file) => Err(foreign(
-                file,
-                "stands where the sample belongs, without a manifest of the generator",
-            )),
+            Some(file) => {
+                Err(foreign(file, "stands where the sample belongs, without a manifest of the generator"))
+            }
             None => Ok(Found::Incomplete),
         };
     };
     let hashes = in_parallel(&there, |file| file_sha256(file))?;
     let mut owned = 0;
     for (file, hash) in there.iter().zip(hashes).filter(|(file, _)| **file != path) {
-        let name = file
-            .strip_prefix(place)
-            .unwrap_or(file)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = file.strip_prefix(place).unwrap_or(file).to_string_lossy().replace('\\', "/");
         match manifest.files.get(&name) {
             Some(known) if *known == hash => owned += 1,
             Some(_) => return Err(foreign(file, "was changed after the generator made it")),
             None => return Err(foreign(file, "was not made by the generator")),
         }
     }
-    Ok(if owned == manifest.files.len() {
-        Found::Whole(manifest)
-    } else {
-        Found::Incomplete
-    })
+    Ok(if owned == manifest.files.len() { Found::Whole(manifest) } else { Found::Incomplete })
 }
 
 fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
@@ -243,9 +234,7 @@ fn in_parallel<T: Sync, R: Send>(
     thread::scope(|scope| {
         let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| work(item))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or(Err(DataError::Thread {
-                doing: "making the sample",
-            }))
+            thread.join().unwrap_or(Err(DataError::Thread { doing: "making the sample" }))
         };
         threads.into_iter().map(join).collect()
     })

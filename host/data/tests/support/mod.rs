@@ -1,6 +1,7 @@
 //! Catalogs and odd Parquet files for tests.
 #![allow(
     clippy::unwrap_used,
+    clippy::disallowed_types,
     dead_code,
     reason = "test support, of which no test uses all"
 )]
@@ -97,11 +98,7 @@ impl Rows {
             "message m {{ optional int32 extra; {repetition} double open; {repetition} int64 ts; {repetition} double \
              high; {repetition} double low; {repetition} double close; {repetition} {volume} volume; }}"
         );
-        let statistics = if layout.statistics {
-            EnabledStatistics::Chunk
-        } else {
-            EnabledStatistics::None
-        };
+        let statistics = if layout.statistics { EnabledStatistics::Chunk } else { EnabledStatistics::None };
         let properties = WriterProperties::builder()
             .set_compression(layout.compression)
             .set_statistics_enabled(statistics)
@@ -170,14 +167,7 @@ pub fn path(root: &Path, kind: &str, file: &str) -> PathBuf {
 pub fn request(timeframe: &str) -> SeriesRequest {
     let timeframe = timeframe.parse().unwrap();
     let (venue, symbol) = ("venue".to_owned(), "PAIR".to_owned());
-    SeriesRequest {
-        venue,
-        symbol,
-        timeframe,
-        from: None,
-        to: None,
-        allow_gaps: false,
-    }
+    SeriesRequest { venue, symbol, timeframe, from: None, to: None, allow_gaps: false }
 }
 
 /// All rows of a reader.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use common::{desk, hostile, hostile_strategy, liar};
 use cryptobot_engine::Strategy;
 use cryptobot_model::{Bar, SeriesId, Timestamp};
-use cryptobot_wasm::{Limits, Runtime, RuntimeConfig, WasmStrategy};
+use cryptobot_wasm::{CompileOutcome, Limits, Runtime, RuntimeConfig, WasmStrategy};
 use wasmtime::component::{Component, ComponentType, Linker, Lower};
 use wasmtime::{Config, Engine, Store};
 
@@ -20,35 +20,27 @@ const CALLS: i64 = 20_000;
 fn main() {
     bare();
     let bytes = hostile();
+    let cache = tempfile::tempdir().unwrap();
+    let config = RuntimeConfig { cache_dir: Some(cache.path().to_owned()), ..RuntimeConfig::default() };
+    let cached = Runtime::new(&config).unwrap();
+    cached.load_bytes(bytes).unwrap();
+    let load =
+        minimum(|| assert_eq!(cached.load_bytes(bytes).unwrap().compile_outcome(), CompileOutcome::Cached));
+    println!("load of {} bytes, compiled before {:13.1} us", bytes.len(), load * 1e-3);
     for (name, strict) in [("default", false), ("strict", true)] {
-        let runtime = Runtime::new(&RuntimeConfig {
-            strict,
-            ..RuntimeConfig::default()
-        })
-        .unwrap();
+        let runtime = Runtime::new(&RuntimeConfig { strict, ..RuntimeConfig::default() }).unwrap();
         let begun = Instant::now();
         let plugin = runtime.load_bytes(bytes).unwrap();
         println!("{name:8} compile {:31.1} ms", begun.elapsed().as_secs_f64() * 1e3);
         let instantiate = minimum(|| {
-            black_box(
-                plugin
-                    .instantiate(desk(), Vec::new(), &Limits::default())
-                    .unwrap(),
-            );
+            black_box(plugin.instantiate(desk(), Vec::new(), &Limits::default()).unwrap());
         });
-        println!(
-            "{name:8} describe, instantiate and drop {:9.1} us",
-            instantiate * 1e-3
-        );
+        println!("{name:8} instantiate and drop {:19.1} us", instantiate * 1e-3);
         for behaviour in ["idle", "none"] {
             let mut strategy = hostile_strategy(&plugin, behaviour, "on-bar");
             strategy.init().unwrap();
             let per_call = minimum(|| on_bars(&mut strategy)) / CALLS as f64;
-            let does = if behaviour == "idle" {
-                "that does nothing"
-            } else {
-                "with a target order"
-            };
+            let does = if behaviour == "idle" { "that does nothing" } else { "with a target order" };
             println!("{name:8} on-bar {does:22} {per_call:10.1} ns");
         }
     }
@@ -74,26 +66,13 @@ fn bare() {
     linker.define_unknown_imports_as_traps(&component).unwrap();
     let mut store = Store::new(&engine, ());
     let instance = linker.instantiate(&mut store, &component).unwrap();
-    let events = instance
-        .get_export_index(&mut store, None, "cryptobot:plugin/events@0.1.0")
-        .unwrap();
-    let on_bar = instance
-        .get_export_index(&mut store, Some(&events), "on-bar")
-        .unwrap();
-    let on_bar = instance
-        .get_typed_func::<(u32, Row), ()>(&mut store, on_bar)
-        .unwrap();
+    let events = instance.get_export_index(&mut store, None, "cryptobot:plugin/events@0.1.0").unwrap();
+    let on_bar = instance.get_export_index(&mut store, Some(&events), "on-bar").unwrap();
+    let on_bar = instance.get_typed_func::<(u32, Row), ()>(&mut store, on_bar).unwrap();
     let per_call = minimum(|| {
         for ts in 0..CALLS {
             let price = ts as f64;
-            let row = Row {
-                ts,
-                open: price,
-                high: price,
-                low: price,
-                close: price,
-                volume: 1.0,
-            };
+            let row = Row { ts, open: price, high: price, low: price, close: price, volume: 1.0 };
             on_bar.call(&mut store, (0, black_box(row))).unwrap();
         }
     }) / CALLS as f64;
@@ -104,14 +83,8 @@ fn on_bars(strategy: &mut WasmStrategy) {
     let mut intents = Vec::with_capacity(4);
     for step in 0..CALLS {
         let price = step as f64;
-        let bar = Bar {
-            ts: Timestamp(step),
-            open: price,
-            high: price,
-            low: price,
-            close: price,
-            volume: 1.0,
-        };
+        let bar =
+            Bar { ts: Timestamp(step), open: price, high: price, low: price, close: price, volume: 1.0 };
         strategy.on_bar(SeriesId(0), black_box(&bar)).unwrap();
         let desk = strategy.desk();
         if desk.has_requests() {

@@ -37,16 +37,11 @@ impl Cache {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = fs::open(dir, flags, Mode::empty()).map_err(|error| fail(error.to_string()))?;
         if !private(&handle) {
-            return Err(fail(
-                "must belong to you and be writable by nobody else (chmod 700)".to_owned(),
-            ));
+            return Err(fail("must belong to you and be writable by nobody else (chmod 700)".to_owned()));
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self {
-            dir: handle,
-            engine_hash: hasher.finish(),
-        })
+        Ok(Self { dir: handle, engine_hash: hasher.finish() })
     }
 
     /// The compiled component, where there is a sound entry for it.
@@ -62,10 +57,7 @@ impl Cache {
         if Sha256::digest(code).as_slice() != digest {
             return None;
         }
-        #[expect(
-            unsafe_code,
-            reason = "the bytes are this host's own work, see the module's documentation"
-        )]
+        #[expect(unsafe_code, reason = "the bytes are this host's own work, see the module's documentation")]
         // SAFETY: made by `Component::serialize` under the same user, unchanged since; see the module's documentation.
         let component = unsafe { Component::deserialize(engine, code) };
         component.ok()

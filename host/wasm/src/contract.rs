@@ -13,25 +13,10 @@ const PACKAGE: &str = "cryptobot:plugin/";
 const TRACK: &str = "0.1";
 
 /// Interfaces a plugin may import.
-const SERVED: [&str; 9] = [
-    "log",
-    "clock",
-    "random",
-    "timers",
-    "types",
-    "market",
-    "orders",
-    "account",
-    "indicators",
-];
+const SERVED: [&str; 9] =
+    ["log", "clock", "random", "timers", "types", "market", "orders", "account", "indicators"];
 /// Interfaces of the contract that this host does not serve yet.
-const NOT_SERVED: [&str; 5] = [
-    "advanced-orders",
-    "signals",
-    "features",
-    "predictions",
-    "inference",
-];
+const NOT_SERVED: [&str; 5] = ["advanced-orders", "signals", "features", "predictions", "inference"];
 /// Interfaces a strategy must export.
 const REQUIRED: [&str; 2] = ["lifecycle", "events"];
 
@@ -114,9 +99,7 @@ pub fn validate(bytes: &[u8]) -> Result<(), LoadError> {
 /// The checks of [`validate`], and what the component imports and exports.
 pub(crate) fn check(bytes: &[u8]) -> Result<Surface, LoadError> {
     if bytes.len() as u64 > MAX_COMPONENT_BYTES {
-        return Err(LoadError::TooLarge {
-            bytes: bytes.len() as u64,
-        });
+        return Err(LoadError::TooLarge { bytes: bytes.len() as u64 });
     }
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
@@ -124,14 +107,9 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Surface, LoadError> {
     if Parser::is_core_wasm(bytes) {
         return Err(LoadError::CoreModule);
     }
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| damaged(&error))?;
+    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| damaged(&error))?;
     let surface = surface(bytes).map_err(|error| damaged(&error))?;
-    surface
-        .imports
-        .iter()
-        .try_for_each(|import| check_import(import))?;
+    surface.imports.iter().try_for_each(|import| check_import(import))?;
     check_exports(&surface.exports)?;
     Ok(surface)
 }
@@ -146,11 +124,7 @@ fn features() -> WasmFeatures {
 }
 
 fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
-    LoadError::Damaged(format!(
-        "{} at byte {}",
-        first_line(error.message()),
-        error.offset()
-    ))
+    LoadError::Damaged(format!("{} at byte {}", first_line(error.message()), error.offset()))
 }
 
 /// The first line of a message, fit for a terminal.
@@ -189,24 +163,16 @@ fn ours(name: &str) -> Option<(&str, &str)> {
 
 /// Whether a version belongs to the track, as semver has it for versions before 1.0.
 fn on_track(version: &str) -> bool {
-    version
-        .strip_prefix(TRACK)
-        .is_some_and(|rest| rest.starts_with('.') && !rest.contains('-'))
+    version.strip_prefix(TRACK).is_some_and(|rest| rest.starts_with('.') && !rest.contains('-'))
 }
 
 fn check_import(name: &str) -> Result<(), LoadError> {
     let Some((interface, version)) = ours(name) else {
         let name = printable(name);
-        return Err(if name.starts_with("wasi:") {
-            LoadError::Wasi(name)
-        } else {
-            LoadError::Unknown(name)
-        });
+        return Err(if name.starts_with("wasi:") { LoadError::Wasi(name) } else { LoadError::Unknown(name) });
     };
     if !on_track(version) {
-        return Err(LoadError::OtherVersion {
-            theirs: printable(version),
-        });
+        return Err(LoadError::OtherVersion { theirs: printable(version) });
     }
     if SERVED.contains(&interface) {
         Ok(())
@@ -220,9 +186,7 @@ fn check_import(name: &str) -> Result<(), LoadError> {
 fn check_exports(exports: &[String]) -> Result<(), LoadError> {
     let ours: Vec<(&str, &str)> = exports.iter().filter_map(|name| ours(name)).collect();
     if let Some((_, version)) = ours.iter().find(|(_, version)| !on_track(version)) {
-        return Err(LoadError::OtherVersion {
-            theirs: printable(version),
-        });
+        return Err(LoadError::OtherVersion { theirs: printable(version) });
     }
     let has = |interface: &str| ours.iter().any(|(name, _)| *name == interface);
     if has("predictor") {

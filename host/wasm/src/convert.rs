@@ -9,22 +9,8 @@ use crate::bindings::cryptobot::plugin::types;
 impl From<&Bar> for types::Bar {
     #[inline]
     fn from(bar: &Bar) -> Self {
-        let Bar {
-            ts,
-            open,
-            high,
-            low,
-            close,
-            volume,
-        } = *bar;
-        Self {
-            ts: ts.0,
-            open,
-            high,
-            low,
-            close,
-            volume,
-        }
+        let Bar { ts, open, high, low, close, volume } = *bar;
+        Self { ts: ts.0, open, high, low, close, volume }
     }
 }
 
@@ -107,11 +93,5 @@ pub(crate) fn params(params: &[(String, ParamValue)]) -> Vec<types::Param> {
         ParamValue::Number(number) => types::Value::Number(*number),
         ParamValue::Text(text) => types::Value::Text(text.clone()),
     };
-    params
-        .iter()
-        .map(|(name, given)| types::Param {
-            name: name.clone(),
-            value: value(given),
-        })
-        .collect()
+    params.iter().map(|(name, given)| types::Param { name: name.clone(), value: value(given) }).collect()
 }

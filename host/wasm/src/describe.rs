@@ -20,30 +20,16 @@ pub(crate) fn checked(info: Info) -> Result<PluginInfo, Fault> {
     check_name("the plugin's name", &info.name)?;
     check_text("the plugin's version", &info.version, MAX_NAME_BYTES)?;
     if info.params.len() > MAX_PARAMS {
-        return Err(nonsense(&format!(
-            "{} parameters; at most {MAX_PARAMS} are allowed",
-            info.params.len()
-        )));
+        return Err(nonsense(&format!("{} parameters; at most {MAX_PARAMS} are allowed", info.params.len())));
     }
-    let params = info
-        .params
-        .into_iter()
-        .map(param)
-        .collect::<Result<Vec<_>, Fault>>()?;
+    let params = info.params.into_iter().map(param).collect::<Result<Vec<_>, Fault>>()?;
     if let Some(name) = duplicate(params.iter().map(|spec| &spec.name)) {
         return Err(nonsense(&format!("parameter `{name}` is declared twice")));
     }
     if info.series.is_empty() || info.series.len() > MAX_SERIES {
-        return Err(nonsense(&format!(
-            "{} series; 1 to {MAX_SERIES} are allowed",
-            info.series.len()
-        )));
+        return Err(nonsense(&format!("{} series; 1 to {MAX_SERIES} are allowed", info.series.len())));
     }
-    let series = info
-        .series
-        .into_iter()
-        .map(series)
-        .collect::<Result<Vec<_>, Fault>>()?;
+    let series = info.series.into_iter().map(series).collect::<Result<Vec<_>, Fault>>()?;
     if let Some(role) = duplicate(series.iter().map(|spec| &spec.role)) {
         return Err(nonsense(&format!("series `{role}` is declared twice")));
     }
@@ -65,11 +51,7 @@ fn nonsense(what: &str) -> Fault {
 fn param(spec: types::ParamSpec) -> Result<ParamSpec, Fault> {
     check_name("a parameter's name", &spec.name)?;
     let name = spec.name;
-    check_text(
-        &format!("the doc of parameter `{name}`"),
-        &spec.doc,
-        MAX_DOC_BYTES,
-    )?;
+    check_text(&format!("the doc of parameter `{name}`"), &spec.doc, MAX_DOC_BYTES)?;
     let finite = |number: Option<f64>| number.is_none_or(f64::is_finite);
     if !finite(spec.min) || !finite(spec.max) || !spec.step.is_none_or(|step| step.is_finite() && step > 0.0)
     {
@@ -89,11 +71,7 @@ fn param(spec: types::ParamSpec) -> Result<ParamSpec, Fault> {
         types::Value::Integer(whole) => ParamValue::Integer(whole),
         types::Value::Number(number) => ParamValue::Number(number),
         types::Value::Text(text) => {
-            check_text(
-                &format!("the default of parameter `{name}`"),
-                &text,
-                MAX_DOC_BYTES,
-            )?;
+            check_text(&format!("the default of parameter `{name}`"), &text, MAX_DOC_BYTES)?;
             ParamValue::Text(text)
         }
     };
@@ -106,8 +84,7 @@ fn param(spec: types::ParamSpec) -> Result<ParamSpec, Fault> {
         tunable: spec.tunable,
         doc: spec.doc,
     };
-    spec.check(spec.default.clone())
-        .map_err(|error| nonsense(&format!("the default of {error}")))?;
+    spec.check(spec.default.clone()).map_err(|error| nonsense(&format!("the default of {error}")))?;
     Ok(spec)
 }
 
@@ -121,10 +98,7 @@ fn series(spec: types::SeriesSpec) -> Result<SeriesSpec, Fault> {
             "series `{role}` has a timeframe of {nanos} ns; it must be a whole number of seconds up to a week"
         )));
     }
-    Ok(SeriesSpec {
-        role: spec.role,
-        timeframe_ns: spec.timeframe_ns,
-    })
+    Ok(SeriesSpec { role: spec.role, timeframe_ns: spec.timeframe_ns })
 }
 
 fn wants(flags: types::Wants) -> Result<Wants, Fault> {
@@ -137,9 +111,7 @@ fn wants(flags: types::Wants) -> Result<Wants, Fault> {
         (types::Wants::PREDICTIONS, "predictions"),
     ];
     if let Some((_, what)) = not_served.iter().find(|(flag, _)| flags.contains(*flag)) {
-        return Err(nonsense(&format!(
-            "the plugin wants {what}, which this host does not deliver yet"
-        )));
+        return Err(nonsense(&format!("the plugin wants {what}, which this host does not deliver yet")));
     }
     Ok(Wants {
         bars: flags.contains(types::Wants::BARS),
@@ -177,10 +149,7 @@ fn check_text(what: &str, text: &str, most: usize) -> Result<(), Fault> {
 
 fn duplicate<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a str> {
     let mut seen = BTreeSet::new();
-    names
-        .into_iter()
-        .find(|name| !seen.insert(name.as_str()))
-        .map(String::as_str)
+    names.into_iter().find(|name| !seen.insert(name.as_str())).map(String::as_str)
 }
 
 #[cfg(test)]
@@ -205,14 +174,8 @@ mod tests {
             version: "1.0.0".into(),
             state_version: 1,
             warmup_bars: 30,
-            params: vec![
-                param("fast", types::Value::Integer(10)),
-                param("stake", types::Value::Number(0.5)),
-            ],
-            series: vec![types::SeriesSpec {
-                role: "signal".into(),
-                timeframe_ns: Some(60_000_000_000),
-            }],
+            params: vec![param("fast", types::Value::Integer(10)), param("stake", types::Value::Number(0.5))],
+            series: vec![types::SeriesSpec { role: "signal".into(), timeframe_ns: Some(60_000_000_000) }],
             wants: types::Wants::BARS | types::Wants::TIMERS,
         }
     }
@@ -222,14 +185,7 @@ mod tests {
         let info = checked(honest()).unwrap();
         assert_eq!((info.name.as_str(), info.warmup_bars), ("trend", 30));
         assert_eq!(info.params[0].default, ParamValue::Integer(10));
-        assert_eq!(
-            info.wants,
-            Wants {
-                bars: true,
-                timers: true,
-                ..Wants::default()
-            }
-        );
+        assert_eq!(info.wants, Wants { bars: true, timers: true, ..Wants::default() });
     }
 
     #[test]
@@ -237,22 +193,10 @@ mod tests {
         type Lie = fn(&mut Info);
         let lies: [(Lie, &str); 14] = [
             (|info| info.name.clear(), "the plugin's name is empty"),
-            (
-                |info| info.name = "a\u{1b}[2Jb".into(),
-                "the plugin's name `a [2Jb` may have only",
-            ),
-            (
-                |info| info.version = "1".repeat(65),
-                "the plugin's version is longer than 64 bytes",
-            ),
-            (
-                |info| info.params[1].name = "fast".into(),
-                "parameter `fast` is declared twice",
-            ),
-            (
-                |info| info.params[0].min = Some(20.0),
-                "the default of `fast` must lie in >= 20, not 10",
-            ),
+            (|info| info.name = "a\u{1b}[2Jb".into(), "the plugin's name `a [2Jb` may have only"),
+            (|info| info.version = "1".repeat(65), "the plugin's version is longer than 64 bytes"),
+            (|info| info.params[1].name = "fast".into(), "parameter `fast` is declared twice"),
+            (|info| info.params[0].min = Some(20.0), "the default of `fast` must lie in >= 20, not 10"),
             (
                 |info| info.params[1].max = Some(f64::NAN),
                 "min, max and step of parameter `stake` must be finite",
@@ -262,23 +206,11 @@ mod tests {
                 |info| (info.params[0].min, info.params[0].max) = (Some(3.0), Some(2.0)),
                 "`fast` has a minimum of 3 above its maximum of 2",
             ),
-            (
-                |info| info.params[1].default = types::Value::Number(f64::INFINITY),
-                "the default of `stake`",
-            ),
-            (
-                |info| info.params[0].doc = "x".repeat(1_001),
-                "the doc of parameter `fast` is longer",
-            ),
-            (
-                |info| info.params = vec![param("p", types::Value::Flag(true)); 257],
-                "257 parameters",
-            ),
+            (|info| info.params[1].default = types::Value::Number(f64::INFINITY), "the default of `stake`"),
+            (|info| info.params[0].doc = "x".repeat(1_001), "the doc of parameter `fast` is longer"),
+            (|info| info.params = vec![param("p", types::Value::Flag(true)); 257], "257 parameters"),
             (|info| info.series.clear(), "0 series"),
-            (
-                |info| info.series[0].timeframe_ns = Some(1),
-                "series `signal` has a timeframe of 1 ns",
-            ),
+            (|info| info.series[0].timeframe_ns = Some(1), "series `signal` has a timeframe of 1 ns"),
             (
                 |info| info.wants |= types::Wants::BOOK,
                 "wants order books, which this host does not deliver yet",

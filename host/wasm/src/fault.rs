@@ -17,17 +17,14 @@ pub(crate) fn of_error(error: &wasmtime::Error, error_line: Option<&str>, deadli
     }
     let function = function(error);
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Fault::new(
-            FaultKind::Deadline,
-            format!("ran longer than {deadline_ms} ms{function}"),
-        ),
+        Some(Trap::Interrupt) => {
+            Fault::new(FaultKind::Deadline, format!("ran longer than {deadline_ms} ms{function}"))
+        }
         Some(Trap::OutOfFuel) => {
             Fault::new(FaultKind::Deadline, format!("used up its instructions{function}"))
         }
         Some(trap) => {
-            let said = error_line
-                .map(|line| format!("; it said: {}", quoted(line)))
-                .unwrap_or_default();
+            let said = error_line.map(|line| format!("; it said: {}", quoted(line))).unwrap_or_default();
             Fault::new(FaultKind::Trap, format!("{}{function}{said}", name(*trap)))
         }
         // What is neither a trap nor a fault of ours comes from values that break the canonical ABI.
@@ -62,27 +59,14 @@ fn name(trap: Trap) -> String {
 
 /// ` in function`, the innermost one that belongs to the plugin rather than to its language's panic machinery.
 fn function(error: &wasmtime::Error) -> String {
-    const MACHINERY: [&str; 8] = [
-        "core::",
-        "std::",
-        "alloc::",
-        "rust_panic",
-        "__rust",
-        "rust_begin_unwind",
-        "abort",
-        "panic_abort",
-    ];
-    let frames = error
-        .downcast_ref::<WasmBacktrace>()
-        .map(WasmBacktrace::frames)
-        .unwrap_or_default();
+    const MACHINERY: [&str; 8] =
+        ["core::", "std::", "alloc::", "rust_panic", "__rust", "rust_begin_unwind", "abort", "panic_abort"];
+    let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
     frames
         .iter()
         .flat_map(|frame| {
             let symbols = frame.symbols().iter().filter_map(|symbol| symbol.name());
-            symbols
-                .chain(frame.func_name())
-                .map(|name| format!("{:#}", demangle(name)))
+            symbols.chain(frame.func_name()).map(|name| format!("{:#}", demangle(name)))
         })
         .find(|name| !MACHINERY.iter().any(|machinery| name.starts_with(machinery)))
         .map(|name| format!(" in `{}`", quoted(&name)))

@@ -24,12 +24,7 @@ pub(crate) struct HostState {
 
 impl HostState {
     pub(crate) fn new(desk: Desk, limits: &Limits) -> Self {
-        Self {
-            desk,
-            guard: Guard::new(limits),
-            error_line: None,
-            indicators_left: limits.indicators,
-        }
+        Self { desk, guard: Guard::new(limits), error_line: None, indicators_left: limits.indicators }
     }
 }
 
@@ -40,9 +35,7 @@ fn canonical(number: f64) -> f64 {
 
 /// A text of a plugin without control characters: it ends up on terminals and in one-line messages.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl log::Host for HostState {
@@ -96,10 +89,7 @@ impl market::Host for HostState {
     }
 
     fn len(&mut self, series: u32) -> Result<u32> {
-        Ok(self
-            .desk
-            .bars(SeriesId(series))?
-            .map_or(0, |bars| bars.len() as u32))
+        Ok(self.desk.bars(SeriesId(series))?.map_or(0, |bars| bars.len() as u32))
     }
 
     fn window(&mut self, series: u32, column: market::Column, n: u32) -> Result<Vec<f64>> {
@@ -128,10 +118,7 @@ impl orders::Host for HostState {
         tif: types::Tif,
         reduce_only: bool,
     ) -> Result<u64> {
-        let kind = OrderKind::Limit {
-            price: canonical(price),
-            tif: tif.into(),
-        };
+        let kind = OrderKind::Limit { price: canonical(price), tif: tif.into() };
         self.submit(series, side, quantity, kind, reduce_only)
     }
 
@@ -144,18 +131,12 @@ impl orders::Host for HostState {
         source: types::TriggerSource,
         reduce_only: bool,
     ) -> Result<u64> {
-        let kind = OrderKind::StopMarket {
-            trigger: canonical(trigger),
-            source: source.into(),
-        };
+        let kind = OrderKind::StopMarket { trigger: canonical(trigger), source: source.into() };
         self.submit(series, side, quantity, kind, reduce_only)
     }
 
     fn target_position(&mut self, series: u32, quantity: f64) -> Result<u64> {
-        Ok(self
-            .desk
-            .target_position(SeriesId(series), canonical(quantity))?
-            .0)
+        Ok(self.desk.target_position(SeriesId(series), canonical(quantity))?.0)
     }
 
     fn cancel(&mut self, id: u64) -> Result<()> {
@@ -176,13 +157,7 @@ impl HostState {
         kind: OrderKind<f64>,
         reduce_only: bool,
     ) -> Result<u64> {
-        let id = self.desk.submit(
-            SeriesId(series),
-            side.into(),
-            canonical(quantity),
-            kind,
-            reduce_only,
-        )?;
+        let id = self.desk.submit(SeriesId(series), side.into(), canonical(quantity), kind, reduce_only)?;
         Ok(id.0)
     }
 }
@@ -224,10 +199,7 @@ impl indicators::Host for HostState {
                 types::Value::Integer(value) => numbers.push((param.name, value as f64)),
                 types::Value::Flag(_) | types::Value::Text(_) => {
                     let name = printable(&param.name);
-                    return Ok(Err(format!(
-                        "indicator `{}`: `{name}` takes a number",
-                        printable(&kind)
-                    )));
+                    return Ok(Err(format!("indicator `{}`: `{name}` takes a number", printable(&kind))));
                 }
             }
         }

@@ -72,23 +72,14 @@ impl Budget {
 impl Guard {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            memory_bytes: Budget {
-                used: 0,
-                limit: limits.memory_bytes,
-            },
-            table_elements: Budget {
-                used: 0,
-                limit: limits.table_elements,
-            },
+            memory_bytes: Budget { used: 0, limit: limits.memory_bytes },
+            table_elements: Budget { used: 0, limit: limits.table_elements },
         }
     }
 
     fn memory_fault(&self, wanted: &str) -> Fault {
         let limit = self.memory_bytes.limit as f64 / f64::from(1 << 20);
-        Fault::new(
-            FaultKind::Memory,
-            format!("wanted {wanted}; a plugin may have {limit} MiB"),
-        )
+        Fault::new(FaultKind::Memory, format!("wanted {wanted}; a plugin may have {limit} MiB"))
     }
 }
 
@@ -107,9 +98,7 @@ impl ResourceLimiter for Guard {
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(self
-            .memory_fault(&format!("more memory than there is ({error})"))
-            .into())
+        Err(self.memory_fault(&format!("more memory than there is ({error})")).into())
     }
 
     fn table_growing(

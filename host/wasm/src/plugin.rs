@@ -40,9 +40,7 @@ pub struct Plugin {
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin")
-            .field("sha256", &self.sha256)
-            .finish_non_exhaustive()
+        f.debug_struct("Plugin").field("sha256", &self.sha256).finish_non_exhaustive()
     }
 }
 
@@ -56,15 +54,7 @@ impl Plugin {
         surface: Surface,
         outcome: CompileOutcome,
     ) -> Self {
-        Self {
-            pre,
-            ticker,
-            strict,
-            sha256,
-            bytes,
-            surface: Arc::new(surface),
-            outcome,
-        }
+        Self { pre, ticker, strict, sha256, bytes, surface: Arc::new(surface), outcome }
     }
 
     /// SHA-256 of the file, in hexadecimal.

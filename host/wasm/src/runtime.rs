@@ -30,11 +30,7 @@ pub struct RuntimeConfig {
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
-        Self {
-            cache_dir: None,
-            strict: false,
-            stack_bytes: 512 << 10,
-        }
+        Self { cache_dir: None, strict: false, stack_bytes: 512 << 10 }
     }
 }
 
@@ -66,14 +62,7 @@ impl Runtime {
             Some(Ok(cache)) => (Some(cache), None),
             Some(Err(problem)) => (None, Some(problem)),
         };
-        Ok(Self {
-            engine,
-            linker,
-            cache,
-            cache_problem,
-            ticker: Arc::new(ticker),
-            strict: config.strict,
-        })
+        Ok(Self { engine, linker, cache, cache_problem, ticker: Arc::new(ticker), strict: config.strict })
     }
 
     /// Why the folder of compiled plugins is not used, where one was given.
@@ -94,34 +83,17 @@ impl Runtime {
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(first_line(&format!("{error:#}")));
         let pre = self.linker.instantiate_pre(&component).map_err(mismatch)?;
         let pre = StrategyPre::new(pre).map_err(mismatch)?;
-        Ok(Plugin::new(
-            pre,
-            Arc::clone(&self.ticker),
-            self.strict,
-            sha256,
-            bytes.len(),
-            surface,
-            outcome,
-        ))
+        Ok(Plugin::new(pre, Arc::clone(&self.ticker), self.strict, sha256, bytes.len(), surface, outcome))
     }
 
     fn component(&self, bytes: &[u8], sha256: &str) -> Result<(Component, CompileOutcome), LoadError> {
-        if let Some(component) = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.get(&self.engine, sha256))
-        {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(&self.engine, sha256)) {
             return Ok((component, CompileOutcome::Cached));
         }
         let component = Component::from_binary(&self.engine, bytes)
             .map_err(|error| LoadError::Compile(first_line(&format!("{error:#}"))))?;
         let stored = self.cache.as_ref().map(|cache| cache.put(sha256, &component));
-        Ok((
-            component,
-            CompileOutcome::Compiled {
-                stored: matches!(stored, Some(Ok(()))),
-            },
-        ))
+        Ok((component, CompileOutcome::Compiled { stored: matches!(stored, Some(Ok(()))) }))
     }
 }
 
@@ -132,13 +104,9 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         return Err(LoadError::NotAFile);
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(MAX_COMPONENT_BYTES + 1)
-        .read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(MAX_COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_COMPONENT_BYTES {
-        return Err(LoadError::TooLarge {
-            bytes: metadata.len(),
-        });
+        return Err(LoadError::TooLarge { bytes: metadata.len() });
     }
     Ok(bytes)
 }
@@ -146,12 +114,10 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 /// The SHA-256 of a plugin's bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}"); // Writing to a string cannot fail.
-            text
-        })
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // Writing to a string cannot fail.
+        text
+    })
 }
 
 fn engine_config(config: &RuntimeConfig) -> Config {

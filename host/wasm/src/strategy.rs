@@ -42,11 +42,7 @@ impl Instance {
         strict: bool,
         ticker: Arc<Ticker>,
     ) -> Result<Self, Fault> {
-        let allow = |deadline_ms, fuel| Allowance {
-            deadline_ms,
-            ticks: ticks(deadline_ms),
-            fuel,
-        };
+        let allow = |deadline_ms, fuel| Allowance { deadline_ms, ticks: ticks(deadline_ms), fuel };
         let lifecycle = allow(limits.init_deadline_ms, limits.init_fuel);
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.guard);
@@ -74,18 +70,14 @@ impl Instance {
         &mut self,
         call: impl FnOnce(&lifecycle::Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
-        self.call(self.lifecycle, |guest, store| {
-            call(guest.cryptobot_plugin_lifecycle(), store)
-        })
+        self.call(self.lifecycle, |guest, store| call(guest.cryptobot_plugin_lifecycle(), store))
     }
 
     fn event(
         &mut self,
         call: impl FnOnce(&events::Guest, &mut Store<HostState>) -> wasmtime::Result<()>,
     ) -> Result<(), Fault> {
-        self.call(self.callback, |guest, store| {
-            call(guest.cryptobot_plugin_events(), store)
-        })
+        self.call(self.callback, |guest, store| call(guest.cryptobot_plugin_events(), store))
     }
 
     fn call<R>(
@@ -129,9 +121,7 @@ pub struct WasmStrategy {
 
 impl fmt::Debug for WasmStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WasmStrategy")
-            .field("fault", &self.instance.fault)
-            .finish_non_exhaustive()
+        f.debug_struct("WasmStrategy").field("fault", &self.instance.fault).finish_non_exhaustive()
     }
 }
 
@@ -174,29 +164,24 @@ impl Strategy for WasmStrategy {
 
     #[inline]
     fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
-        self.instance
-            .event(|guest, store| guest.call_on_bar(store, series.0, bar.into()))
+        self.instance.event(|guest, store| guest.call_on_bar(store, series.0, bar.into()))
     }
 
     fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {
-        self.instance
-            .event(|guest, store| guest.call_on_order(store, event.into()))
+        self.instance.event(|guest, store| guest.call_on_order(store, event.into()))
     }
 
     fn on_position_close(&mut self, series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault> {
         let close = convert::position_close(series, trade);
-        self.instance
-            .event(|guest, store| guest.call_on_position_close(store, close))
+        self.instance.event(|guest, store| guest.call_on_position_close(store, close))
     }
 
     fn on_timer(&mut self, id: u32, now: Timestamp) -> Result<(), Fault> {
-        self.instance
-            .event(|guest, store| guest.call_on_timer(store, id, now.0))
+        self.instance.event(|guest, store| guest.call_on_timer(store, id, now.0))
     }
 
     fn stop(&mut self) -> Result<(), Fault> {
-        self.instance.call(self.instance.callback, |guest, store| {
-            guest.cryptobot_plugin_lifecycle().call_stop(store)
-        })
+        self.instance
+            .call(self.instance.callback, |guest, store| guest.cryptobot_plugin_lifecycle().call_stop(store))
     }
 }

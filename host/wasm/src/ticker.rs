@@ -23,14 +23,12 @@ impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
         let (alive, ended) = channel();
         let engine = engine.weak();
-        thread::Builder::new()
-            .name("plugin-deadlines".to_owned())
-            .spawn(move || {
-                while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
-                    let Some(engine) = engine.upgrade() else { break };
-                    engine.increment_epoch();
-                }
-            })?;
+        thread::Builder::new().name("plugin-deadlines".to_owned()).spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
+                let Some(engine) = engine.upgrade() else { break };
+                engine.increment_epoch();
+            }
+        })?;
         Ok(Self { _alive: alive })
     }
 }

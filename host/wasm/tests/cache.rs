@@ -14,11 +14,7 @@ const COMPILED: CompileOutcome = CompileOutcome::Compiled { stored: true };
 const NOT_STORED: CompileOutcome = CompileOutcome::Compiled { stored: false };
 
 fn runtime(dir: &Path, strict: bool) -> Runtime {
-    let config = RuntimeConfig {
-        cache_dir: Some(dir.to_owned()),
-        strict,
-        ..RuntimeConfig::default()
-    };
+    let config = RuntimeConfig { cache_dir: Some(dir.to_owned()), strict, ..RuntimeConfig::default() };
     Runtime::new(&config).unwrap()
 }
 
@@ -33,10 +29,7 @@ fn load(dir: &Path) -> CompileOutcome {
 }
 
 fn entries(dir: &Path) -> Vec<PathBuf> {
-    fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect()
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -50,10 +43,7 @@ fn the_second_start_does_not_compile() {
     assert_eq!(load(&dir), COMPILED);
     assert_eq!(load(&dir), CompileOutcome::Cached);
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
-    assert_eq!(
-        fs::metadata(&entries(&dir)[0]).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(&entries(&dir)[0]).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
@@ -61,13 +51,7 @@ fn other_settings_have_other_entries() {
     let dir = tempfile::tempdir().unwrap();
     set_mode(dir.path(), 0o700);
     assert_eq!(load(dir.path()), COMPILED);
-    assert_eq!(
-        runtime(dir.path(), true)
-            .load_bytes(hostile())
-            .unwrap()
-            .compile_outcome(),
-        COMPILED
-    );
+    assert_eq!(runtime(dir.path(), true).load_bytes(hostile()).unwrap().compile_outcome(), COMPILED);
     assert_eq!(entries(dir.path()).len(), 2);
     assert_eq!(load(dir.path()), CompileOutcome::Cached);
 }
@@ -84,13 +68,8 @@ fn damaged_entries_are_compiled_again() {
         bytes[at] ^= 1;
         bytes
     };
-    for bad in [
-        Vec::new(),
-        good[..40].to_vec(),
-        flipped(0),
-        flipped(good.len() / 2),
-        flipped(good.len() - 1),
-    ] {
+    for bad in [Vec::new(), good[..40].to_vec(), flipped(0), flipped(good.len() / 2), flipped(good.len() - 1)]
+    {
         fs::write(&entry, bad).unwrap();
         assert_eq!(load(dir.path()), COMPILED);
         assert_eq!(fs::read(&entry).unwrap().len(), good.len());
@@ -108,10 +87,7 @@ fn folders_that_others_may_write_to_are_not_used() {
         let runtime = runtime(dir.path(), false);
         let problem = runtime.cache_problem().unwrap();
         assert!(problem.contains("writable by nobody else"), "{problem}");
-        assert_eq!(
-            runtime.load_bytes(hostile()).unwrap().compile_outcome(),
-            NOT_STORED
-        );
+        assert_eq!(runtime.load_bytes(hostile()).unwrap().compile_outcome(), NOT_STORED);
     }
 }
 
@@ -139,10 +115,7 @@ fn symbolic_links_are_not_followed() {
     fs::rename(&entry, &moved).unwrap();
     symlink(&moved, &entry).unwrap();
     assert_eq!(load(&real), COMPILED);
-    assert!(
-        fs::symlink_metadata(&entry).unwrap().is_file(),
-        "the link was replaced by a file"
-    );
+    assert!(fs::symlink_metadata(&entry).unwrap().is_file(), "the link was replaced by a file");
 }
 
 #[test]
@@ -152,8 +125,5 @@ fn a_folder_that_cannot_be_made_costs_a_compilation_only() {
     fs::write(&file, b"").unwrap();
     let runtime = runtime(&file.join("compiled"), false);
     assert!(runtime.cache_problem().is_some());
-    assert_eq!(
-        runtime.load_bytes(hostile()).unwrap().compile_outcome(),
-        NOT_STORED
-    );
+    assert_eq!(runtime.load_bytes(hostile()).unwrap().compile_outcome(), NOT_STORED);
 }

@@ -24,15 +24,8 @@ fn fault(plugin: &Plugin, behaviour: &str, callback: &str) -> Fault {
         .and_then(|()| strategy.stop())
         .expect_err(behaviour);
     let line = fault.to_string();
-    assert!(
-        !line.contains(|c: char| c.is_control()) && line.len() < 500,
-        "{line:?}"
-    );
-    assert_eq!(
-        step(&mut strategy, 1).unwrap_err(),
-        fault,
-        "a faulted instance answers with its fault"
-    );
+    assert!(!line.contains(|c: char| c.is_control()) && line.len() < 500, "{line:?}");
+    assert_eq!(step(&mut strategy, 1).unwrap_err(), fault, "a faulted instance answers with its fault");
     fault
 }
 
@@ -47,16 +40,8 @@ fn each_misbehaviour_has_its_fault() {
         ("recurse", FaultKind::Trap, "stack"),
         ("flood-logs", FaultKind::LogFlood, "more than 1000 log lines"),
         ("flood-orders", FaultKind::OrderFlood, "more than 1000 orders"),
-        (
-            "flood-timers",
-            FaultKind::TimerFlood,
-            "more than 1000 timer calls",
-        ),
-        (
-            "flood-indicators",
-            FaultKind::Contract,
-            "more indicators than it may have",
-        ),
+        ("flood-timers", FaultKind::TimerFlood, "more than 1000 timer calls"),
+        ("flood-indicators", FaultKind::Contract, "more indicators than it may have"),
         ("unknown-series", FaultKind::Contract, "there is no series 7"),
         ("broken-text", FaultKind::Contract, "does not take: invalid utf-8"),
     ];
@@ -71,21 +56,9 @@ fn each_misbehaviour_has_its_fault() {
 fn every_callback_is_guarded() {
     let plugin = plugin();
     for callback in ["init", "snapshot", "stop"] {
-        assert_eq!(
-            fault(&plugin, "trap", callback).kind,
-            FaultKind::Trap,
-            "{callback}"
-        );
-        assert_eq!(
-            fault(&plugin, "loop", callback).kind,
-            FaultKind::Deadline,
-            "{callback}"
-        );
-        assert_eq!(
-            fault(&plugin, "allocate", callback).kind,
-            FaultKind::Memory,
-            "{callback}"
-        );
+        assert_eq!(fault(&plugin, "trap", callback).kind, FaultKind::Trap, "{callback}");
+        assert_eq!(fault(&plugin, "loop", callback).kind, FaultKind::Deadline, "{callback}");
+        assert_eq!(fault(&plugin, "allocate", callback).kind, FaultKind::Memory, "{callback}");
     }
     let refused = fault(&plugin, "refuse", "init");
     assert_eq!(refused.to_string(), "refused: init: I would rather [31m not");
@@ -108,10 +81,7 @@ fn what_is_only_odd_is_no_fault() {
         let mut strategy = hostile_strategy(&plugin, behaviour, "on-bar");
         strategy.init().unwrap();
         let intents = step(&mut strategy, 0).unwrap_or_else(|fault| panic!("{behaviour}: {fault}"));
-        let cancels = intents
-            .iter()
-            .filter(|intent| matches!(intent, Intent::Cancel { .. }))
-            .count();
+        let cancels = intents.iter().filter(|intent| matches!(intent, Intent::Cancel { .. })).count();
         assert_eq!(cancels, usize::from(behaviour == "unknown-order"));
         let logs = strategy.desk().take_logs();
         assert!(logs.iter().all(|line| line.message.len() <= 4_096));
@@ -129,10 +99,7 @@ fn nan_crosses_the_border_in_one_form_only() {
     let prices: Vec<u64> = intents
         .iter()
         .filter_map(|intent| match intent {
-            Intent::Order {
-                kind: OrderKind::Limit { price, .. },
-                ..
-            } => Some(price.to_bits()),
+            Intent::Order { kind: OrderKind::Limit { price, .. }, .. } => Some(price.to_bits()),
             _ => None,
         })
         .collect();
@@ -156,10 +123,7 @@ fn a_loop_is_stopped_in_time() {
     let begun = Instant::now();
     step(&mut strategy, 0).unwrap_err();
     let took = begun.elapsed();
-    assert!(
-        took >= Duration::from_millis(200) && took < Duration::from_millis(1_500),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_millis(1_500), "{took:?}");
 }
 
 #[test]
@@ -181,21 +145,14 @@ fn instances_live_apart_and_longer_than_the_runtime() {
 
 #[test]
 fn a_module_that_needs_more_than_its_memory_does_not_start() {
-    let small = Limits {
-        memory_bytes: 64 << 10,
-        ..Limits::default()
-    };
+    let small = Limits { memory_bytes: 64 << 10, ..Limits::default() };
     let fault = plugin().instantiate(desk(), Vec::new(), &small).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Memory, "{fault}");
 }
 
 #[test]
 fn strict_mode_gives_the_same_orders_and_counts_instructions() {
-    let strict = Runtime::new(&RuntimeConfig {
-        strict: true,
-        ..RuntimeConfig::default()
-    })
-    .unwrap();
+    let strict = Runtime::new(&RuntimeConfig { strict: true, ..RuntimeConfig::default() }).unwrap();
     let strict = strict.load_bytes(hostile()).unwrap();
     let mut fast = hostile_strategy(&plugin(), "none", "on-bar");
     let mut exact = hostile_strategy(&strict, "none", "on-bar");
@@ -204,16 +161,9 @@ fn strict_mode_gives_the_same_orders_and_counts_instructions() {
     for bar in 0..1_000 {
         assert_eq!(step(&mut fast, bar).unwrap(), step(&mut exact, bar).unwrap());
     }
-    let limits = Limits {
-        callback_fuel: 100_000,
-        ..Limits::default()
-    };
+    let limits = Limits { callback_fuel: 100_000, ..Limits::default() };
     let params = ["loop", "on-bar"].map(|text| cryptobot_model::ParamValue::Text(text.into()));
-    let params = ["behaviour", "in"]
-        .into_iter()
-        .map(str::to_owned)
-        .zip(params)
-        .collect();
+    let params = ["behaviour", "in"].into_iter().map(str::to_owned).zip(params).collect();
     let mut looping = strict.instantiate(desk(), params, &limits).unwrap();
     looping.init().unwrap();
     let fault = step(&mut looping, 0).unwrap_err();
@@ -224,8 +174,5 @@ fn strict_mode_gives_the_same_orders_and_counts_instructions() {
 #[test]
 fn strategies_can_move_to_another_thread() {
     let mut strategy = hostile_strategy(&plugin(), "none", "on-bar");
-    std::thread::spawn(move || strategy.init())
-        .join()
-        .unwrap()
-        .unwrap();
+    std::thread::spawn(move || strategy.init()).join().unwrap().unwrap();
 }

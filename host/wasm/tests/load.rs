@@ -24,14 +24,8 @@ fn wrong_files_are_named_for_what_they_are() {
     let cases = [
         (Vec::new(), "not a WebAssembly file"),
         (b"#!/bin/sh\necho hello\n".to_vec(), "not a WebAssembly file"),
-        (
-            b"\0asm\x01\0\0\0".to_vec(),
-            "not a component; `host plugin build`",
-        ),
-        (
-            b"\0asm\x0d\0\x01\0".to_vec(),
-            "does not export cryptobot:plugin/lifecycle@0.1",
-        ),
+        (b"\0asm\x01\0\0\0".to_vec(), "not a component; `host plugin build`"),
+        (b"\0asm\x0d\0\x01\0".to_vec(), "does not export cryptobot:plugin/lifecycle@0.1"),
         (hostile()[..hostile().len() / 2].to_vec(), "damaged or truncated"),
         (dummy("world w { export run: func(); }"), "not a strategy"),
         (
@@ -39,15 +33,11 @@ fn wrong_files_are_named_for_what_they_are() {
             "inference, which this host does not serve yet",
         ),
         (
-            dummy(&format!(
-                "world w {{ {strategy} import cryptobot:plugin/signals@0.1.0; }}"
-            )),
+            dummy(&format!("world w {{ {strategy} import cryptobot:plugin/signals@0.1.0; }}")),
             "cryptobot:plugin/signals, which this host does not serve yet",
         ),
         (
-            dummy(&format!(
-                "world w {{ {strategy} import steal: interface {{ keys: func() -> string; }} }}"
-            )),
+            dummy(&format!("world w {{ {strategy} import steal: interface {{ keys: func() -> string; }} }}")),
             "imports `steal`, which is not part of the plugin contract 0.1",
         ),
     ];
@@ -77,21 +67,12 @@ fn other_versions_of_the_contract_are_named() {
     for file in fs::read_dir(source).unwrap() {
         let file = file.unwrap();
         let text = fs::read_to_string(file.path()).unwrap();
-        fs::write(
-            contract.path().join(file.file_name()),
-            text.replace("plugin@0.1.0", "plugin@0.2.0"),
-        )
-        .unwrap();
+        fs::write(contract.path().join(file.file_name()), text.replace("plugin@0.1.0", "plugin@0.2.0"))
+            .unwrap();
     }
-    let bytes = dummy_of(
-        contract.path(),
-        "world w { include cryptobot:plugin/strategy@0.2.0; }",
-    );
+    let bytes = dummy_of(contract.path(), "world w { include cryptobot:plugin/strategy@0.2.0; }");
     let line = refusal(&runtime(), &bytes);
-    assert!(
-        line.contains("built for plugin contract 0.2.0, this host speaks 0.1"),
-        "{line}"
-    );
+    assert!(line.contains("built for plugin contract 0.2.0, this host speaks 0.1"), "{line}");
 }
 
 #[test]
@@ -104,14 +85,8 @@ fn changed_types_are_noticed() {
         let changed = text.replace("equity: func() -> f64", "equity: func() -> string");
         fs::write(contract.path().join(file.file_name()), changed).unwrap();
     }
-    let bytes = dummy_of(
-        contract.path(),
-        "world w { include cryptobot:plugin/strategy@0.1.0; }",
-    );
-    assert!(matches!(
-        runtime().load_bytes(&bytes),
-        Err(LoadError::Mismatch(_))
-    ));
+    let bytes = dummy_of(contract.path(), "world w { include cryptobot:plugin/strategy@0.1.0; }");
+    assert!(matches!(runtime().load_bytes(&bytes), Err(LoadError::Mismatch(_))));
 }
 
 #[test]
@@ -119,46 +94,22 @@ fn paths_that_are_no_files_are_refused() {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(runtime.load(folder.path()), Err(LoadError::NotAFile)));
-    assert!(matches!(
-        runtime.load(&folder.path().join("none.wasm")),
-        Err(LoadError::Io(_))
-    ));
-    assert!(matches!(
-        runtime.load(Path::new("/dev/zero")),
-        Err(LoadError::NotAFile)
-    ));
+    assert!(matches!(runtime.load(&folder.path().join("none.wasm")), Err(LoadError::Io(_))));
+    assert!(matches!(runtime.load(Path::new("/dev/zero")), Err(LoadError::NotAFile)));
     let huge = folder.path().join("huge.wasm");
-    fs::File::create(&huge)
-        .unwrap()
-        .set_len(MAX_COMPONENT_BYTES + 1)
-        .unwrap();
+    fs::File::create(&huge).unwrap().set_len(MAX_COMPONENT_BYTES + 1).unwrap();
     assert!(matches!(runtime.load(&huge), Err(LoadError::TooLarge { .. })));
 }
 
 #[test]
 fn a_description_is_not_believed() {
     let runtime = runtime();
-    let lie = runtime
-        .load_bytes(&liar())
-        .unwrap()
-        .describe(&Limits::default())
-        .unwrap_err();
-    assert_eq!(
-        lie.to_string(),
-        "contract: describe: the default of `fast` must lie in 20..30, not 10"
-    );
-    let trapping = runtime
-        .load_bytes(&dummy("world w { include cryptobot:plugin/strategy@0.1.0; }"))
-        .unwrap();
-    assert_eq!(
-        trapping.describe(&Limits::default()).unwrap_err().kind,
-        FaultKind::Trap
-    );
-    let honest = runtime
-        .load_bytes(hostile())
-        .unwrap()
-        .describe(&Limits::default())
-        .unwrap();
+    let lie = runtime.load_bytes(&liar()).unwrap().describe(&Limits::default()).unwrap_err();
+    assert_eq!(lie.to_string(), "contract: describe: the default of `fast` must lie in 20..30, not 10");
+    let trapping =
+        runtime.load_bytes(&dummy("world w { include cryptobot:plugin/strategy@0.1.0; }")).unwrap();
+    assert_eq!(trapping.describe(&Limits::default()).unwrap_err().kind, FaultKind::Trap);
+    let honest = runtime.load_bytes(hostile()).unwrap().describe(&Limits::default()).unwrap();
     assert_eq!((honest.name.as_str(), honest.params.len()), ("hostile", 2));
 }
 

@@ -16,9 +16,7 @@ fn memory_is_bounded() {
 
 fn a_thousand_instances_fit(plugin: &Plugin) {
     let before = resident_bytes();
-    let mut instances: Vec<_> = (0..1_000)
-        .map(|_| hostile_strategy(plugin, "none", "on-bar"))
-        .collect();
+    let mut instances: Vec<_> = (0..1_000).map(|_| hostile_strategy(plugin, "none", "on-bar")).collect();
     for strategy in &mut instances {
         strategy.init().unwrap();
         step(strategy, 0).unwrap();
@@ -28,14 +26,7 @@ fn a_thousand_instances_fit(plugin: &Plugin) {
 }
 
 fn faults_leave_nothing_behind(plugin: &Plugin) {
-    let greedy = [
-        "allocate",
-        "flood-logs",
-        "huge-logs",
-        "flood-orders",
-        "flood-indicators",
-        "recurse",
-    ];
+    let greedy = ["allocate", "flood-logs", "huge-logs", "flood-orders", "flood-indicators", "recurse"];
     let round = || {
         for behaviour in greedy {
             let mut strategy = hostile_strategy(plugin, behaviour, "on-bar");
@@ -47,10 +38,6 @@ fn faults_leave_nothing_behind(plugin: &Plugin) {
     let first = round();
     for _ in 0..20 {
         let now = round();
-        assert!(
-            now < first + (32 << 20),
-            "{} bytes more than after the first round",
-            now - first
-        );
+        assert!(now < first + (32 << 20), "{} bytes more than after the first round", now - first);
     }
 }

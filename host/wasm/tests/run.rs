@@ -11,10 +11,7 @@ use cryptobot_test_support::run::{HashOnly, MemoryRun, desk, instrument};
 use cryptobot_wasm::{Plugin, Runtime, RuntimeConfig};
 
 fn plugin(strict: bool) -> Plugin {
-    let config = RuntimeConfig {
-        strict,
-        ..RuntimeConfig::default()
-    };
+    let config = RuntimeConfig { strict, ..RuntimeConfig::default() };
     Runtime::new(&config).unwrap().load_bytes(hostile()).unwrap()
 }
 
@@ -22,13 +19,10 @@ fn plugin(strict: bool) -> Plugin {
 fn run(plugin: &Plugin, behaviours: &[(&str, &str)]) -> MemoryRun {
     let instruments = [instrument("BTCUSDT")];
     let run = MemoryRun::new(vec![(instrument("BTCUSDT"), random_walk(2_000, 7))]);
-    behaviours
-        .iter()
-        .enumerate()
-        .fold(run, |run, (index, (behaviour, callback))| {
-            let desk = desk(index, &instruments, &[Timeframe::MINUTE], 1);
-            run.with_strategy(Box::new(hostile_at(desk, plugin, behaviour, callback)))
-        })
+    behaviours.iter().enumerate().fold(run, |run, (index, (behaviour, callback))| {
+        let desk = desk(index, &instruments, &[Timeframe::MINUTE], 1);
+        run.with_strategy(Box::new(hostile_at(desk, plugin, behaviour, callback)))
+    })
 }
 
 #[test]
@@ -50,11 +44,7 @@ fn a_faulty_plugin_does_not_change_the_others() {
     for (behaviour, callback, kind) in cases {
         let together = run(&plugin, &[("none", ""), (behaviour, callback)]).run(&mut NoRecorder);
         assert_eq!(honest(&together), honest(&alone), "{behaviour} in {callback}");
-        let faults: Vec<_> = together
-            .faults
-            .iter()
-            .map(|(who, fault)| (*who, fault.kind))
-            .collect();
+        let faults: Vec<_> = together.faults.iter().map(|(who, fault)| (*who, fault.kind)).collect();
         assert_eq!(faults, [(StrategyId(1), kind)], "{behaviour} in {callback}");
     }
 }

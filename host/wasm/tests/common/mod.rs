@@ -14,9 +14,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
 /// The component of a package in `plugins/`, built once per test run.
 fn built(package: &str, dir: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../plugins")
-        .join(dir);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(dir);
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{}", std::process::id()));
     let built = cryptobot_plugin::build(&dir, &out).unwrap_or_else(|error| panic!("{package}: {error}"));
     let bytes = std::fs::read(built.path).unwrap();
@@ -37,28 +35,18 @@ pub fn liar() -> Vec<u8> {
 
 /// A component of a world of the contract in which every function traps. `world` may use the contract's package.
 pub fn dummy(world: &str) -> Vec<u8> {
-    dummy_of(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/v0.1"),
-        world,
-    )
+    dummy_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/v0.1"), world)
 }
 
 /// As [`dummy`], for another version of the contract.
 pub fn dummy_of(contract: &Path, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_dir(contract).unwrap();
-    let package = resolve
-        .push_str("test.wit", &format!("package test:test;\n{world}"))
-        .unwrap();
+    let package = resolve.push_str("test.wit", &format!("package test:test;\n{world}")).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap()
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
 pub fn runtime() -> Runtime {
@@ -68,11 +56,7 @@ pub fn runtime() -> Runtime {
 /// The usual limits, with short deadlines for those who will reach them: on a busy machine the others need time.
 pub fn limits(behaviour: &str) -> Limits {
     if behaviour == "loop" {
-        Limits {
-            callback_deadline_ms: 200,
-            init_deadline_ms: 400,
-            ..Limits::default()
-        }
+        Limits { callback_deadline_ms: 200, init_deadline_ms: 400, ..Limits::default() }
     } else {
         Limits::default()
     }
@@ -109,14 +93,7 @@ pub fn hostile_at(desk: Desk, plugin: &Plugin, behaviour: &str, callback: &str) 
 pub fn step(strategy: &mut WasmStrategy, step: i64) -> Result<Vec<Intent>, Fault> {
     let price = 100.0 + (step % 7) as f64;
     let ts = Timestamp((step + 1) * Timeframe::MINUTE.nanos());
-    let bar = Bar {
-        ts,
-        open: price,
-        high: price + 1.0,
-        low: price - 1.0,
-        close: price,
-        volume: 1.0,
-    };
+    let bar = Bar { ts, open: price, high: price + 1.0, low: price - 1.0, close: price, volume: 1.0 };
     let desk = strategy.desk();
     desk.begin(bar.ts);
     desk.accepting = true;

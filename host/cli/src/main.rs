@@ -2,11 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the crate that prints"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the crate that prints")]
 
 mod args;
 mod commands;

@@ -11,12 +11,7 @@ const COLUMNS: usize = 3;
 /// Prints a run's figures and where its files are.
 pub(crate) fn summary(finished: &Finished) {
     let summary = &finished.summary;
-    println!(
-        "{}  {}  {}",
-        summary.run.plugin,
-        summary.instruments.join(" "),
-        summary.timeframe
-    );
+    println!("{}  {}  {}", summary.run.plugin, summary.instruments.join(" "), summary.timeframe);
     if summary.synthetic {
         println!("SYNTHETIC DATA: generated bars, not market data");
     }

@@ -18,11 +18,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(expected_bars: u64) -> Self {
-        Self {
-            expected_bars,
-            started: Instant::now(),
-            bar: None,
-        }
+        Self { expected_bars, started: Instant::now(), bar: None }
     }
 
     pub(crate) fn show(&mut self, at: &RunProgress) {

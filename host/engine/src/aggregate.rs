@@ -19,21 +19,8 @@ pub(crate) struct Aggregator {
 
 impl Aggregator {
     pub(crate) fn new(timeframe: Timeframe) -> Self {
-        let bar = Bar {
-            ts: Timestamp(i64::MIN),
-            open: 0.0,
-            high: 0.0,
-            low: 0.0,
-            close: 0.0,
-            volume: 0.0,
-        };
-        Self {
-            timeframe,
-            bar,
-            has_content: false,
-            is_first: true,
-            keep: true,
-        }
+        let bar = Bar { ts: Timestamp(i64::MIN), open: 0.0, high: 0.0, low: 0.0, close: 0.0, volume: 0.0 };
+        Self { timeframe, bar, has_content: false, is_first: true, keep: true }
     }
 
     pub(crate) fn push(&mut self, interval: &BarInterval) {
@@ -49,10 +36,7 @@ impl Aggregator {
         self.keep = !self.is_first || opens == interval.open_ts;
         self.is_first = false;
         self.has_content = true;
-        self.bar = Bar {
-            ts: opens.plus(self.timeframe.nanos()),
-            ..*base
-        };
+        self.bar = Bar { ts: opens.plus(self.timeframe.nanos()), ..*base };
     }
 
     /// Length of its bars.
@@ -113,10 +97,7 @@ mod tests {
 
     #[test]
     fn bars_close_on_the_grid() {
-        assert_eq!(
-            closed(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
-            [(5, Some(10.0)), (10, Some(10.0))]
-        );
+        assert_eq!(closed(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), [(5, Some(10.0)), (10, Some(10.0))]);
     }
 
     #[test]

@@ -192,11 +192,7 @@ impl Desk {
         seed: u64,
         limits: DeskLimits,
     ) -> Self {
-        let rings = if history == 0 {
-            Vec::new()
-        } else {
-            vec![BarRing::new(history); series.len()]
-        };
+        let rings = if history == 0 { Vec::new() } else { vec![BarRing::new(history); series.len()] };
         Self {
             strategy,
             limits,
@@ -237,8 +233,7 @@ impl Desk {
         if let Some(ring) = self.history.get_mut(series.index()) {
             ring.push(bar);
         }
-        self.indicators
-            .update(series.index(), bar.open, bar.high, bar.low, bar.close, bar.volume);
+        self.indicators.update(series.index(), bar.open, bar.high, bar.low, bar.close, bar.volume);
     }
 
     /// Whether the callback left orders or timers behind.
@@ -313,14 +308,7 @@ impl Desk {
         let info = self.series_info(series)?;
         let (instrument, lot) = (info.instrument.index(), info.lot);
         if !quantity.is_finite() {
-            return self.push_order(
-                series,
-                Side::Buy,
-                quantity,
-                OrderKind::Market,
-                false,
-                Some(quantity),
-            );
+            return self.push_order(series, Side::Buy, quantity, OrderKind::Market, false, Some(quantity));
         }
         self.withdraw_unsent_target(instrument);
         let delta = quantity - (self.account.positions[instrument] + self.account.pending[instrument]);
@@ -329,27 +317,16 @@ impl Desk {
         }
         let side = if delta > 0.0 { Side::Buy } else { Side::Sell };
         self.account.pending[instrument] += delta;
-        self.push_order(
-            series,
-            side,
-            delta.abs(),
-            OrderKind::Market,
-            false,
-            Some(quantity),
-        )
+        self.push_order(series, side, delta.abs(), OrderKind::Market, false, Some(quantity))
     }
 
     fn withdraw_unsent_target(&mut self, instrument: usize) {
         let series = &self.series;
         let pending = &mut self.account.pending[instrument];
         self.intents.retain(|intent| match intent {
-            Intent::Order {
-                series: of,
-                side,
-                quantity,
-                target: Some(_),
-                ..
-            } if series[of.index()].instrument.index() == instrument && quantity.is_finite() => {
+            Intent::Order { series: of, side, quantity, target: Some(_), .. }
+                if series[of.index()].instrument.index() == instrument && quantity.is_finite() =>
+            {
                 *pending -= side.sign() * quantity;
                 false
             }
@@ -368,15 +345,7 @@ impl Desk {
     ) -> Result<OrderId, Fault> {
         self.sequence += 1;
         let id = OrderId::new(self.strategy, self.sequence);
-        self.push(Intent::Order {
-            id,
-            series,
-            side,
-            quantity,
-            kind,
-            reduce_only,
-            target,
-        })?;
+        self.push(Intent::Order { id, series, side, quantity, kind, reduce_only, target })?;
         Ok(id)
     }
 
@@ -384,10 +353,7 @@ impl Desk {
         if self.intents.len() >= self.limits.intents {
             return Err(Fault::new(
                 FaultKind::OrderFlood,
-                format!(
-                    "more than {} orders and cancels in one callback",
-                    self.limits.intents
-                ),
+                format!("more than {} orders and cancels in one callback", self.limits.intents),
             ));
         }
         self.intents.push(intent);
@@ -444,17 +410,12 @@ impl Desk {
 
     /// Close of the `n`-th newest closed bar; NaN where there is none.
     pub fn close(&self, series: SeriesId, n: usize) -> Result<f64, Fault> {
-        Ok(self
-            .bars(series)?
-            .and_then(|ring| ring.get(n))
-            .map_or(f64::NAN, |bar| bar.close))
+        Ok(self.bars(series)?.and_then(|ring| ring.get(n)).map_or(f64::NAN, |bar| bar.close))
     }
 
     /// The newest `n` values of a column, oldest first.
     pub fn window(&self, series: SeriesId, column: Column, n: usize) -> Result<Vec<f64>, Fault> {
-        Ok(self
-            .bars(series)?
-            .map_or_else(Vec::new, |ring| ring.window(column, n)))
+        Ok(self.bars(series)?.map_or_else(Vec::new, |ring| ring.window(column, n)))
     }
 
     /// The indicators of the strategy. Handles are given out here; [`Desk::observe`] keeps them up to date.
@@ -487,11 +448,7 @@ impl Desk {
         self.logged += 1;
         if self.logged <= self.limits.kept_log_lines {
             let end = message.floor_char_boundary(self.limits.log_line_bytes);
-            self.logs.push(LogLine {
-                ts: self.now,
-                level,
-                message: message[..end].to_owned(),
-            });
+            self.logs.push(LogLine { ts: self.now, level, message: message[..end].to_owned() });
         }
         Ok(())
     }

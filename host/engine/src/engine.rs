@@ -97,7 +97,10 @@ pub struct Engine<V> {
     timers: Timers,
     now: Timestamp,
     bars: u64,
+    /// When the next base bar of each market closes.
+    next_closes: Vec<Timestamp>,
     has_higher_bars: bool,
+    has_news: bool,
     // Kept between steps for their memory only.
     due: Vec<usize>,
     reports: Vec<Report>,
@@ -124,6 +127,8 @@ impl<V: Venue> Engine<V> {
         }
         Ok(Self {
             venue,
+            next_closes: markets.iter().map(|market: &Market| market.feed.next_close()).collect(),
+            has_news: false,
             has_higher_bars: markets.iter().any(|market| !market.higher.is_empty()),
             prices: vec![f64::NAN; count],
             equities: vec![0.0; slots.len()],
@@ -152,12 +157,7 @@ impl<V: Venue> Engine<V> {
             self.step(at, recorder)?;
             steps += 1;
             if steps.is_multiple_of(STEPS_PER_REPORT) {
-                if progress(Progress {
-                    now: self.now,
-                    bars: self.bars,
-                })
-                .is_break()
-                {
+                if progress(Progress { now: self.now, bars: self.bars }).is_break() {
                     interrupted = true;
                     break;
                 }
@@ -176,12 +176,7 @@ impl<V: Venue> Engine<V> {
     }
 
     fn start(&mut self, recorder: &mut dyn Recorder) {
-        self.now = self
-            .markets
-            .iter()
-            .map(|market| market.feed.next_close())
-            .min()
-            .unwrap_or(Timestamp(0));
+        self.now = self.markets.iter().map(|market| market.feed.next_close()).min().unwrap_or(Timestamp(0));
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
             slot.strategy.desk().begin(self.now);
@@ -207,8 +202,8 @@ impl<V: Venue> Engine<V> {
     /// The time of the next step: the next bar, higher bar or timer. `None` when the base bars have ended.
     fn next_time(&self) -> Option<Timestamp> {
         let mut next = NEVER;
-        for market in &self.markets {
-            next = next.min(market.feed.next_close());
+        for close in &self.next_closes {
+            next = next.min(*close);
         }
         if next == NEVER {
             return None;
@@ -218,33 +213,31 @@ impl<V: Venue> Engine<V> {
                 next = next.min(aggregator.closes_at());
             }
         }
-        Some(
-            self.timers
-                .next_after(self.now)
-                .map_or(next, |timer| timer.min(next)),
-        )
+        if self.timers.is_empty() {
+            return Some(next);
+        }
+        Some(self.timers.next_after(self.now).map_or(next, |timer| timer.min(next)))
     }
 
     fn step(&mut self, at: Timestamp, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
         self.now = at;
-        let mut due = std::mem::take(&mut self.due);
-        due.clear();
-        for index in 0..self.markets.len() {
-            let market = &mut self.markets[index];
-            if market.feed.next_close() == at {
-                market.bar = market.feed.bar();
-                market.feed.advance()?;
+        self.due.clear();
+        for (index, (close, market)) in self.next_closes.iter_mut().zip(&mut self.markets).enumerate() {
+            if *close == at {
+                market.feed.take(&mut market.bar)?;
+                *close = market.feed.next_close();
                 self.prices[index] = market.bar.bar.close;
-                self.match_bar(index, recorder);
-                due.push(index);
+                self.due.push(index);
             }
         }
-        self.bars += due.len() as u64;
-        self.mark(&due, recorder);
+        self.bars += self.due.len() as u64;
+        for position in 0..self.due.len() {
+            self.match_bar(self.due[position], recorder);
+        }
+        self.mark(recorder);
         self.deliver_news(recorder);
-        self.deliver_bars(&due, recorder);
+        self.deliver_bars(recorder);
         self.deliver_timers(recorder);
-        self.due = due;
         Ok(())
     }
 
@@ -253,12 +246,7 @@ impl<V: Venue> Engine<V> {
         let slots = &self.slots;
         let position_of =
             |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
-        self.venue.on_bar(
-            instrument,
-            &self.markets[index].bar,
-            &position_of,
-            &mut self.reports,
-        );
+        self.venue.on_bar(instrument, &self.markets[index].bar, &position_of, &mut self.reports);
         if self.reports.is_empty() {
             return;
         }
@@ -275,33 +263,35 @@ impl<V: Venue> Engine<V> {
         slot.follow(&report.event);
         slot.refresh_pending(instrument);
         slot.news.push(News::Order(report.event));
+        self.has_news = true;
         if let Some(fill) = &report.fill {
             apply_fill(slot, report.event.series, fill, recorder);
         }
     }
 
-    fn mark(&mut self, due: &[usize], recorder: &mut dyn Recorder) {
-        for index in due {
-            for trader in &self.markets[*index].traders {
-                self.slots[*trader].strategy.desk().account.marks[*index] = self.prices[*index];
+    fn mark(&mut self, recorder: &mut dyn Recorder) {
+        for index in &self.due {
+            let market = &self.markets[*index];
+            for trader in &market.traders {
+                self.slots[*trader].strategy.desk().account.marks[*index] = market.bar.bar.close;
             }
         }
         for (equity, slot) in self.equities.iter_mut().zip(&self.slots) {
             *equity = slot.equity(&self.prices);
         }
-        recorder.mark(&Mark {
-            ts: self.now,
-            prices: &self.prices,
-            equities: &self.equities,
-        });
+        recorder.mark(&Mark { ts: self.now, prices: &self.prices, equities: &self.equities });
     }
 
     fn deliver_news(&mut self, recorder: &mut dyn Recorder) {
+        if !std::mem::take(&mut self.has_news) {
+            return;
+        }
         for index in 0..self.slots.len() {
             if self.slots[index].news.is_empty() {
                 continue;
             }
-            for news in std::mem::take(&mut self.slots[index].news) {
+            let mut all_news = std::mem::take(&mut self.slots[index].news);
+            for news in all_news.drain(..) {
                 let slot = &mut self.slots[index];
                 if !slot.is_active() {
                     break;
@@ -316,19 +306,23 @@ impl<V: Venue> Engine<V> {
                 };
                 self.finish_callback(index, result, recorder);
             }
+            // What came up meanwhile is for the next step; the old list's memory is kept.
+            all_news.append(&mut self.slots[index].news);
+            self.slots[index].news = all_news;
         }
     }
 
-    fn deliver_bars(&mut self, due: &[usize], recorder: &mut dyn Recorder) {
-        for index in due {
-            for position in 0..self.markets[*index].base.len() {
-                let (slot, series) = self.markets[*index].base[position];
-                let bar = self.markets[*index].bar.bar;
+    fn deliver_bars(&mut self, recorder: &mut dyn Recorder) {
+        for position in 0..self.due.len() {
+            let market = self.due[position];
+            for subscriber in 0..self.markets[market].base.len() {
+                let (slot, series) = self.markets[market].base[subscriber];
+                let bar = self.markets[market].bar.bar;
                 self.deliver_bar(slot, series, &bar, recorder);
             }
         }
         if self.has_higher_bars {
-            for index in due {
+            for index in &self.due {
                 let market = &mut self.markets[*index];
                 for (aggregator, _) in &mut market.higher {
                     aggregator.push(&market.bar);
@@ -390,15 +384,17 @@ impl<V: Venue> Engine<V> {
     }
 
     /// After every callback: a fault quarantines, what was asked for is decided and sent.
+    #[inline]
     fn finish_callback(&mut self, index: usize, result: Result<(), Fault>, recorder: &mut dyn Recorder) {
-        if let Err(fault) = result {
-            self.quarantine(index, fault, recorder);
-            return;
+        match result {
+            Ok(()) if !self.slots[index].strategy.desk().has_requests() => {}
+            Ok(()) => self.handle_requests(index, recorder),
+            Err(fault) => self.quarantine(index, fault, recorder),
         }
+    }
+
+    fn handle_requests(&mut self, index: usize, recorder: &mut dyn Recorder) {
         let desk = self.slots[index].strategy.desk();
-        if !desk.has_requests() {
-            return;
-        }
         desk.take_timers(&mut self.timer_commands);
         desk.take_intents(&mut self.intents);
         let mut intents = std::mem::take(&mut self.intents);
@@ -428,23 +424,12 @@ impl<V: Venue> Engine<V> {
 
     fn handle_intent(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
         let slot = &mut self.slots[index];
-        recorder.entry(&Entry::Intent {
-            ts: self.now,
-            strategy: slot.id,
-            intent,
-        });
+        recorder.entry(&Entry::Intent { ts: self.now, strategy: slot.id, intent });
         match *intent {
             Intent::Order { .. } => self.decide(index, intent, recorder),
             Intent::Cancel { id } => match slot.open.iter().find(|order| order.id == id) {
                 Some(order) => self.venue.cancel(order.instrument, id, self.now),
-                None => self.refuse(
-                    index,
-                    SeriesId(0),
-                    id,
-                    Side::Buy,
-                    RefusalReason::UnknownOrder,
-                    recorder,
-                ),
+                None => self.refuse(index, SeriesId(0), id, Side::Buy, RefusalReason::UnknownOrder, recorder),
             },
             Intent::CancelAll { series } => {
                 let Ok(info) = slot.strategy.desk().series_info(series) else {
@@ -459,16 +444,7 @@ impl<V: Venue> Engine<V> {
     }
 
     fn decide(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
-        let Intent::Order {
-            id,
-            series,
-            side,
-            quantity,
-            kind,
-            reduce_only,
-            ..
-        } = *intent
-        else {
+        let Intent::Order { id, series, side, quantity, kind, reduce_only, .. } = *intent else {
             return;
         };
         let slot = &mut self.slots[index];
@@ -499,27 +475,17 @@ impl<V: Venue> Engine<V> {
         match verdict {
             Ok(approved) => {
                 let order = *approved.get();
-                recorder.entry(&Entry::Decision {
-                    ts: self.now,
-                    id,
-                    decision: &Decision::Approved(order),
-                });
+                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &Decision::Approved(order) });
                 slot.add_open(&order);
                 let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Submitted);
-                let event = OrderEvent {
-                    remaining: order.quantity,
-                    ..plain
-                };
+                let event = OrderEvent { remaining: order.quantity, ..plain };
                 recorder.entry(&Entry::Order(&event));
                 slot.news.push(News::Order(event));
+                self.has_news = true;
                 self.venue.submit(approved);
             }
             Err(reason) => {
-                recorder.entry(&Entry::Decision {
-                    ts: self.now,
-                    id,
-                    decision: &Decision::Refused(reason),
-                });
+                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &Decision::Refused(reason) });
                 self.refuse(index, series, id, side, reason, recorder);
             }
         }
@@ -537,23 +503,17 @@ impl<V: Venue> Engine<V> {
     ) {
         let slot = &mut self.slots[index];
         let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Rejected);
-        let event = OrderEvent {
-            reason: Some(reason),
-            ..plain
-        };
+        let event = OrderEvent { reason: Some(reason), ..plain };
         recorder.entry(&Entry::Order(&event));
         slot.news.push(News::Order(event));
+        self.has_news = true;
         if reason == RefusalReason::InvalidArgument {
             slot.invalid_arguments += 1;
             let limit = slot.strategy.desk().limits().invalid_arguments;
             if slot.invalid_arguments > limit {
                 let message =
                     format!("more than {limit} orders with numbers that are not finite and positive");
-                self.quarantine(
-                    index,
-                    Fault::new(FaultKind::InvalidArgumentFlood, message),
-                    recorder,
-                );
+                self.quarantine(index, Fault::new(FaultKind::InvalidArgumentFlood, message), recorder);
             }
         }
     }
@@ -561,11 +521,7 @@ impl<V: Venue> Engine<V> {
     /// The strategy is not called again; its orders are cancelled, its position is held and marked to the end.
     fn quarantine(&mut self, index: usize, fault: Fault, recorder: &mut dyn Recorder) {
         let slot = &mut self.slots[index];
-        recorder.entry(&Entry::Fault {
-            ts: self.now,
-            strategy: slot.id,
-            fault: &fault,
-        });
+        recorder.entry(&Entry::Fault { ts: self.now, strategy: slot.id, fault: &fault });
         slot.fault = Some(fault);
         slot.news.clear();
         for order in &slot.open {
@@ -580,21 +536,12 @@ impl<V: Venue> Engine<V> {
             let unrealised = open
                 .filter(|(position, _)| !position.quantity().is_zero())
                 .map(|(position, price)| {
-                    position
-                        .quantity()
-                        .at(Price::from_f64(*price).unwrap_or_default())
-                        - position.cost()
+                    position.quantity().at(Price::from_f64(*price).unwrap_or_default()) - position.cost()
                 })
                 .sum::<Money>();
-            FinalAccount {
-                wallet: slot.wallet(),
-                equity: slot.wallet() + unrealised,
-            }
+            FinalAccount { wallet: slot.wallet(), equity: slot.wallet() + unrealised }
         });
-        let faults = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.fault.clone().map(|fault| (slot.id, fault)));
+        let faults = self.slots.iter().filter_map(|slot| slot.fault.clone().map(|fault| (slot.id, fault)));
         Outcome {
             bars: self.bars,
             ended_at: self.now,
@@ -618,13 +565,7 @@ impl Market {
         };
         let mut higher: Vec<(cryptobot_model::Timeframe, Subscribers)> = Vec::new();
         for (index, slot) in slots.iter_mut().enumerate() {
-            for series in slot
-                .strategy
-                .desk()
-                .series()
-                .iter()
-                .filter(|series| series.instrument == id)
-            {
+            for series in slot.strategy.desk().series().iter().filter(|series| series.instrument == id) {
                 if !market.traders.contains(&index) {
                     market.traders.push(index);
                 }
@@ -640,20 +581,15 @@ impl Market {
                     }
                     .into());
                 }
-                match higher
-                    .iter_mut()
-                    .find(|(timeframe, _)| *timeframe == series.timeframe)
-                {
+                match higher.iter_mut().find(|(timeframe, _)| *timeframe == series.timeframe) {
                     Some((_, subscribers)) => subscribers.push((index, series.id)),
                     None => higher.push((series.timeframe, vec![(index, series.id)])),
                 }
             }
         }
         higher.sort_by_key(|(timeframe, _)| *timeframe);
-        market.higher = higher
-            .into_iter()
-            .map(|(timeframe, list)| (Aggregator::new(timeframe), list))
-            .collect();
+        market.higher =
+            higher.into_iter().map(|(timeframe, list)| (Aggregator::new(timeframe), list)).collect();
         Ok(market)
     }
 }
@@ -661,11 +597,7 @@ impl Market {
 fn apply_fill(slot: &mut Slot, series: SeriesId, fill: &Fill, recorder: &mut dyn Recorder) {
     recorder.entry(&Entry::Fill(fill));
     let closed = slot.apply(fill);
-    recorder.entry(&Entry::Wallet {
-        ts: fill.ts,
-        strategy: slot.id,
-        wallet: slot.wallet(),
-    });
+    recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
     if let Some(trade) = closed {
         recorder.entry(&Entry::Trade(&trade));
         slot.news.push(News::Closed(series, trade));

@@ -55,10 +55,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of a kind with its message.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 }
 

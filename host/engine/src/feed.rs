@@ -8,12 +8,17 @@ use crate::source::{BarBlock, BarSource, SourceError};
 /// No further bar.
 pub(crate) const NEVER: Timestamp = Timestamp(i64::MAX);
 
+/// Rows that are turned from columns into bars at a time: few enough to stay in the nearest cache.
+const WINDOW_ROWS: usize = 256;
+
 pub(crate) struct Feed {
     source: Box<dyn BarSource>,
     length_ns: i64,
     block: BarBlock,
-    row: usize,
-    next_close: Timestamp,
+    /// Rows of the block that are in the window or were.
+    taken: usize,
+    window: Vec<BarInterval>,
+    next: usize,
 }
 
 impl Feed {
@@ -22,57 +27,52 @@ impl Feed {
             source,
             length_ns: timeframe.nanos(),
             block: BarBlock::default(),
-            row: 0,
-            next_close: NEVER,
+            taken: 0,
+            window: Vec::with_capacity(WINDOW_ROWS),
+            next: 0,
         };
-        feed.load()?;
+        feed.refill()?;
         Ok(feed)
     }
 
     /// Close time of the next bar, [`NEVER`] at the end.
     pub(crate) fn next_close(&self) -> Timestamp {
-        self.next_close
+        self.window.get(self.next).map_or(NEVER, |interval| interval.bar.ts)
     }
 
-    /// The next bar. Only called while [`Feed::next_close`] is a time.
-    pub(crate) fn bar(&self) -> BarInterval {
-        let (block, row) = (&self.block, self.row);
-        BarInterval {
-            open_ts: Timestamp(self.next_close.0 - self.length_ns),
-            bar: Bar {
-                ts: self.next_close,
-                open: block.open[row],
-                high: block.high[row],
-                low: block.low[row],
-                close: block.close[row],
-                volume: block.volume[row],
-            },
-        }
-    }
-
-    /// Goes on to the bar after the next one.
-    pub(crate) fn advance(&mut self) -> Result<(), SourceError> {
-        self.row += 1;
-        if self.row < self.block.len() {
-            self.set_next_close();
-            Ok(())
-        } else {
-            self.load()
-        }
-    }
-
-    fn load(&mut self) -> Result<(), SourceError> {
-        self.source.next_block(&mut self.block)?;
-        self.row = 0;
-        if self.block.is_empty() {
-            self.next_close = NEVER;
-        } else {
-            self.set_next_close();
+    /// Takes the next bar into `interval`, where there is one.
+    pub(crate) fn take(&mut self, interval: &mut BarInterval) -> Result<(), SourceError> {
+        if let Some(next) = self.window.get(self.next) {
+            *interval = *next;
+            self.next += 1;
+            if self.next == self.window.len() {
+                self.refill()?;
+            }
         }
         Ok(())
     }
 
-    fn set_next_close(&mut self) {
-        self.next_close = Timestamp::from_millis(self.block.open_ms[self.row]).plus(self.length_ns);
+    fn refill(&mut self) -> Result<(), SourceError> {
+        if self.taken == self.block.len() {
+            self.source.next_block(&mut self.block)?;
+            self.taken = 0;
+        }
+        let rows = self.taken..(self.taken + WINDOW_ROWS).min(self.block.len());
+        self.taken = rows.end;
+        self.next = 0;
+        let (block, length_ns) = (&self.block, self.length_ns);
+        let prices =
+            block.open[rows.clone()].iter().zip(&block.high[rows.clone()]).zip(&block.low[rows.clone()]);
+        let ends = block.close[rows.clone()].iter().zip(&block.volume[rows.clone()]);
+        self.window.clear();
+        self.window.extend(block.open_ms[rows].iter().zip(prices).zip(ends).map(
+            |((open_ms, ((open, high), low)), (close, volume))| {
+                let open_ts = Timestamp::from_millis(*open_ms);
+                let ts = open_ts.plus(length_ns);
+                let bar = Bar { ts, open: *open, high: *high, low: *low, close: *close, volume: *volume };
+                BarInterval { open_ts, bar }
+            },
+        ));
+        Ok(())
     }
 }

@@ -30,11 +30,7 @@ pub struct BarRing {
 impl BarRing {
     /// A ring that keeps `capacity` bars (at least one).
     pub fn new(capacity: usize) -> Self {
-        Self {
-            bars: Vec::new(),
-            capacity: capacity.max(1),
-            next: 0,
-        }
+        Self { bars: Vec::new(), capacity: capacity.max(1), next: 0 }
     }
 
     /// Adds the newest bar and forgets the oldest one where there is no room.
@@ -68,11 +64,7 @@ impl BarRing {
     /// The newest `n` values of a column, oldest first.
     pub fn window(&self, column: Column, n: usize) -> Vec<f64> {
         let n = n.min(self.bars.len());
-        (0..n)
-            .rev()
-            .filter_map(|back| self.get(back))
-            .map(|bar| value(bar, column))
-            .collect()
+        (0..n).rev().filter_map(|back| self.get(back)).map(|bar| value(bar, column)).collect()
     }
 }
 
@@ -100,14 +92,7 @@ mod tests {
         for close in 1..=5 {
             let price = f64::from(close);
             let ts = Timestamp(i64::from(close));
-            ring.push(&Bar {
-                ts,
-                open: price,
-                high: price,
-                low: price,
-                close: price,
-                volume: 0.0,
-            });
+            ring.push(&Bar { ts, open: price, high: price, low: price, close: price, volume: 0.0 });
         }
         assert_eq!(ring.window(Column::Close, 10), [3.0, 4.0, 5.0]);
         assert_eq!(ring.get(0).map(|bar| bar.close), Some(5.0));

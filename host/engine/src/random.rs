@@ -11,9 +11,7 @@ impl Random {
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut base = Self { state: seed };
         let offset = base.next_u64();
-        let mut random = Self {
-            state: offset ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15),
-        };
+        let mut random = Self { state: offset ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15) };
         random.next_u64();
         random
     }

@@ -85,10 +85,7 @@ impl Slot {
         let index = fill.instrument.index();
         let position = self.account.position(fill.instrument);
         let (quantity, average) = (position.quantity().to_f64(), position.average_price());
-        match self
-            .holdings
-            .binary_search_by_key(&index, |(instrument, _)| *instrument)
-        {
+        match self.holdings.binary_search_by_key(&index, |(instrument, _)| *instrument) {
             Ok(at) if quantity == 0.0 => {
                 self.holdings.remove(at);
             }
@@ -155,19 +152,14 @@ impl Slot {
                 .map(|order| order.remaining)
                 .sum()
         };
-        let others = self
-            .holdings
-            .iter()
-            .filter(|(index, _)| *index != instrument.index());
+        let others = self.holdings.iter().filter(|(index, _)| *index != instrument.index());
         Exposure {
             position: self.account.position(instrument).quantity(),
             open_buys: open(Side::Buy),
             open_sells: open(Side::Sell),
             price: prices[instrument.index()],
             equity: self.equity(prices),
-            other_notional: others
-                .map(|(index, position)| (position * prices[*index]).abs())
-                .sum(),
+            other_notional: others.map(|(index, position)| (position * prices[*index]).abs()).sum(),
             leverage: self.leverage,
             open_orders: self.open.len(),
             max_open_orders: self.max_open_orders,

@@ -33,13 +33,7 @@ impl BarBlock {
     /// Removes all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.open_ms.clear();
-        for column in [
-            &mut self.open,
-            &mut self.high,
-            &mut self.low,
-            &mut self.close,
-            &mut self.volume,
-        ] {
+        for column in [&mut self.open, &mut self.high, &mut self.low, &mut self.close, &mut self.volume] {
             column.clear();
         }
     }
@@ -63,9 +57,7 @@ pub struct MemorySource {
 impl MemorySource {
     /// A source that hands out `blocks` in order.
     pub fn new(blocks: Vec<BarBlock>) -> Self {
-        Self {
-            blocks: blocks.into_iter(),
-        }
+        Self { blocks: blocks.into_iter() }
     }
 }
 

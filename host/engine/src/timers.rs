@@ -25,11 +25,8 @@ impl Timers {
     }
 
     pub(crate) fn cancel_all(&mut self, strategy: StrategyId) {
-        let ids: Vec<u32> = self
-            .set
-            .range((strategy, 0)..=(strategy, u32::MAX))
-            .map(|((_, id), _)| *id)
-            .collect();
+        let ids: Vec<u32> =
+            self.set.range((strategy, 0)..=(strategy, u32::MAX)).map(|((_, id), _)| *id).collect();
         for id in ids {
             self.cancel(strategy, id);
         }

@@ -23,10 +23,7 @@ const LONGEST_ENTRY: usize = 256;
 
 /// Appends the encoding of an entry.
 pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
-    let mut out = Encoder {
-        bytes: [0; LONGEST_ENTRY + 16],
-        length: 0,
-    };
+    let mut out = Encoder { bytes: [0; LONGEST_ENTRY + 16], length: 0 };
     match entry {
         Entry::Intent { ts, strategy, intent } => {
             out.byte(TAG_INTENT).time(*ts).uint(strategy.0.into());
@@ -49,17 +46,11 @@ pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
             out.byte(TAG_TRADE).trade(trade);
         }
         Entry::Wallet { ts, strategy, wallet } => {
-            out.byte(TAG_WALLET)
-                .time(*ts)
-                .uint(strategy.0.into())
-                .units(wallet.units());
+            out.byte(TAG_WALLET).time(*ts).uint(strategy.0.into()).units(wallet.units());
         }
         Entry::Fault { ts, strategy, fault } => {
             // The message is for people and may name addresses of a build; the kind is what happened.
-            out.byte(TAG_FAULT)
-                .time(*ts)
-                .uint(strategy.0.into())
-                .byte(fault.kind as u8);
+            out.byte(TAG_FAULT).time(*ts).uint(strategy.0.into()).byte(fault.kind as u8);
         }
     }
     block.extend_from_slice(&out.bytes[..out.length]);
@@ -99,11 +90,7 @@ impl Encoder {
     }
 
     fn float(&mut self, value: f64) -> &mut Self {
-        let canonical = if value.is_nan() {
-            f64::NAN.to_bits() & !(1 << 63)
-        } else {
-            value.to_bits()
-        };
+        let canonical = if value.is_nan() { f64::NAN.to_bits() & !(1 << 63) } else { value.to_bits() };
         self.put(canonical.to_le_bytes(), 8)
     }
 
@@ -147,20 +134,8 @@ impl Encoder {
 
     fn intent(&mut self, intent: &Intent) -> &mut Self {
         match intent {
-            Intent::Order {
-                id,
-                series,
-                side,
-                quantity,
-                kind,
-                reduce_only,
-                target,
-            } => {
-                self.byte(0)
-                    .uint(id.0)
-                    .uint(series.0.into())
-                    .side(*side)
-                    .float(*quantity);
+            Intent::Order { id, series, side, quantity, kind, reduce_only, target } => {
+                self.byte(0).uint(id.0).uint(series.0.into()).side(*side).float(*quantity);
                 self.kind(kind, |out, price| {
                     out.float(*price);
                 });
@@ -176,9 +151,7 @@ impl Encoder {
     }
 
     fn request(&mut self, order: &OrderRequest) -> &mut Self {
-        self.uint(order.instrument.0.into())
-            .side(order.side)
-            .units(order.quantity.units());
+        self.uint(order.instrument.0.into()).side(order.side).units(order.quantity.units());
         self.kind(&order.kind, |out, price| {
             out.units(price.units());
         });
@@ -186,52 +159,23 @@ impl Encoder {
     }
 
     fn order_event(&mut self, event: &OrderEvent) -> &mut Self {
-        self.time(event.ts)
-            .uint(event.strategy.0.into())
-            .uint(event.series.0.into())
-            .uint(event.id.0);
-        self.byte(event.kind as u8)
-            .side(event.side)
-            .units(event.price.units())
-            .units(event.quantity.units());
-        self.units(event.remaining.units())
-            .units(event.fee.units())
-            .flag(event.maker);
-        self.uint(
-            event
-                .reason
-                .map_or(0, cryptobot_model::RefusalReason::code)
-                .into(),
-        )
+        self.time(event.ts).uint(event.strategy.0.into()).uint(event.series.0.into()).uint(event.id.0);
+        self.byte(event.kind as u8).side(event.side).units(event.price.units()).units(event.quantity.units());
+        self.units(event.remaining.units()).units(event.fee.units()).flag(event.maker);
+        self.uint(event.reason.map_or(0, cryptobot_model::RefusalReason::code).into())
     }
 
     fn fill(&mut self, fill: &Fill) -> &mut Self {
-        self.time(fill.ts)
-            .uint(fill.strategy.0.into())
-            .uint(fill.instrument.0.into())
-            .uint(fill.order.0);
-        self.side(fill.side)
-            .units(fill.price.units())
-            .units(fill.quantity.units())
-            .units(fill.fee.units());
-        self.units(fill.slippage.units())
-            .flag(fill.liquidity == Liquidity::Maker)
-            .byte(fill.rule as u8)
+        self.time(fill.ts).uint(fill.strategy.0.into()).uint(fill.instrument.0.into()).uint(fill.order.0);
+        self.side(fill.side).units(fill.price.units()).units(fill.quantity.units()).units(fill.fee.units());
+        self.units(fill.slippage.units()).flag(fill.liquidity == Liquidity::Maker).byte(fill.rule as u8)
     }
 
     fn trade(&mut self, trade: &ClosedTrade) -> &mut Self {
-        self.uint(trade.strategy.0.into())
-            .uint(trade.instrument.0.into())
-            .side(trade.side);
-        self.time(trade.opened_at)
-            .time(trade.closed_at)
-            .units(trade.quantity.units());
-        self.units(trade.entry_price.units())
-            .units(trade.exit_price.units())
-            .units(trade.gross_pnl.units());
-        self.units(trade.fees.units())
-            .units(trade.funding.units())
-            .units(trade.slippage.units());
+        self.uint(trade.strategy.0.into()).uint(trade.instrument.0.into()).side(trade.side);
+        self.time(trade.opened_at).time(trade.closed_at).units(trade.quantity.units());
+        self.units(trade.entry_price.units()).units(trade.exit_price.units()).units(trade.gross_pnl.units());
+        self.units(trade.fees.units()).units(trade.funding.units()).units(trade.slippage.units());
         self.units(trade.net_pnl.units())
     }
 }
@@ -253,14 +197,7 @@ mod tests {
             target: None,
         };
         let mut out = Vec::new();
-        encode(
-            &Entry::Intent {
-                ts: Timestamp(-1),
-                strategy: StrategyId(0),
-                intent: &intent,
-            },
-            &mut out,
-        );
+        encode(&Entry::Intent { ts: Timestamp(-1), strategy: StrategyId(0), intent: &intent }, &mut out);
         out
     }
 

@@ -45,11 +45,7 @@ pub fn verify(mut input: impl Read) -> Result<Verified, VerifyError> {
     if read_up_to(&mut input, &mut magic)? < magic.len() || magic != *MAGIC {
         return Err(VerifyError::NotAJournal);
     }
-    let mut verified = Verified {
-        hash: JournalHash::start(),
-        blocks: 0,
-        bytes: 0,
-    };
+    let mut verified = Verified { hash: JournalHash::start(), blocks: 0, bytes: 0 };
     let mut block = Vec::new();
     loop {
         let mut length = [0; 4];
@@ -105,11 +101,7 @@ mod tests {
         let mut writer = JournalWriter::new(&mut bytes);
         for ts in 0..entries {
             let wallet = Money::from_f64(ts as f64).unwrap();
-            writer.append(&Entry::Wallet {
-                ts: Timestamp(ts),
-                strategy: StrategyId(0),
-                wallet,
-            });
+            writer.append(&Entry::Wallet { ts: Timestamp(ts), strategy: StrategyId(0), wallet });
         }
         let hash = writer.finish().unwrap();
         (bytes, hash)
@@ -137,10 +129,7 @@ mod tests {
     #[test]
     fn a_cut_is_found_unless_it_is_between_blocks() {
         let (bytes, _) = journal(20_000);
-        assert!(matches!(
-            verify(&bytes[..bytes.len() - 1]),
-            Err(VerifyError::CutOff { .. })
-        ));
+        assert!(matches!(verify(&bytes[..bytes.len() - 1]), Err(VerifyError::CutOff { .. })));
         assert!(matches!(verify(&bytes[..4]), Err(VerifyError::NotAJournal)));
     }
 

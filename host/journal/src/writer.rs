@@ -26,13 +26,7 @@ impl JournalHash {
     }
 
     pub(crate) fn chain(self, block: &[u8]) -> Self {
-        Self(
-            Sha256::new()
-                .chain_update(self.0)
-                .chain_update(block)
-                .finalize()
-                .into(),
-        )
+        Self(Sha256::new().chain_update(self.0).chain_update(block).finalize().into())
     }
 }
 

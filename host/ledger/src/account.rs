@@ -14,10 +14,7 @@ pub struct Account {
 impl Account {
     /// An account with a balance and no positions.
     pub fn new(balance: Money, instruments: usize) -> Self {
-        Self {
-            wallet: balance,
-            positions: vec![Position::default(); instruments],
-        }
+        Self { wallet: balance, positions: vec![Position::default(); instruments] }
     }
 
     /// Books a fill: realised profit and fee go to the wallet.
@@ -44,9 +41,7 @@ impl Account {
 
     /// Wallet minus the entry value of open positions; with it `equity = cash + Σ quantity × mark`.
     pub fn cash(&self) -> Money {
-        self.positions
-            .iter()
-            .fold(self.wallet, |cash, position| cash - position.cost())
+        self.positions.iter().fold(self.wallet, |cash, position| cash - position.cost())
     }
 }
 
@@ -80,20 +75,10 @@ mod tests {
     #[test]
     fn a_flip_closes_one_trade_and_opens_the_next() {
         let mut account = Account::new(money("1000"), 1);
-        assert_eq!(
-            account.apply(&fill(1, Side::Buy, "1", "100", "0.04")).closed,
-            None
-        );
-        let trade = account
-            .apply(&fill(2, Side::Sell, "3", "110", "0.12"))
-            .closed
-            .unwrap();
+        assert_eq!(account.apply(&fill(1, Side::Buy, "1", "100", "0.04")).closed, None);
+        let trade = account.apply(&fill(2, Side::Sell, "3", "110", "0.12")).closed.unwrap();
         assert_eq!(trade.gross_pnl, money("10"));
-        assert_eq!(
-            trade.fees,
-            money("0.08"),
-            "the entry's fee and a third of the flip's"
-        );
+        assert_eq!(trade.fees, money("0.08"), "the entry's fee and a third of the flip's");
         assert_eq!(trade.net_pnl, money("9.92"));
         assert_eq!((trade.opened_at, trade.closed_at), (Timestamp(1), Timestamp(2)));
         assert_eq!(account.position(InstrumentId(0)).quantity().to_string(), "-2");

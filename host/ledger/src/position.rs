@@ -32,11 +32,7 @@ impl Position {
 
     /// Average entry price as a view; 0 when flat.
     pub fn average_price(&self) -> f64 {
-        if self.quantity.is_zero() {
-            0.0
-        } else {
-            self.cost.to_f64() / self.quantity.to_f64()
-        }
+        if self.quantity.is_zero() { 0.0 } else { self.cost.to_f64() / self.quantity.to_f64() }
     }
 
     /// Books a fill. A fill through zero closes the trade and opens one on the other side; fee and slippage are then
@@ -51,10 +47,7 @@ impl Position {
         if fill.quantity <= held {
             return self.reduce(fill, fill.quantity, fill.fee, fill.slippage);
         }
-        let (fee, slippage) = (
-            fill.fee.share(held, fill.quantity),
-            fill.slippage.share(held, fill.quantity),
-        );
+        let (fee, slippage) = (fill.fee.share(held, fill.quantity), fill.slippage.share(held, fill.quantity));
         let change = self.reduce(fill, held, fee, slippage);
         let rest = fill.side.signed(fill.quantity - held);
         self.increase(fill, rest, fill.fee - fee, fill.slippage - slippage);
@@ -65,9 +58,7 @@ impl Position {
         self.quantity += signed;
         let cost = signed.at(fill.price);
         self.cost += cost;
-        let trade = self
-            .trade
-            .get_or_insert_with(|| OpenTrade::new(fill.side, fill.ts));
+        let trade = self.trade.get_or_insert_with(|| OpenTrade::new(fill.side, fill.ts));
         trade.entry.add(signed.abs(), fill.price);
         trade.fees += fee;
         trade.slippage += slippage;
@@ -80,10 +71,7 @@ impl Position {
         self.quantity -= closed;
         self.cost -= portion;
         let Some(mut trade) = self.trade.take() else {
-            return PositionChange {
-                realised,
-                closed: None,
-            };
+            return PositionChange { realised, closed: None };
         };
         trade.exit.add(quantity, fill.price);
         trade.realised += realised;
@@ -91,15 +79,9 @@ impl Position {
         trade.slippage += slippage;
         if !self.quantity.is_zero() {
             self.trade = Some(trade);
-            return PositionChange {
-                realised,
-                closed: None,
-            };
+            return PositionChange { realised, closed: None };
         }
-        PositionChange {
-            realised,
-            closed: Some(trade.close(fill.strategy, fill.instrument, fill.ts)),
-        }
+        PositionChange { realised, closed: Some(trade.close(fill.strategy, fill.instrument, fill.ts)) }
     }
 }
 
@@ -157,17 +139,13 @@ struct AveragePrice {
 
 impl AveragePrice {
     fn add(&mut self, quantity: Quantity, price: Price) {
-        self.only_price = if self.quantity.is_zero() || self.only_price == Some(price) {
-            Some(price)
-        } else {
-            None
-        };
+        self.only_price =
+            if self.quantity.is_zero() || self.only_price == Some(price) { Some(price) } else { None };
         self.quantity += quantity;
         self.notional += quantity.at(price);
     }
 
     fn price(&self) -> Price {
-        self.only_price
-            .unwrap_or_else(|| Price::average(self.notional, self.quantity))
+        self.only_price.unwrap_or_else(|| Price::average(self.notional, self.quantity))
     }
 }

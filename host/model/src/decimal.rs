@@ -48,11 +48,7 @@ fn units_to_f64(units: i128) -> f64 {
 }
 
 fn units_from_decimal(value: Decimal) -> i128 {
-    let value = if value.scale() > SCALE {
-        value.round_dp(SCALE)
-    } else {
-        value
-    };
+    let value = if value.scale() > SCALE { value.round_dp(SCALE) } else { value };
     value.mantissa() * 10_i128.pow(SCALE - value.scale())
 }
 
@@ -89,11 +85,7 @@ fn rounds_away(rest: i128, divisor: i128, odd: bool) -> bool {
 }
 
 const fn step(dividend_negative: bool, divisor_negative: bool) -> i64 {
-    if dividend_negative == divisor_negative {
-        1
-    } else {
-        -1
-    }
+    if dividend_negative == divisor_negative { 1 } else { -1 }
 }
 
 macro_rules! exact {
@@ -249,11 +241,7 @@ impl Quantity {
 impl Price {
     /// The mean price of `quantity` units that were worth `notional`; zero for no units.
     pub fn average(notional: Money, quantity: Quantity) -> Self {
-        if quantity.is_zero() {
-            Self::ZERO
-        } else {
-            Self(mul_div(notional.0, ONE, quantity.0))
-        }
+        if quantity.is_zero() { Self::ZERO } else { Self(mul_div(notional.0, ONE, quantity.0)) }
     }
 }
 
@@ -267,11 +255,7 @@ impl Money {
     /// The share `part / whole` of this amount; all of it where they are equal.
     #[must_use]
     pub fn share(self, part: Quantity, whole: Quantity) -> Self {
-        if part == whole {
-            self
-        } else {
-            Self(mul_div(self.0, part.0, whole.0))
-        }
+        if part == whole { self } else { Self(mul_div(self.0, part.0, whole.0)) }
     }
 }
 
@@ -283,13 +267,7 @@ mod tests {
 
     #[test]
     fn exchange_prices_survive_the_way_through_f64() {
-        for text in [
-            "42000.01",
-            "0.00000123",
-            "9999999.9999999",
-            "0.1",
-            "123456.78901234",
-        ] {
+        for text in ["42000.01", "0.00000123", "9999999.9999999", "0.1", "123456.78901234"] {
             let price = Price::from_f64(text.parse().unwrap()).unwrap();
             assert_eq!(price.to_string(), text);
             assert_eq!(price.to_f64(), text.parse::<f64>().unwrap());
@@ -313,23 +291,14 @@ mod tests {
         let quantity = Quantity::from_f64(LARGEST).unwrap();
         let price = Price::from_f64(LARGEST).unwrap();
         assert_eq!(quantity.at(price).to_f64(), 1e22);
-        assert_eq!(
-            (-quantity)
-                .at(price)
-                .share(quantity, quantity + quantity)
-                .to_f64(),
-            -5e21
-        );
+        assert_eq!((-quantity).at(price).share(quantity, quantity + quantity).to_f64(), -5e21);
     }
 
     #[test]
     fn numbers_are_stored_as_decimal_texts() {
         let json = serde_json::to_string(&"1.50".parse::<Money>().unwrap()).unwrap();
         assert_eq!(json, "\"1.5\"");
-        assert_eq!(
-            serde_json::from_str::<Money>("\"1.5\"").unwrap().units(),
-            150_000_000
-        );
+        assert_eq!(serde_json::from_str::<Money>("\"1.5\"").unwrap().units(), 150_000_000);
     }
 
     proptest! {

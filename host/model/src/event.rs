@@ -34,10 +34,7 @@ pub enum OrderEventKind {
 impl OrderEventKind {
     /// Whether the order is over.
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired
-        )
+        matches!(self, Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired)
     }
 }
 

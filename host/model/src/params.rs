@@ -170,11 +170,7 @@ impl ParamSpec {
             let range = self.range();
             Err(ParamError::OutOfRange {
                 name: self.name.clone(),
-                range: if range.is_empty() {
-                    "the finite numbers".to_owned()
-                } else {
-                    range
-                },
+                range: if range.is_empty() { "the finite numbers".to_owned() } else { range },
                 given: value.to_string(),
             })
         }
@@ -200,24 +196,13 @@ mod tests {
     #[test]
     fn values_are_checked_against_the_declaration() {
         assert_eq!(fast().parse("20"), Ok(ParamValue::Integer(20)));
-        assert_eq!(
-            fast().parse("2.5").unwrap_err().to_string(),
-            "`fast` takes an integer, not `2.5`"
-        );
-        assert_eq!(
-            fast().parse("1").unwrap_err().to_string(),
-            "`fast` must lie in 2..500, not 1"
-        );
+        assert_eq!(fast().parse("2.5").unwrap_err().to_string(), "`fast` takes an integer, not `2.5`");
+        assert_eq!(fast().parse("1").unwrap_err().to_string(), "`fast` must lie in 2..500, not 1");
     }
 
     #[test]
     fn not_a_number_is_out_of_range() {
-        let spec = ParamSpec {
-            default: ParamValue::Number(1.0),
-            min: None,
-            max: None,
-            ..fast()
-        };
+        let spec = ParamSpec { default: ParamValue::Number(1.0), min: None, max: None, ..fast() };
         assert!(spec.parse("NaN").is_err());
         assert!(spec.parse("inf").is_err());
         assert_eq!(spec.check(ParamValue::Integer(3)), Ok(ParamValue::Number(3.0)));

@@ -50,11 +50,7 @@ impl Timestamp {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
         (year as i32, month as u32, day as u32)
     }
@@ -131,10 +127,7 @@ fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let mut parts = clock.splitn(3, ':');
     let hour = digits(parts.next()?, 2).filter(|hour| *hour < 24)?;
     let minute = digits(parts.next()?, 2).filter(|minute| *minute < 60)?;
-    let second = parts
-        .next()
-        .map_or(Some(0), |text| digits(text, 2))
-        .filter(|second| *second < 60)?;
+    let second = parts.next().map_or(Some(0), |text| digits(text, 2)).filter(|second| *second < 60)?;
     let nanos = match fraction {
         Some(text) if (1..=9).contains(&text.len()) => {
             digits(text, text.len())? * 10_i64.pow(9 - text.len() as u32)
@@ -159,23 +152,13 @@ pub struct Timeframe {
 
 impl Timeframe {
     /// One minute.
-    pub const MINUTE: Self = Self {
-        nanos: 60 * NANOS_PER_SECOND,
-    };
+    pub const MINUTE: Self = Self { nanos: 60 * NANOS_PER_SECOND };
     /// One hour.
-    pub const HOUR: Self = Self {
-        nanos: 3_600 * NANOS_PER_SECOND,
-    };
+    pub const HOUR: Self = Self { nanos: 3_600 * NANOS_PER_SECOND };
     /// One day.
     pub const DAY: Self = Self { nanos: NANOS_PER_DAY };
 
-    const UNITS: [(char, i64); 5] = [
-        ('w', 7 * 86_400),
-        ('d', 86_400),
-        ('h', 3_600),
-        ('m', 60),
-        ('s', 1),
-    ];
+    const UNITS: [(char, i64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
     /// From a length in nanoseconds; `None` unless it is a whole, positive number of seconds up to a week.
     pub const fn from_nanos(nanos: i64) -> Option<Self> {
@@ -202,11 +185,7 @@ impl Timeframe {
     #[must_use]
     pub const fn open_of(self, at: Timestamp) -> Timestamp {
         // 1970-01-01 was a Thursday: the first Monday is four days later.
-        let origin = if self.nanos == 7 * NANOS_PER_DAY {
-            4 * NANOS_PER_DAY
-        } else {
-            0
-        };
+        let origin = if self.nanos == 7 * NANOS_PER_DAY { 4 * NANOS_PER_DAY } else { 0 };
         Timestamp(at.0 - (at.0 - origin).rem_euclid(self.nanos))
     }
 }
@@ -261,10 +240,7 @@ mod tests {
         let at: Timestamp = "2024-02-29T12:30:05.250Z".parse().unwrap();
         assert_eq!(at.millis(), 1_709_209_805_250);
         assert_eq!(at.to_string(), "2024-02-29T12:30:05.250Z");
-        assert_eq!(
-            "2024-01-01".parse::<Timestamp>().unwrap().to_string(),
-            "2024-01-01T00:00:00Z"
-        );
+        assert_eq!("2024-01-01".parse::<Timestamp>().unwrap().to_string(), "2024-01-01T00:00:00Z");
         for wrong in [
             "2023-02-29",
             "2024-13-01",
@@ -284,18 +260,7 @@ mod tests {
             assert_eq!(text.parse::<Timeframe>().unwrap().to_string(), text);
         }
         assert_eq!("60m".parse::<Timeframe>().unwrap().to_string(), "1h");
-        for wrong in [
-            "",
-            "m",
-            "0m",
-            "15",
-            "2w",
-            "-1m",
-            "1M",
-            "1.5h",
-            "99999999999999w",
-            "1é",
-        ] {
+        for wrong in ["", "m", "0m", "15", "2w", "-1m", "1M", "1.5h", "99999999999999w", "1é"] {
             assert!(wrong.parse::<Timeframe>().is_err(), "{wrong}");
         }
     }

@@ -76,9 +76,7 @@ pub fn check(
     grid: &Grid,
     exposure: &Exposure,
 ) -> Result<Approved<OrderRequest>, RefusalReason> {
-    let quantity = grid
-        .quantity(order.quantity)
-        .ok_or(RefusalReason::InvalidArgument)?;
+    let quantity = grid.quantity(order.quantity).ok_or(RefusalReason::InvalidArgument)?;
     let kind = on_grid(order, grid).ok_or(RefusalReason::InvalidArgument)?;
     if quantity.is_zero() {
         return Err(RefusalReason::BelowMinimum);
@@ -116,14 +114,12 @@ pub fn check(
 fn on_grid(order: &ProposedOrder, grid: &Grid) -> Option<OrderKind<cryptobot_model::Price>> {
     Some(match order.kind {
         OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { price, tif } => OrderKind::Limit {
-            price: grid.limit_price(price, order.side)?,
-            tif,
-        },
-        OrderKind::StopMarket { trigger, source } => OrderKind::StopMarket {
-            trigger: grid.adverse_price(trigger, order.side)?,
-            source,
-        },
+        OrderKind::Limit { price, tif } => {
+            OrderKind::Limit { price: grid.limit_price(price, order.side)?, tif }
+        }
+        OrderKind::StopMarket { trigger, source } => {
+            OrderKind::StopMarket { trigger: grid.adverse_price(trigger, order.side)?, source }
+        }
     })
 }
 
@@ -228,86 +224,38 @@ mod tests {
     fn the_position_after_the_order_must_be_covered() {
         let buy = |quantity| order(Side::Buy, quantity, OrderKind::Market, false);
         assert_eq!(verdict(&buy(10.0), &exposure("0")), Ok(()));
-        assert_eq!(
-            verdict(&buy(10.1), &exposure("0")),
-            Err(RefusalReason::InsufficientMargin)
-        );
-        assert_eq!(
-            verdict(&buy(20.0), &exposure("-10")),
-            Ok(()),
-            "a flip to the same size"
-        );
-        assert_eq!(
-            verdict(&buy(21.0), &exposure("-10")),
-            Err(RefusalReason::InsufficientMargin)
-        );
-        assert_eq!(
-            verdict(&buy(30.0), &exposure("-15")),
-            Ok(()),
-            "reduces, though it is under water"
-        );
-        let waiting = Exposure {
-            open_buys: Quantity::new("5".parse().unwrap()),
-            ..exposure("0")
-        };
-        assert_eq!(
-            verdict(&buy(6.0), &waiting),
-            Err(RefusalReason::InsufficientMargin)
-        );
+        assert_eq!(verdict(&buy(10.1), &exposure("0")), Err(RefusalReason::InsufficientMargin));
+        assert_eq!(verdict(&buy(20.0), &exposure("-10")), Ok(()), "a flip to the same size");
+        assert_eq!(verdict(&buy(21.0), &exposure("-10")), Err(RefusalReason::InsufficientMargin));
+        assert_eq!(verdict(&buy(30.0), &exposure("-15")), Ok(()), "reduces, though it is under water");
+        let waiting = Exposure { open_buys: Quantity::new("5".parse().unwrap()), ..exposure("0") };
+        assert_eq!(verdict(&buy(6.0), &waiting), Err(RefusalReason::InsufficientMargin));
     }
 
     #[test]
     fn small_and_meaningless_orders_are_refused() {
         let market = |quantity| order(Side::Sell, quantity, OrderKind::Market, false);
-        assert_eq!(
-            verdict(&market(0.04), &exposure("0")),
-            Err(RefusalReason::BelowMinimum)
-        );
-        assert_eq!(
-            verdict(&market(0.0001), &exposure("0")),
-            Err(RefusalReason::BelowMinimum)
-        );
+        assert_eq!(verdict(&market(0.04), &exposure("0")), Err(RefusalReason::BelowMinimum));
+        assert_eq!(verdict(&market(0.0001), &exposure("0")), Err(RefusalReason::BelowMinimum));
         for quantity in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
-            assert_eq!(
-                verdict(&market(quantity), &exposure("0")),
-                Err(RefusalReason::InvalidArgument)
-            );
+            assert_eq!(verdict(&market(quantity), &exposure("0")), Err(RefusalReason::InvalidArgument));
         }
-        let limit = OrderKind::Limit {
-            price: f64::NAN,
-            tif: TimeInForce::Gtc,
-        };
+        let limit = OrderKind::Limit { price: f64::NAN, tif: TimeInForce::Gtc };
         assert_eq!(
             verdict(&order(Side::Buy, 1.0, limit, false), &exposure("0")),
             Err(RefusalReason::InvalidArgument)
         );
-        let nothing = Exposure {
-            price: f64::NAN,
-            ..exposure("0")
-        };
+        let nothing = Exposure { price: f64::NAN, ..exposure("0") };
         assert_eq!(verdict(&market(1.0), &nothing), Err(RefusalReason::NoMarket));
     }
 
     #[test]
     fn reduce_only_needs_something_to_reduce_unless_it_waits_for_a_trigger() {
         let sell = |kind| order(Side::Sell, 0.01, kind, true);
-        assert_eq!(
-            verdict(&sell(OrderKind::Market), &exposure("0")),
-            Err(RefusalReason::NothingToReduce)
-        );
-        assert_eq!(
-            verdict(&sell(OrderKind::Market), &exposure("-1")),
-            Err(RefusalReason::NothingToReduce)
-        );
-        assert_eq!(
-            verdict(&sell(OrderKind::Market), &exposure("1")),
-            Ok(()),
-            "and no minimum applies"
-        );
-        let stop = OrderKind::StopMarket {
-            trigger: 90.0,
-            source: TriggerSource::Last,
-        };
+        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("0")), Err(RefusalReason::NothingToReduce));
+        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("-1")), Err(RefusalReason::NothingToReduce));
+        assert_eq!(verdict(&sell(OrderKind::Market), &exposure("1")), Ok(()), "and no minimum applies");
+        let stop = OrderKind::StopMarket { trigger: 90.0, source: TriggerSource::Last };
         assert_eq!(verdict(&sell(stop), &exposure("0")), Ok(()));
     }
 }

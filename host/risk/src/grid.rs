@@ -47,14 +47,8 @@ impl Grid {
     /// The grid of an instrument.
     pub fn new(instrument: &Instrument) -> Self {
         Self {
-            tick: Step {
-                units: instrument.tick.units(),
-                float: instrument.tick.to_f64(),
-            },
-            lot: Step {
-                units: instrument.lot.units(),
-                float: instrument.lot.to_f64(),
-            },
+            tick: Step { units: instrument.tick.units(), float: instrument.tick.to_f64() },
+            lot: Step { units: instrument.lot.units(), float: instrument.lot.to_f64() },
         }
     }
 
@@ -132,10 +126,6 @@ mod tests {
         assert_eq!(text(grid().limit_price(100.07, Side::Sell)), "100.1");
         assert_eq!(text(grid().adverse_price(100.07, Side::Buy)), "100.1");
         assert_eq!(text(grid().adverse_price(100.07, Side::Sell)), "100");
-        assert_eq!(
-            grid().limit_price(0.01, Side::Buy),
-            None,
-            "a price of zero does not exist"
-        );
+        assert_eq!(grid().limit_price(0.01, Side::Buy), None, "a price of zero does not exist");
     }
 }

@@ -30,25 +30,16 @@ pub(crate) fn load(
     let mut loaded = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
         let path = resolve(&bot.plugin, folders)?;
-        let plugin = runtime.load(&path).map_err(|source| RunError::LoadPlugin {
-            path: path.clone(),
-            source,
-        })?;
-        let info = plugin.describe(limits).map_err(|fault| RunError::PluginFault {
-            plugin: path.display().to_string(),
-            fault,
-        })?;
+        let plugin =
+            runtime.load(&path).map_err(|source| RunError::LoadPlugin { path: path.clone(), source })?;
+        let info = plugin
+            .describe(limits)
+            .map_err(|fault| RunError::PluginFault { plugin: path.display().to_string(), fault })?;
         let params = params(name, bot, &info)?;
         bot.plugin = path.display().to_string();
         bot.params = params.iter().cloned().collect();
         bot.balance = Some(balance);
-        loaded.push(LoadedBot {
-            name: name.clone(),
-            plugin,
-            info,
-            params,
-            balance,
-        });
+        loaded.push(LoadedBot { name: name.clone(), plugin, info, params, balance });
     }
     Ok(loaded)
 }
@@ -68,21 +59,15 @@ fn balances(config: &RunConfig) -> Result<Vec<Money>, RunError> {
     Ok(config
         .bots
         .values()
-        .map(|bot| {
-            bot.balance
-                .unwrap_or_else(|| Money::from_units(share + std::mem::take(&mut remainder)))
-        })
+        .map(|bot| bot.balance.unwrap_or_else(|| Money::from_units(share + std::mem::take(&mut remainder))))
         .collect())
 }
 
 fn params(name: &str, bot: &Bot, info: &PluginInfo) -> Result<Vec<(String, ParamValue)>, RunError> {
     for given in bot.params.keys() {
         if !info.params.iter().any(|spec| spec.name == *given) {
-            let problem = format!(
-                "plugin {} has no parameter `{given}`; it has {}",
-                info.name,
-                listed(&info.params)
-            );
+            let problem =
+                format!("plugin {} has no parameter `{given}`; it has {}", info.name, listed(&info.params));
             return Err(RunError::config(format!("bots.{name}.params"), problem));
         }
     }

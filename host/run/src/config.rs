@@ -157,10 +157,7 @@ pub enum Slippage {
 
 impl Default for Slippage {
     fn default() -> Self {
-        Self::SqrtImpact {
-            half_spread_bps: 0.5,
-            impact: 0.1,
-        }
+        Self::SqrtImpact { half_spread_bps: 0.5, impact: 0.1 }
     }
 }
 
@@ -216,10 +213,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (desk, wasm) = (
-            cryptobot_engine::DeskLimits::default(),
-            cryptobot_wasm::Limits::default(),
-        );
+        let (desk, wasm) = (cryptobot_engine::DeskLimits::default(), cryptobot_wasm::Limits::default());
         Self {
             memory_mib: wasm.memory_bytes >> 20,
             callback_deadline_ms: wasm.callback_deadline_ms,
@@ -284,22 +278,16 @@ impl Default for RunConfig {
 impl RunConfig {
     /// Reads a run file.
     pub fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RunError::ConfigFile {
-            path: path.to_owned(),
-            source,
-        })?;
-        serde_saphyr::from_str(&text).map_err(|error| RunError::ConfigSyntax {
-            path: path.to_owned(),
-            message: error.to_string(),
-        })
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
+        serde_saphyr::from_str(&text)
+            .map_err(|error| RunError::ConfigSyntax { path: path.to_owned(), message: error.to_string() })
     }
 
     /// The configuration as a run file.
     pub fn to_yaml(&self) -> Result<String, RunError> {
-        serde_saphyr::to_string(self).map_err(|error| RunError::Document {
-            document: "run.yaml",
-            reason: error.to_string(),
-        })
+        serde_saphyr::to_string(self)
+            .map_err(|error| RunError::Document { document: "run.yaml", reason: error.to_string() })
     }
 
     /// The JSON Schema of run files.
@@ -354,16 +342,8 @@ impl Execution {
         match self.slippage {
             Slippage::None => {}
             Slippage::Fixed { bps } => in_range("execution.slippage.bps", bps, 0.0, 1_000.0)?,
-            Slippage::SqrtImpact {
-                half_spread_bps,
-                impact,
-            } => {
-                in_range(
-                    "execution.slippage.half_spread_bps",
-                    half_spread_bps,
-                    0.0,
-                    1_000.0,
-                )?;
+            Slippage::SqrtImpact { half_spread_bps, impact } => {
+                in_range("execution.slippage.half_spread_bps", half_spread_bps, 0.0, 1_000.0)?;
                 in_range("execution.slippage.impact", impact, 0.0, 100.0)?;
             }
         }
@@ -389,10 +369,7 @@ fn positive(field: &str, value: Money) -> Result<(), RunError> {
     if value > Money::ZERO {
         Ok(())
     } else {
-        Err(RunError::config(
-            field,
-            format!("must be greater than zero, not {value}"),
-        ))
+        Err(RunError::config(field, format!("must be greater than zero, not {value}")))
     }
 }
 
@@ -400,10 +377,7 @@ fn in_range(field: &str, value: f64, min: f64, max: f64) -> Result<(), RunError>
     if (min..=max).contains(&value) {
         Ok(())
     } else {
-        Err(RunError::config(
-            field,
-            format!("must lie in {min}..{max}, not {value}"),
-        ))
+        Err(RunError::config(field, format!("must lie in {min}..{max}, not {value}")))
     }
 }
 
@@ -448,10 +422,8 @@ mod tests {
                 .starts_with("execution.fees.taker")
         );
         assert!(
-            check(&format!(
-                "execution: {{slippage: {{model: fixed, bps: .nan}}}}\n{bots}"
-            ))
-            .starts_with("execution.slippage.bps")
+            check(&format!("execution: {{slippage: {{model: fixed, bps: .nan}}}}\n{bots}"))
+                .starts_with("execution.slippage.bps")
         );
         assert!(
             check(&format!("period: {{from: 2024-02-01, to: 2024-01-01}}\n{bots}")).starts_with("period")

@@ -104,10 +104,7 @@ pub enum RunError {
 
 impl RunError {
     pub(crate) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Config {
-            field: field.into(),
-            problem: problem.into(),
-        }
+        Self::Config { field: field.into(), problem: problem.into() }
     }
 
     /// The exit code for this error.

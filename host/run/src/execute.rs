@@ -69,23 +69,14 @@ impl PreparedRun {
         progress: &mut dyn FnMut(RunProgress) -> ControlFlow<()>,
     ) -> Result<Finished, RunError> {
         let journal_file = self.folder.path().join("journal.bin");
-        let journal_error = |source| RunError::Journal {
-            path: journal_file.clone(),
-            source,
-        };
+        let journal_error = |source| RunError::Journal { path: journal_file.clone(), source };
         let file = File::create(&journal_file).map_err(journal_error)?;
-        let mut recorder = RunRecorder {
-            journal: JournalWriter::new(BufWriter::new(file)),
-            collector: self.collector(),
-        };
+        let mut recorder =
+            RunRecorder { journal: JournalWriter::new(BufWriter::new(file)), collector: self.collector() };
         let expected_bars = self.expected_bars;
         let loaded = Instant::now();
         let outcome = self.engine.run(&mut recorder, &mut |at| {
-            progress(RunProgress {
-                now: at.now,
-                bars: at.bars,
-                expected_bars,
-            })
+            progress(RunProgress { now: at.now, bars: at.bars, expected_bars })
         })?;
         let engine_time = loaded.elapsed();
         let journal = recorder.journal.finish().map_err(journal_error)?;
@@ -95,10 +86,10 @@ impl PreparedRun {
     }
 
     fn collector(&self) -> Collector {
-        let strategies = self.strategies.iter().map(|(name, balance, _)| AccountLabel {
-            name: name.clone(),
-            initial_balance: *balance,
-        });
+        let strategies = self
+            .strategies
+            .iter()
+            .map(|(name, balance, _)| AccountLabel { name: name.clone(), initial_balance: *balance });
         let instruments = self.instruments.iter().map(|instrument| InstrumentLabel {
             venue: instrument.venue.clone(),
             symbol: instrument.symbol.clone(),
@@ -123,22 +114,13 @@ impl PreparedRun {
         identity::complete(&mut self.identity, self.hash.join()?.sha256);
         let configuration = self.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
-        write_log(
-            &self.folder,
-            self.engine.into_strategies(),
-            &self.strategies,
-            &mut self.warnings,
-        )?;
+        write_log(&self.folder, self.engine.into_strategies(), &self.strategies, &mut self.warnings)?;
         let info = RunInfo {
             run: self.identity,
             synthetic: self.synthetic,
             currency: self.config.currency.clone(),
             timeframe: self.timeframe.to_string(),
-            to: if outcome.interrupted {
-                outcome.ended_at
-            } else {
-                self.to
-            },
+            to: if outcome.interrupted { outcome.ended_at } else { self.to },
             bars: outcome.bars,
             strategies: self.strategies.into_iter().map(|(_, _, info)| info).collect(),
             warnings: self.warnings,
@@ -150,9 +132,7 @@ impl PreparedRun {
                 ..Timing::default()
             },
             interrupted: outcome.interrupted,
-            metrics: MetricsOptions {
-                risk_free: self.config.metrics.risk_free,
-            },
+            metrics: MetricsOptions { risk_free: self.config.metrics.risk_free },
         };
         let mut summary = Summary::new(record, info);
         self.folder.write_tables(record)?;
@@ -160,11 +140,7 @@ impl PreparedRun {
         summary.timing.report_s = reporting.elapsed().as_secs_f64();
         summary.timing.total_s = self.started.elapsed().as_secs_f64();
         self.folder.write_summary(&mut summary)?;
-        Ok(Finished {
-            summary,
-            folder: self.folder.path().to_owned(),
-            exit_code: exit_code(outcome),
-        })
+        Ok(Finished { summary, folder: self.folder.path().to_owned(), exit_code: exit_code(outcome) })
     }
 }
 
@@ -190,10 +166,7 @@ fn write_log(
         let desk = strategy.desk();
         for line in desk.take_logs() {
             let message = line.message.replace('\n', "\n  ");
-            lines.push((
-                line.ts,
-                format!("{} {} {name}: {message}\n", line.ts, level_name(line.level)),
-            ));
+            lines.push((line.ts, format!("{} {} {name}: {message}\n", line.ts, level_name(line.level))));
         }
         let dropped = desk.dropped_log_lines();
         if dropped > 0 {

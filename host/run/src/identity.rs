@@ -19,11 +19,7 @@ pub(crate) fn begin(
     Ok(RunIdentity {
         id: String::new(),
         host_version: HOST_VERSION.to_owned(),
-        plugin: bots
-            .iter()
-            .map(|bot| bot.info.name.as_str())
-            .collect::<Vec<_>>()
-            .join(","),
+        plugin: bots.iter().map(|bot| bot.info.name.as_str()).collect::<Vec<_>>().join(","),
         plugin_sha256: plugins_sha256(bots),
         models_sha256: None,
         data_sha256: String::new(),
@@ -75,10 +71,8 @@ fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
     for bot in config.bots.values_mut() {
         bot.plugin.clear();
     }
-    let canonical = serde_json::to_string(&config).map_err(|error| RunError::Document {
-        document: "the configuration",
-        reason: error.to_string(),
-    })?;
+    let canonical = serde_json::to_string(&config)
+        .map_err(|error| RunError::Document { document: "the configuration", reason: error.to_string() })?;
     Ok(hex(&Sha256::digest(canonical)))
 }
 

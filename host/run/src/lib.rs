@@ -2,6 +2,7 @@
 //!
 //! [`RunConfig`] is what a user writes, [`prepare`] checks all of it against the plugins and the data before anything
 //! runs, and [`PreparedRun::execute`] runs it and writes the run folder.
+#![allow(clippy::disallowed_types, reason = "this crate is at the edge: it opens files and measures time")]
 #![forbid(unsafe_code)]
 
 mod bots;

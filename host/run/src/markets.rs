@@ -59,37 +59,18 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     let mut warnings = Vec::new();
     let (instruments, synthetic) = instruments(config, &catalog, &bases, &mut warnings)?;
     let readers = readers(config, &catalog, &bases, &mut warnings)?;
-    let from = readers
-        .iter()
-        .map(SeriesReader::first_open)
-        .min()
-        .unwrap_or_default();
-    let to = readers
-        .iter()
-        .map(SeriesReader::last_close)
-        .max()
-        .unwrap_or_default();
-    let series = wishes
-        .iter()
-        .map(|wish| series(wish, &instruments, &bases))
-        .collect();
+    let from = readers.iter().map(SeriesReader::first_open).min().unwrap_or_default();
+    let to = readers.iter().map(SeriesReader::last_close).max().unwrap_or_default();
+    let series = wishes.iter().map(|wish| series(wish, &instruments, &bases)).collect();
     let markets = instruments.into_iter().zip(bases.values()).zip(readers);
     Ok(Markets {
         markets: markets
-            .map(|((instrument, timeframe), reader)| Market {
-                instrument,
-                timeframe: *timeframe,
-                reader,
-            })
+            .map(|((instrument, timeframe), reader)| Market { instrument, timeframe: *timeframe, reader })
             .collect(),
         series,
         from,
         to,
-        timeframe: wishes
-            .iter()
-            .map(|wish| wish.base)
-            .min()
-            .unwrap_or(Timeframe::HOUR),
+        timeframe: wishes.iter().map(|wish| wish.base).min().unwrap_or(Timeframe::HOUR),
         synthetic,
         warnings,
     })
@@ -101,41 +82,30 @@ fn wish(config: &RunConfig, bot: &LoadedBot, catalog: &Catalog) -> Result<Wish, 
         Some(venue) => venue.clone(),
         None => only_venue(catalog)?,
     };
-    let symbols = if entry.symbols.is_empty() {
-        vec![usual_symbol(catalog, &venue)?]
-    } else {
-        unique(&entry.symbols)
-    };
+    let symbols =
+        if entry.symbols.is_empty() { vec![usual_symbol(catalog, &venue)?] } else { unique(&entry.symbols) };
     let base = entry.timeframe.map_or(Timeframe::HOUR, |timeframe| timeframe.0);
     let mut series = Vec::new();
     for spec in &bot.info.series {
         let timeframe = match spec.timeframe_ns {
             None => base,
             Some(nanos) => Timeframe::from_nanos(nanos).ok_or_else(|| {
-                let problem = format!(
-                    "series `{}` has bars of {nanos} ns, which is no timeframe",
-                    spec.role
-                );
+                let problem = format!("series `{}` has bars of {nanos} ns, which is no timeframe", spec.role);
                 RunError::config(format!("bots.{}.plugin", bot.name), problem)
             })?,
         };
         series.push((spec.role.clone(), timeframe));
     }
-    Ok(Wish {
-        venue,
-        symbols,
-        base,
-        series,
-    })
+    Ok(Wish { venue, symbols, base, series })
 }
 
 fn only_venue(catalog: &Catalog) -> Result<String, RunError> {
     let venues = catalog.venues()?;
     match <[String; 1]>::try_from(venues) {
         Ok([venue]) => Ok(venue),
-        Err(venues) if venues.is_empty() => Err(RunError::Data(DataError::NoCatalog {
-            root: catalog.root().to_owned(),
-        })),
+        Err(venues) if venues.is_empty() => {
+            Err(RunError::Data(DataError::NoCatalog { root: catalog.root().to_owned() }))
+        }
         Err(venues) => {
             let problem = format!("there are data of several; choose one of {}", venues.join(", "));
             Err(RunError::config("--venue", problem))
@@ -151,19 +121,11 @@ fn usual_symbol(catalog: &Catalog, venue: &str) -> Result<String, RunError> {
     if symbols.iter().any(|symbol| symbol == USUAL_SYMBOL) {
         return Ok(USUAL_SYMBOL.to_owned());
     }
-    Err(RunError::config(
-        "--symbol",
-        format!("name one or more of {}", symbols.join(", ")),
-    ))
+    Err(RunError::config("--symbol", format!("name one or more of {}", symbols.join(", "))))
 }
 
 fn unique(symbols: &[String]) -> Vec<String> {
-    symbols
-        .iter()
-        .cloned()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
+    symbols.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The instruments of the run by (venue, symbol), each with the bars that orders are matched with: the longest ones
@@ -174,11 +136,7 @@ fn base_timeframes(
 ) -> Result<BTreeMap<(String, String), Timeframe>, RunError> {
     let mut bases: BTreeMap<(String, String), i64> = BTreeMap::new();
     for wish in wishes {
-        let nanos = wish
-            .series
-            .iter()
-            .map(|(_, timeframe)| timeframe.nanos())
-            .fold(0, common_divisor);
+        let nanos = wish.series.iter().map(|(_, timeframe)| timeframe.nanos()).fold(0, common_divisor);
         for symbol in &wish.symbols {
             let base = bases.entry((wish.venue.clone(), symbol.clone())).or_insert(0);
             *base = common_divisor(*base, nanos);
@@ -259,10 +217,7 @@ fn readers(
             })
             .collect::<Result<Vec<_>, _>>()
     };
-    let stated = (
-        config.period.from.map(|from| from.0),
-        config.period.to.map(|to| to.0),
-    );
+    let stated = (config.period.from.map(|from| from.0), config.period.to.map(|to| to.0));
     let mut readers = open(stated.0, stated.1)?;
     let common = (
         stated.0.or(readers.iter().map(SeriesReader::first_open).max()),
@@ -293,9 +248,7 @@ fn series(
 ) -> Vec<SeriesInfo> {
     let mut series = Vec::new();
     for symbol in &wish.symbols {
-        let position = bases
-            .keys()
-            .position(|(venue, of)| *venue == wish.venue && of == symbol);
+        let position = bases.keys().position(|(venue, of)| *venue == wish.venue && of == symbol);
         let Some((index, instrument)) = position.and_then(|index| Some((index, instruments.get(index)?)))
         else {
             continue;

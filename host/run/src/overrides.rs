@@ -62,9 +62,7 @@ impl Overrides {
             }
             bot.timeframe = self.timeframe.map(Spelled).or(bot.timeframe);
         }
-        self.set
-            .iter()
-            .try_for_each(|assignment| set_param(config, assignment))
+        self.set.iter().try_for_each(|assignment| set_param(config, assignment))
     }
 }
 
@@ -72,18 +70,9 @@ impl Overrides {
 fn set_plugin(config: &mut RunConfig, plugin: &str) -> Result<(), RunError> {
     match config.bots.len() {
         0 => {
-            let name = Path::new(plugin)
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .unwrap_or("bot")
-                .to_owned();
-            config.bots.insert(
-                name,
-                Bot {
-                    plugin: plugin.to_owned(),
-                    ..Bot::default()
-                },
-            );
+            let name =
+                Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or("bot").to_owned();
+            config.bots.insert(name, Bot { plugin: plugin.to_owned(), ..Bot::default() });
         }
         1 => {
             for bot in config.bots.values_mut() {
@@ -100,19 +89,13 @@ fn set_plugin(config: &mut RunConfig, plugin: &str) -> Result<(), RunError> {
 
 fn set_param(config: &mut RunConfig, assignment: &str) -> Result<(), RunError> {
     let Some((name, value)) = assignment.split_once('=') else {
-        return Err(RunError::config(
-            "--set",
-            format!("`{assignment}` is not of the form name=value"),
-        ));
+        return Err(RunError::config("--set", format!("`{assignment}` is not of the form name=value")));
     };
     let value = ParamValue::Text(value.to_owned());
     if let Some((bot, param)) = name.split_once('.') {
         let names = config.bots.keys().cloned().collect::<Vec<_>>().join(", ");
         let Some(bot) = config.bots.get_mut(bot) else {
-            return Err(RunError::config(
-                "--set",
-                format!("there is no bot `{bot}`; bots: {names}"),
-            ));
+            return Err(RunError::config("--set", format!("there is no bot `{bot}`; bots: {names}")));
         };
         bot.params.insert(param.to_owned(), value);
     } else {
@@ -130,13 +113,7 @@ mod tests {
     fn two_bots() -> RunConfig {
         let mut config = RunConfig::default();
         for name in ["a", "b"] {
-            config.bots.insert(
-                name.to_owned(),
-                Bot {
-                    plugin: name.to_owned(),
-                    ..Bot::default()
-                },
-            );
+            config.bots.insert(name.to_owned(), Bot { plugin: name.to_owned(), ..Bot::default() });
         }
         config
     }
@@ -145,12 +122,7 @@ mod tests {
     fn values_go_to_one_bot_or_to_all() {
         let mut config = two_bots();
         let set = vec!["fast=3".to_owned(), "b.fast=4".to_owned()];
-        Overrides {
-            set,
-            ..Overrides::default()
-        }
-        .apply(&mut config)
-        .unwrap();
+        Overrides { set, ..Overrides::default() }.apply(&mut config).unwrap();
         assert_eq!(config.bots["a"].params["fast"], ParamValue::Text("3".to_owned()));
         assert_eq!(config.bots["b"].params["fast"], ParamValue::Text("4".to_owned()));
     }
@@ -158,16 +130,10 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         let refused = |overrides: Overrides| overrides.apply(&mut two_bots()).unwrap_err().to_string();
-        let set = |text: &str| Overrides {
-            set: vec![text.to_owned()],
-            ..Overrides::default()
-        };
+        let set = |text: &str| Overrides { set: vec![text.to_owned()], ..Overrides::default() };
         assert!(refused(set("fast")).contains("name=value"));
         assert!(refused(set("c.fast=1")).contains("bots: a, b"));
-        let plugin = Overrides {
-            plugin: Some("trend".to_owned()),
-            ..Overrides::default()
-        };
+        let plugin = Overrides { plugin: Some("trend".to_owned()), ..Overrides::default() };
         assert!(refused(plugin).contains("2 bots"));
     }
 }

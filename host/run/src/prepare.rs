@@ -60,41 +60,17 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
 
     let period = (markets.from, markets.to);
-    let touched = markets
-        .markets
-        .iter()
-        .flat_map(|market| market.reader.touched())
-        .collect();
-    let hashes = environment
-        .cache_folder
-        .as_ref()
-        .map(|cache| cache.join("file-hashes.json"));
+    let touched = markets.markets.iter().flat_map(|market| market.reader.touched()).collect();
+    let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(touched, period, hashes);
-    let instruments: Vec<Instrument> = markets
-        .markets
-        .iter()
-        .map(|market| market.instrument.clone())
-        .collect();
+    let instruments: Vec<Instrument> =
+        markets.markets.iter().map(|market| market.instrument.clone()).collect();
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
 
-    let expected_bars = markets
-        .markets
-        .iter()
-        .map(|market| market.reader.expected_rows())
-        .sum();
-    let strategies = bots
-        .iter()
-        .map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config)))
-        .collect();
-    let Markets {
-        markets,
-        series,
-        from,
-        to,
-        timeframe,
-        synthetic,
-        warnings,
-    } = markets;
+    let expected_bars = markets.markets.iter().map(|market| market.reader.expected_rows()).sum();
+    let strategies =
+        bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
+    let Markets { markets, series, from, to, timeframe, synthetic, warnings } = markets;
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.into_iter().zip(series).enumerate() {
         let history = (bot.info.warmup_bars as usize).max(config.limits.history_bars);
@@ -109,10 +85,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         let strategy = bot
             .plugin
             .instantiate(desk, bot.params, &limits)
-            .map_err(|fault| RunError::PluginFault {
-                plugin: bot.name.clone(),
-                fault,
-            })?;
+            .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })?;
         setups.push(StrategySetup {
             strategy: Box::new(strategy),
             wants: bot.info.wants,
@@ -148,15 +121,8 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
 
 fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {
     environment.out.clone().unwrap_or_else(|| {
-        let names = bots
-            .iter()
-            .map(|bot| bot.name.as_str())
-            .collect::<Vec<_>>()
-            .join("+");
-        let symbols = markets
-            .markets
-            .iter()
-            .map(|market| market.instrument.symbol.as_str());
+        let names = bots.iter().map(|bot| bot.name.as_str()).collect::<Vec<_>>().join("+");
+        let symbols = markets.markets.iter().map(|market| market.instrument.symbol.as_str());
         let symbols = if markets.markets.len() <= 3 {
             symbols.collect::<Vec<_>>().join("+")
         } else {
@@ -170,16 +136,8 @@ fn strategy_info(bot: &LoadedBot, config: &RunConfig) -> StrategyInfo {
     StrategyInfo {
         plugin: format!("{} {}", bot.info.name, bot.info.version),
         plugin_sha256: bot.plugin.sha256().to_owned(),
-        params: bot
-            .params
-            .iter()
-            .map(|(name, value)| (name.clone(), value.to_string()))
-            .collect(),
-        symbols: config
-            .bots
-            .get(&bot.name)
-            .map(|entry| entry.symbols.clone())
-            .unwrap_or_default(),
+        params: bot.params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+        symbols: config.bots.get(&bot.name).map(|entry| entry.symbols.clone()).unwrap_or_default(),
     }
 }
 
@@ -207,13 +165,9 @@ fn exchange_config(config: &RunConfig) -> ExchangeConfig {
         slippage: match config.execution.slippage {
             Slippage::None => cryptobot_engine::Slippage::None,
             Slippage::Fixed { bps } => cryptobot_engine::Slippage::Fixed { bps },
-            Slippage::SqrtImpact {
-                half_spread_bps,
-                impact,
-            } => cryptobot_engine::Slippage::SqrtImpact {
-                half_spread_bps,
-                impact,
-            },
+            Slippage::SqrtImpact { half_spread_bps, impact } => {
+                cryptobot_engine::Slippage::SqrtImpact { half_spread_bps, impact }
+            }
         },
         open_late: config.execution.open_late.k,
         window_bars: config.execution.window.bars,

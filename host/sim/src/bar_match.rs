@@ -57,13 +57,7 @@ impl<'a> BarMatch<'a> {
         position_of: &'a dyn Fn(StrategyId) -> Quantity,
     ) -> Self {
         let close = Price::from_f64(interval.bar.close).unwrap_or_default();
-        Self {
-            interval,
-            pricing,
-            stats,
-            position_of,
-            close,
-        }
+        Self { interval, pricing, stats, position_of, close }
     }
 
     /// Plays the bar, appends what happened and returns the orders that are still there.
@@ -76,17 +70,12 @@ impl<'a> BarMatch<'a> {
         let open_ts = self.interval.open_ts;
         let by_open = arrived.partition_point(|message| message.arrives_at <= open_ts);
         let (early, late) = arrived.split_at(by_open);
-        let mut state = State {
-            working,
-            ..State::default()
-        };
+        let mut state = State { working, ..State::default() };
         for message in early {
             match message.what {
                 MessageKind::Order(order) => {
                     let order = Working::new(order);
-                    state
-                        .reports
-                        .push(order.event(message.arrives_at, OrderEventKind::Accepted, None));
+                    state.reports.push(order.event(message.arrives_at, OrderEventKind::Accepted, None));
                     state.working.push(order);
                 }
                 MessageKind::Cancel(id) => state.cancel(id, message.arrives_at),
@@ -107,10 +96,7 @@ impl<'a> BarMatch<'a> {
             holders.chain(late.iter().filter_map(Message::strategy)).collect();
         let mut resting = Vec::with_capacity(opened.working.len() + late.len());
         for strategy in strategies {
-            let own = opened
-                .working
-                .iter()
-                .filter(|order| order.order.strategy == strategy);
+            let own = opened.working.iter().filter(|order| order.order.strategy == strategy);
             let state = State {
                 working: own.copied().collect(),
                 positions: opened.positions.clone(),
@@ -157,41 +143,22 @@ impl<'a> BarMatch<'a> {
                 let ends = |kind, reason| order.event(ts, kind, Some(reason));
                 match (is_beyond(&order, reference), tif) {
                     (true, TimeInForce::Gtx) => {
-                        state
-                            .reports
-                            .push(ends(OrderEventKind::Rejected, RefusalReason::WouldTake));
+                        state.reports.push(ends(OrderEventKind::Rejected, RefusalReason::WouldTake));
                     }
                     (true, _) => {
                         let (slipped, slippage) =
-                            self.pricing
-                                .taker_price(reference, side, order.remaining, self.stats);
-                        let within = if side == Side::Buy {
-                            slipped <= price
-                        } else {
-                            slipped >= price
-                        };
+                            self.pricing.taker_price(reference, side, order.remaining, self.stats);
+                        let within = if side == Side::Buy { slipped <= price } else { slipped >= price };
                         let (price, slippage) = if within {
                             (slipped, slippage)
                         } else {
                             (price, cost(&order, reference, price))
                         };
                         let liquidity = Liquidity::Taker;
-                        self.execute(
-                            state,
-                            order,
-                            &Execution {
-                                ts,
-                                price,
-                                slippage,
-                                liquidity,
-                                rule,
-                            },
-                        );
+                        self.execute(state, order, &Execution { ts, price, slippage, liquidity, rule });
                     }
                     (false, TimeInForce::Ioc | TimeInForce::Fok) => {
-                        state
-                            .reports
-                            .push(ends(OrderEventKind::Expired, RefusalReason::NotFillable));
+                        state.reports.push(ends(OrderEventKind::Expired, RefusalReason::NotFillable));
                     }
                     (false, TimeInForce::Gtc | TimeInForce::Gtx) => return Some(order),
                 }
@@ -210,11 +177,7 @@ impl<'a> BarMatch<'a> {
         let bar = &self.interval.bar;
         let low_first = self.play(state.clone(), [bar.low, bar.high, bar.close], late);
         let high_first = self.play(state, [bar.high, bar.low, bar.close], late);
-        if high_first.gain < low_first.gain {
-            high_first
-        } else {
-            low_first
-        }
+        if high_first.gain < low_first.gain { high_first } else { low_first }
     }
 
     fn play(&self, mut state: State, turns: [f64; 3], late: &[Message]) -> State {
@@ -240,15 +203,11 @@ impl<'a> BarMatch<'a> {
             MessageKind::Order(order) => {
                 let mut order = Working::new(order);
                 order.fresh = false;
-                state
-                    .reports
-                    .push(order.event(ts, OrderEventKind::Accepted, None));
+                state.reports.push(order.event(ts, OrderEventKind::Accepted, None));
                 let (open_ts, close_ts) = (self.interval.open_ts, self.interval.bar.ts);
                 let elapsed = (ts.0 - open_ts.0) as f64 / (close_ts.0 - open_ts.0) as f64;
                 let open = self.interval.bar.open;
-                let reference = self
-                    .pricing
-                    .late_reference(open, elapsed, order.order.side, self.stats);
+                let reference = self.pricing.late_reference(open, elapsed, order.order.side, self.stats);
                 if let Some(order) = self.arrive(state, order, reference, ts, FillRule::OpenLate) {
                     state.late.push(order);
                 }
@@ -272,20 +231,11 @@ impl<'a> BarMatch<'a> {
         });
         touched.sort_by(|a, b| {
             let nearest = (a.level * upward.sign()).total_cmp(&(b.level * upward.sign()));
-            nearest
-                .then(b.is_stop().cmp(&a.is_stop()))
-                .then(a.order.id.cmp(&b.order.id))
+            nearest.then(b.is_stop().cmp(&a.is_stop())).then(a.order.id.cmp(&b.order.id))
         });
         for order in touched {
             let level = order.level;
-            self.execute_resting(
-                state,
-                order,
-                level,
-                ends,
-                FillRule::StopOnPath,
-                FillRule::LimitThrough,
-            );
+            self.execute_resting(state, order, level, ends, FillRule::StopOnPath, FillRule::LimitThrough);
         }
     }
 
@@ -321,13 +271,7 @@ impl<'a> BarMatch<'a> {
         match order.order.kind {
             OrderKind::Limit { price, .. } => {
                 let liquidity = Liquidity::Maker;
-                let execution = Execution {
-                    ts,
-                    price,
-                    slippage: Money::ZERO,
-                    liquidity,
-                    rule: limit_rule,
-                };
+                let execution = Execution { ts, price, slippage: Money::ZERO, liquidity, rule: limit_rule };
                 self.execute(state, order, &execution);
             }
             OrderKind::Market | OrderKind::StopMarket { .. } => {
@@ -337,27 +281,14 @@ impl<'a> BarMatch<'a> {
     }
 
     fn trigger(&self, state: &mut State, order: Working, reference: f64, ts: Timestamp, rule: FillRule) {
-        state
-            .reports
-            .push(order.event(ts, OrderEventKind::Triggered, None));
+        state.reports.push(order.event(ts, OrderEventKind::Triggered, None));
         self.take(state, order, reference, ts, rule);
     }
 
     fn take(&self, state: &mut State, order: Working, reference: f64, ts: Timestamp, rule: FillRule) {
         let (price, slippage) =
-            self.pricing
-                .taker_price(reference, order.order.side, order.remaining, self.stats);
-        self.execute(
-            state,
-            order,
-            &Execution {
-                ts,
-                price,
-                slippage,
-                liquidity: Liquidity::Taker,
-                rule,
-            },
-        );
+            self.pricing.taker_price(reference, order.order.side, order.remaining, self.stats);
+        self.execute(state, order, &Execution { ts, price, slippage, liquidity: Liquidity::Taker, rule });
     }
 
     /// Books an execution of all that is left, or of what a reduce-only order may still reduce.
@@ -366,36 +297,24 @@ impl<'a> BarMatch<'a> {
         let position = *state.position(request.strategy, self.position_of);
         let quantity = if request.reduce_only {
             let opposed = position.signum() * request.side.sign() as i32 == -1;
-            if opposed {
-                order.remaining.min(position.abs())
-            } else {
-                Quantity::ZERO
-            }
+            if opposed { order.remaining.min(position.abs()) } else { Quantity::ZERO }
         } else {
             order.remaining
         };
         let nothing_left = Some(RefusalReason::NothingToReduce);
         if quantity.is_zero() {
-            state
-                .reports
-                .push(order.event(execution.ts, OrderEventKind::Expired, nothing_left));
+            state.reports.push(order.event(execution.ts, OrderEventKind::Expired, nothing_left));
             return;
         }
         let whole = quantity == order.remaining;
         let slippage = if whole {
             execution.slippage
         } else {
-            execution
-                .slippage
-                .times(quantity.decimal() / order.remaining.decimal())
+            execution.slippage.times(quantity.decimal() / order.remaining.decimal())
         };
         order.remaining -= quantity;
         let fee = self.pricing.fee(quantity, execution.price, execution.liquidity);
-        let kind = if whole {
-            OrderEventKind::Filled
-        } else {
-            OrderEventKind::PartiallyFilled
-        };
+        let kind = if whole { OrderEventKind::Filled } else { OrderEventKind::PartiallyFilled };
         let mut report = order.event(execution.ts, kind, None);
         report.event.price = execution.price;
         report.event.quantity = quantity;
@@ -419,9 +338,7 @@ impl<'a> BarMatch<'a> {
         *state.position(request.strategy, self.position_of) += signed;
         state.gain += signed.at(self.close) - signed.at(execution.price) - fee;
         if !whole {
-            state
-                .reports
-                .push(order.event(execution.ts, OrderEventKind::Expired, nothing_left));
+            state.reports.push(order.event(execution.ts, OrderEventKind::Expired, nothing_left));
         }
     }
 }
@@ -431,8 +348,7 @@ impl State {
         for list in [&mut self.working, &mut self.late] {
             if let Some(index) = list.iter().position(|order| order.order.id == id) {
                 let order = list.remove(index);
-                self.reports
-                    .push(order.event(ts, OrderEventKind::Cancelled, None));
+                self.reports.push(order.event(ts, OrderEventKind::Cancelled, None));
                 return;
             }
         }
@@ -444,14 +360,10 @@ impl State {
         strategy: StrategyId,
         position_of: &dyn Fn(StrategyId) -> Quantity,
     ) -> &mut Quantity {
-        let index = self
-            .positions
-            .iter()
-            .position(|(of, _)| *of == strategy)
-            .unwrap_or_else(|| {
-                self.positions.push((strategy, position_of(strategy)));
-                self.positions.len() - 1
-            });
+        let index = self.positions.iter().position(|(of, _)| *of == strategy).unwrap_or_else(|| {
+            self.positions.push((strategy, position_of(strategy)));
+            self.positions.len() - 1
+        });
         &mut self.positions[index].1
     }
 }

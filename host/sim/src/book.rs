@@ -62,12 +62,7 @@ impl Working {
             OrderKind::Limit { price, .. } => price.to_f64(),
             OrderKind::StopMarket { trigger, .. } => trigger.to_f64(),
         };
-        Self {
-            order,
-            remaining: order.quantity,
-            level,
-            fresh: true,
-        }
+        Self { order, remaining: order.quantity, level, fresh: true }
     }
 
     pub(crate) const fn is_stop(&self) -> bool {
@@ -76,22 +71,9 @@ impl Working {
 
     /// An event of this order without an execution.
     pub(crate) fn event(&self, ts: Timestamp, kind: OrderEventKind, reason: Option<RefusalReason>) -> Report {
-        let OrderRequest {
-            strategy,
-            series,
-            id,
-            side,
-            ..
-        } = self.order;
+        let OrderRequest { strategy, series, id, side, .. } = self.order;
         let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
-        Report {
-            event: OrderEvent {
-                remaining: self.remaining,
-                reason,
-                ..plain
-            },
-            fill: None,
-        }
+        Report { event: OrderEvent { remaining: self.remaining, reason, ..plain }, fill: None }
     }
 }
 
@@ -125,6 +107,7 @@ impl Book {
     }
 
     /// Matches all orders with one bar.
+    #[inline]
     pub(crate) fn on_bar(
         &mut self,
         interval: &BarInterval,
@@ -132,14 +115,23 @@ impl Book {
         reports: &mut Vec<Report>,
     ) {
         if !self.is_quiet() {
-            let arrived = self.take_arrivals(interval);
-            let working = std::mem::take(&mut self.working);
-            let matching = BarMatch::new(interval, &self.pricing, &self.stats, position_of);
-            self.working = matching.run(working, &arrived, reports);
+            self.match_orders(interval, position_of, reports);
         }
         if self.keeps_stats {
             self.stats.push(interval.bar.close, interval.bar.volume);
         }
+    }
+
+    fn match_orders(
+        &mut self,
+        interval: &BarInterval,
+        position_of: &dyn Fn(StrategyId) -> Quantity,
+        reports: &mut Vec<Report>,
+    ) {
+        let arrived = self.take_arrivals(interval);
+        let working = std::mem::take(&mut self.working);
+        let matching = BarMatch::new(interval, &self.pricing, &self.stats, position_of);
+        self.working = matching.run(working, &arrived, reports);
     }
 
     /// The messages that reach the exchange before the bar ends. A new order waits for a bar that began after its

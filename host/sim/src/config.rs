@@ -36,12 +36,7 @@ pub struct ExchangeConfig {
 
 impl Default for ExchangeConfig {
     fn default() -> Self {
-        Self {
-            entry_latency_ns: 0,
-            slippage: Slippage::None,
-            open_late: 1.0,
-            window_bars: 60,
-        }
+        Self { entry_latency_ns: 0, slippage: Slippage::None, open_late: 1.0, window_bars: 60 }
     }
 }
 

@@ -29,10 +29,7 @@ impl Exchange {
     pub fn new(instruments: &[Instrument], config: &ExchangeConfig) -> Self {
         Self {
             entry_latency_ns: config.entry_latency_ns,
-            books: instruments
-                .iter()
-                .map(|instrument| Book::new(instrument, config))
-                .collect(),
+            books: instruments.iter().map(|instrument| Book::new(instrument, config)).collect(),
         }
     }
 
@@ -49,11 +46,7 @@ impl Exchange {
 
     fn send(&mut self, instrument: InstrumentId, decided_at: Timestamp, what: MessageKind) {
         let arrives_at = decided_at.plus(self.entry_latency_ns);
-        self.books[instrument.index()].send(Message {
-            decided_at,
-            arrives_at,
-            what,
-        });
+        self.books[instrument.index()].send(Message { decided_at, arrives_at, what });
     }
 
     /// Whether a bar of the instrument can pass without any report.

@@ -41,16 +41,9 @@ impl Pricing {
         let share = match self.slippage {
             Slippage::None => 0.0,
             Slippage::Fixed { bps } => bps * BPS,
-            Slippage::SqrtImpact {
-                half_spread_bps,
-                impact,
-            } => {
+            Slippage::SqrtImpact { half_spread_bps, impact } => {
                 let volume = stats.mean_volume();
-                let ratio = if volume > 0.0 {
-                    quantity.to_f64() / volume
-                } else {
-                    1.0
-                };
+                let ratio = if volume > 0.0 { quantity.to_f64() / volume } else { 1.0 };
                 half_spread_bps * BPS + impact * stats.volatility() * libm::sqrt(ratio)
             }
         };
@@ -68,10 +61,7 @@ impl Pricing {
             return (exact, Money::ZERO);
         }
         // A sell cannot be moved to a price that does not exist: it keeps one tick.
-        let moved = self
-            .grid
-            .adverse_price(reference * (1.0 + side.sign() * share), side)
-            .unwrap_or(exact);
+        let moved = self.grid.adverse_price(reference * (1.0 + side.sign() * share), side).unwrap_or(exact);
         let cost = side.signed(quantity).at(moved) - side.signed(quantity).at(exact);
         (moved, cost)
     }

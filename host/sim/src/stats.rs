@@ -13,12 +13,7 @@ pub(crate) struct MarketStats {
 impl MarketStats {
     /// Statistics over `window` returns.
     pub(crate) fn new(window: usize) -> Self {
-        Self {
-            closes: Vec::new(),
-            volumes: Vec::new(),
-            next: 0,
-            window: window.max(2) + 1,
-        }
+        Self { closes: Vec::new(), volumes: Vec::new(), next: 0, window: window.max(2) + 1 }
     }
 
     pub(crate) fn push(&mut self, close: f64, volume: f64) {
@@ -43,9 +38,7 @@ impl MarketStats {
         let count = (len - 1) as f64;
         let returns = || (1..len).map(|index| libm::log(at(index) / at(index - 1)));
         let mean = returns().sum::<f64>() / count;
-        let squares = returns()
-            .map(|value| (value - mean) * (value - mean))
-            .sum::<f64>();
+        let squares = returns().map(|value| (value - mean) * (value - mean)).sum::<f64>();
         libm::sqrt(squares / (count - 1.0))
     }
 
@@ -69,11 +62,7 @@ mod tests {
         for close in [1.0, 50.0, 100.0, 110.0, 121.0, 133.1] {
             stats.push(close, close);
         }
-        assert!(
-            stats.volatility() < 1e-12,
-            "the last three returns are 10 % each: {}",
-            stats.volatility()
-        );
+        assert!(stats.volatility() < 1e-12, "the last three returns are 10 % each: {}", stats.volatility());
         assert!((stats.mean_volume() - 116.025).abs() < 1e-9);
     }
 
@@ -84,10 +73,6 @@ mod tests {
             stats.push(close, 1.0);
         }
         // statistics.stdev of log(101/100), log(99/101), log(102/99) in Python.
-        assert!(
-            (stats.volatility() - 0.025_095_024_198_100_99).abs() < 1e-12,
-            "{}",
-            stats.volatility()
-        );
+        assert!((stats.volatility() - 0.025_095_024_198_100_99).abs() < 1e-12, "{}", stats.volatility());
     }
 }

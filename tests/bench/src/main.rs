@@ -1,5 +1,5 @@
 //! Benchmarks of whole runs: ratios within one process, figures for people.
-#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark measures and prints")]
 
 use std::time::Instant;
 
@@ -14,11 +14,17 @@ fn main() {
     let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(7);
     for _ in 0..rounds {
         let run = MemoryRun::new(vec![(instrument("J1USDT"), block.clone())])
-            .with(SmaFlip::new(10, 30, 1.0), &[Timeframe::MINUTE], 42).engine();
+            .with(SmaFlip::new(10, 30, 1.0), &[Timeframe::MINUTE], 42)
+            .engine();
         let mut record = HashOnly::default();
         let started = Instant::now();
         let outcome = run.run_all(&mut record);
         let elapsed = started.elapsed();
-        println!("{:.2} ms, {} entries, {} bars", elapsed.as_secs_f64() * 1e3, record.finish().0, outcome.bars);
+        println!(
+            "{:.2} ms, {} entries, {} bars",
+            elapsed.as_secs_f64() * 1e3,
+            record.finish().0,
+            outcome.bars
+        );
     }
 }

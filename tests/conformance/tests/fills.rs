@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use cryptobot_engine::{BarBlock, Desk, ExchangeConfig, Fault, Slippage};
-use cryptobot_model::{Bar, OrderId, OrderKind, SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp, TriggerSource};
+use cryptobot_model::{
+    Bar, OrderId, OrderKind, SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp, TriggerSource,
+};
 use cryptobot_test_support::market::START_MS;
 use cryptobot_test_support::native::Logic;
 use cryptobot_test_support::run::{MemoryRun, Record, instrument};
@@ -47,12 +49,35 @@ fn balance() -> f64 {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Action {
-    Market { side: Side, quantity: f64, #[serde(default)] reduce_only: bool },
-    Limit { side: Side, quantity: f64, price: f64, #[serde(default = "gtc")] tif: TimeInForce, #[serde(default)] reduce_only: bool },
-    Stop { side: Side, quantity: f64, trigger: f64, #[serde(default)] reduce_only: bool },
-    Target { quantity: f64 },
+    Market {
+        side: Side,
+        quantity: f64,
+        #[serde(default)]
+        reduce_only: bool,
+    },
+    Limit {
+        side: Side,
+        quantity: f64,
+        price: f64,
+        #[serde(default = "gtc")]
+        tif: TimeInForce,
+        #[serde(default)]
+        reduce_only: bool,
+    },
+    Stop {
+        side: Side,
+        quantity: f64,
+        trigger: f64,
+        #[serde(default)]
+        reduce_only: bool,
+    },
+    Target {
+        quantity: f64,
+    },
     /// By the order's number, from 1.
-    Cancel { order: u64 },
+    Cancel {
+        order: u64,
+    },
 }
 
 fn gtc() -> TimeInForce {
@@ -130,7 +155,11 @@ fn play(case: &Case) -> Record {
     run.balance = cryptobot_model::Money::from_f64(case.balance).unwrap();
     run.exchange = ExchangeConfig {
         entry_latency_ns: (case.latency_ms * 1e6) as i64,
-        slippage: if case.slippage_bps == 0.0 { Slippage::None } else { Slippage::Fixed { bps: case.slippage_bps } },
+        slippage: if case.slippage_bps == 0.0 {
+            Slippage::None
+        } else {
+            Slippage::Fixed { bps: case.slippage_bps }
+        },
         open_late: case.open_late,
         window_bars: 10,
     };
@@ -153,7 +182,8 @@ fn every_case_comes_out_as_computed_by_hand() {
     let mut failures = Vec::new();
     for path in &names {
         let text = fs::read_to_string(path.join("case.yaml")).unwrap();
-        let case: Case = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let case: Case =
+            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let record = play(&case);
         let fills: Vec<ExpectedFill> = record
             .fills
@@ -171,15 +201,21 @@ fn every_case_comes_out_as_computed_by_hand() {
             .collect();
         let name = path.file_name().unwrap().to_string_lossy();
         if fills != case.fills {
-            failures.push(format!("{name} ({}): fills\n  {fills:?}\nexpected\n  {:?}", case.about, case.fills));
+            failures
+                .push(format!("{name} ({}): fills\n  {fills:?}\nexpected\n  {:?}", case.about, case.fills));
         }
         let events: Vec<String> = record
             .events
             .iter()
-            .map(|event| format!("{} {:?} @{}", event.id.sequence(), event.kind, after_start(event.ts)).to_lowercase())
+            .map(|event| {
+                format!("{} {:?} @{}", event.id.sequence(), event.kind, after_start(event.ts)).to_lowercase()
+            })
             .collect();
         if case.events.as_ref().is_some_and(|expected| *expected != events) {
-            failures.push(format!("{name} ({}): events\n  {events:?}\nexpected\n  {:?}", case.about, case.events));
+            failures.push(format!(
+                "{name} ({}): events\n  {events:?}\nexpected\n  {:?}",
+                case.about, case.events
+            ));
         }
         let equity = cryptobot_model::Money::from_f64(record.equity).unwrap().to_string();
         if equity != case.equity {

@@ -41,12 +41,8 @@ fn setups() -> impl Strategy<Value = Setup> {
 }
 
 fn run(setup: &Setup, block_rows: usize) -> MemoryRun {
-    let markets = (0..setup.symbols).map(|index| {
-        (
-            instrument(&format!("S{index}")),
-            random_walk(setup.bars, setup.seed ^ index as u64),
-        )
-    });
+    let markets = (0..setup.symbols)
+        .map(|index| (instrument(&format!("S{index}")), random_walk(setup.bars, setup.seed ^ index as u64)));
     let mut run = MemoryRun::new(markets.collect());
     run.block_rows = block_rows;
     run.balance = "1000000".parse().unwrap();
@@ -55,10 +51,7 @@ fn run(setup: &Setup, block_rows: usize) -> MemoryRun {
         slippage: match setup.slippage {
             0 => Slippage::None,
             1 => Slippage::Fixed { bps: 2.0 },
-            _ => Slippage::SqrtImpact {
-                half_spread_bps: 0.5,
-                impact: 0.1,
-            },
+            _ => Slippage::SqrtImpact { half_spread_bps: 0.5, impact: 0.1 },
         },
         ..ExchangeConfig::default()
     };
@@ -178,10 +171,7 @@ proptest! {
 
 /// Few cases in everyday tests; `CRYPTOBOT_CASES` sets more for campaigns.
 fn cases() -> u32 {
-    std::env::var("CRYPTOBOT_CASES")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(24)
+    std::env::var("CRYPTOBOT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
 }
 
 /// Bars of all timeframes together: each closes on its grid, holds what its minutes held and comes after shorter ones.
@@ -212,31 +202,20 @@ fn higher_bars_are_what_their_minutes_were() {
         .run(&mut HashOnly::default());
     let heard = listener.0.lock().unwrap().clone();
     assert!(
-        heard
-            .windows(2)
-            .all(|pair| (pair[0].1, pair[0].0) < (pair[1].1, pair[1].0)),
+        heard.windows(2).all(|pair| (pair[0].1, pair[0].0) < (pair[1].1, pair[1].0)),
         "by time, shorter first"
     );
     for (index, timeframe) in timeframes.iter().enumerate() {
         let length = (timeframe.nanos() / Timeframe::MINUTE.nanos()) as usize;
-        let bars: Vec<Bar> = heard
-            .iter()
-            .filter(|(series, ..)| series.index() == index)
-            .map(|(_, _, bar)| *bar)
-            .collect();
+        let bars: Vec<Bar> =
+            heard.iter().filter(|(series, ..)| series.index() == index).map(|(_, _, bar)| *bar).collect();
         assert_eq!(bars.len(), minutes / length, "{timeframe}");
         for (bar, start) in bars.iter().zip((0..minutes).step_by(length)) {
             let rows = start..start + length;
             assert_eq!(bar.open, block.open[start]);
             assert_eq!(bar.close, block.close[start + length - 1]);
-            assert_eq!(
-                bar.high,
-                block.high[rows.clone()].iter().copied().fold(f64::MIN, f64::max)
-            );
-            assert_eq!(
-                bar.low,
-                block.low[rows.clone()].iter().copied().fold(f64::MAX, f64::min)
-            );
+            assert_eq!(bar.high, block.high[rows.clone()].iter().copied().fold(f64::MIN, f64::max));
+            assert_eq!(bar.low, block.low[rows.clone()].iter().copied().fold(f64::MAX, f64::min));
             assert_eq!(bar.volume, block.volume[rows].iter().sum::<f64>());
         }
     }

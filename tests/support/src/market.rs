@@ -21,9 +21,7 @@ pub fn random_walk(bars: usize, seed: u64) -> BarBlock {
         block.open_ms.push(START_MS + index as i64 * 60_000);
         block.open.push(price);
         block.high.push(cents(top * (1.0 + uniform() * 0.0003)).max(top));
-        block
-            .low
-            .push(cents(bottom * (1.0 - uniform() * 0.0003)).min(bottom));
+        block.low.push(cents(bottom * (1.0 - uniform() * 0.0003)).min(bottom));
         block.close.push(close);
         block.volume.push(1.0 + (uniform() * 1e4).round() / 1e3);
         price = close;

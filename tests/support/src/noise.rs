@@ -24,33 +24,19 @@ impl Noise {
         match (draw >> 32) % 24 {
             0..3 => self.keep(desk.submit(series, side, quantity, OrderKind::Market, reduce_only)?),
             3..7 => {
-                let tif = [
-                    TimeInForce::Gtc,
-                    TimeInForce::Gtc,
-                    TimeInForce::Ioc,
-                    TimeInForce::Gtx,
-                ][(draw >> 40) as usize % 4];
+                let tif = [TimeInForce::Gtc, TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Gtx]
+                    [(draw >> 40) as usize % 4];
                 self.keep(desk.submit(
                     series,
                     side,
                     quantity,
-                    OrderKind::Limit {
-                        price: price * offset,
-                        tif,
-                    },
+                    OrderKind::Limit { price: price * offset, tif },
                     reduce_only,
                 )?);
             }
             7..10 => {
-                let source = if draw >> 41 & 1 == 0 {
-                    TriggerSource::Last
-                } else {
-                    TriggerSource::Mark
-                };
-                let kind = OrderKind::StopMarket {
-                    trigger: price * offset,
-                    source,
-                };
+                let source = if draw >> 41 & 1 == 0 { TriggerSource::Last } else { TriggerSource::Mark };
+                let kind = OrderKind::StopMarket { trigger: price * offset, source };
                 self.keep(desk.submit(series, side, quantity, kind, reduce_only)?);
             }
             10 | 11 => self.keep(desk.target_position(series, side.sign() * quantity)?),
@@ -60,13 +46,12 @@ impl Noise {
                     desk.cancel(*id)?;
                 }
             }
-            14 if draw >> 50 & 7 == 0 => desk.cancel_all(series)?,
-            15 => desk.set_timer(
-                (draw >> 45) as u32 % 5,
-                desk.now.plus((draw >> 20) as i64 % 600_000_000_000),
-            )?,
-            16 if draw >> 50 & 31 == 0 => {
-                self.keep(desk.submit(series, side, f64::NAN, OrderKind::Market, false)?)
+            14 if (draw >> 50).is_multiple_of(8) => desk.cancel_all(series)?,
+            15 => {
+                desk.set_timer((draw >> 45) as u32 % 5, desk.now.plus((draw >> 20) as i64 % 600_000_000_000))?
+            }
+            16 if (draw >> 50).is_multiple_of(32) => {
+                self.keep(desk.submit(series, side, f64::NAN, OrderKind::Market, false)?);
             }
             _ => {}
         }
@@ -89,14 +74,14 @@ impl Logic for Noise {
     }
 
     fn on_order(&mut self, desk: &mut Desk, event: &OrderEvent) -> Result<(), Fault> {
-        if desk.random() % 16 == 0 && !event.price.is_zero() {
+        if desk.random().is_multiple_of(16) && !event.price.is_zero() {
             self.act(desk, event.series, event.price.to_f64())?;
         }
         Ok(())
     }
 
     fn on_position_close(&mut self, desk: &mut Desk, trade: &ClosedTrade) -> Result<(), Fault> {
-        if desk.random() % 4 == 0 {
+        if desk.random().is_multiple_of(4) {
             self.act(desk, SeriesId(0), trade.exit_price.to_f64())?;
         }
         Ok(())

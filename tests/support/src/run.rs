@@ -49,14 +49,7 @@ pub fn desk(strategy: usize, instruments: &[Instrument], timeframes: &[Timeframe
             });
         }
     }
-    Desk::new(
-        StrategyId::from(strategy),
-        series,
-        instruments.len(),
-        0,
-        seed,
-        DeskLimits::default(),
-    )
+    Desk::new(StrategyId::from(strategy), series, instruments.len(), 0, seed, DeskLimits::default())
 }
 
 /// Events that native strategies of tests get.
@@ -104,11 +97,8 @@ impl MemoryRun {
     /// Adds a native strategy on all instruments at the given timeframes.
     #[must_use]
     pub fn with(self, logic: impl Logic + 'static, timeframes: &[Timeframe], seed: u64) -> Self {
-        let instruments: Vec<Instrument> = self
-            .markets
-            .iter()
-            .map(|(instrument, _)| instrument.clone())
-            .collect();
+        let instruments: Vec<Instrument> =
+            self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
         let desk = desk(self.strategies.len(), &instruments, timeframes, seed);
         self.with_strategy(Box::new(Native::new(desk, logic)))
     }
@@ -127,19 +117,13 @@ impl MemoryRun {
 
     /// The engine of this run, ready to go.
     pub fn engine(self) -> ReadyRun {
-        let instruments: Vec<Instrument> = self
-            .markets
-            .iter()
-            .map(|(instrument, _)| instrument.clone())
-            .collect();
-        let setups = self
-            .markets
-            .into_iter()
-            .map(|(instrument, block)| InstrumentSetup {
-                instrument,
-                timeframe: self.base,
-                source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
-            });
+        let instruments: Vec<Instrument> =
+            self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+        let setups = self.markets.into_iter().map(|(instrument, block)| InstrumentSetup {
+            instrument,
+            timeframe: self.base,
+            source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
+        });
         let balance = self.balance;
         let strategies = self.strategies.into_iter().map(|strategy| StrategySetup {
             strategy,
@@ -161,10 +145,7 @@ impl ReadyRun {
     /// Runs to the end.
     pub fn run_all(mut self, recorder: &mut dyn Recorder) -> Outcome {
         #[expect(clippy::expect_used, reason = "sources in memory do not fail")]
-        let outcome = self
-            .0
-            .run(recorder, &mut |_| ControlFlow::Continue(()))
-            .expect("a run in memory");
+        let outcome = self.0.run(recorder, &mut |_| ControlFlow::Continue(())).expect("a run in memory");
         outcome
     }
 }
@@ -182,10 +163,7 @@ impl HashOnly {
     /// Entries and hash of the journal.
     pub fn finish(self) -> (u64, JournalHash) {
         #[expect(clippy::expect_used, reason = "a sink does not fail")]
-        (
-            self.0.entries(),
-            self.0.finish().expect("the hash of a journal that goes nowhere"),
-        )
+        (self.0.entries(), self.0.finish().expect("the hash of a journal that goes nowhere"))
     }
 }
 
@@ -232,9 +210,7 @@ impl Record {
     /// The journal's hash.
     pub fn journal_hash(self) -> JournalHash {
         #[expect(clippy::expect_used, reason = "a sink does not fail")]
-        self.journal
-            .finish()
-            .expect("the hash of a journal that goes nowhere")
+        self.journal.finish().expect("the hash of a journal that goes nowhere")
     }
 }
 

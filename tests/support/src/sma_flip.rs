@@ -1,5 +1,7 @@
 //! The strategy of the benchmark job, natively and as plain arrays.
 
+use std::cmp::Ordering;
+
 use cryptobot_engine::{Desk, Fault};
 use cryptobot_model::{Bar, SeriesId};
 
@@ -11,28 +13,28 @@ pub struct SmaFlip {
     fast: Window,
     slow: Window,
     quantity: f64,
+    target: f64,
 }
 
 impl SmaFlip {
     /// Averages over `fast` and `slow` bars, a position of `quantity`.
     pub fn new(fast: usize, slow: usize, quantity: f64) -> Self {
-        Self {
-            fast: Window::new(fast),
-            slow: Window::new(slow),
-            quantity,
-        }
+        Self { fast: Window::new(fast), slow: Window::new(slow), quantity, target: 0.0 }
     }
 }
 
 impl Logic for SmaFlip {
     fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
         let (fast, slow) = (self.fast.push(bar.close), self.slow.push(bar.close));
-        if let (Some(fast), Some(slow)) = (fast, slow) {
-            if fast > slow {
-                desk.target_position(series, self.quantity)?;
-            } else if fast < slow {
-                desk.target_position(series, -self.quantity)?;
-            }
+        let (Some(fast), Some(slow)) = (fast, slow) else { return Ok(()) };
+        let target = match fast.partial_cmp(&slow) {
+            Some(Ordering::Greater) => self.quantity,
+            Some(Ordering::Less) => -self.quantity,
+            _ => self.target,
+        };
+        if target != self.target {
+            self.target = target;
+            desk.target_position(series, target)?;
         }
         Ok(())
     }
@@ -49,22 +51,13 @@ struct Window {
 
 impl Window {
     fn new(length: usize) -> Self {
-        Self {
-            values: vec![0.0; length],
-            next: 0,
-            filled: 0,
-            sum: 0.0,
-        }
+        Self { values: vec![0.0; length], next: 0, filled: 0, sum: 0.0 }
     }
 
     fn push(&mut self, value: f64) -> Option<f64> {
         self.sum += value - self.values[self.next];
         self.values[self.next] = value;
-        self.next = if self.next + 1 == self.values.len() {
-            0
-        } else {
-            self.next + 1
-        };
+        self.next = if self.next + 1 == self.values.len() { 0 } else { self.next + 1 };
         self.filled = (self.filled + 1).min(self.values.len());
         (self.filled == self.values.len()).then(|| self.sum / self.values.len() as f64)
     }

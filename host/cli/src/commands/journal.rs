@@ -11,19 +11,12 @@ use crate::commands::CommandError;
 
 pub(super) fn run(command: &JournalCommand) -> Result<ExitCode, CommandError> {
     let JournalCommand::Verify { path } = command;
-    let path = if path.is_dir() {
-        path.join("journal.bin")
-    } else {
-        path.clone()
-    };
+    let path = if path.is_dir() { path.join("journal.bin") } else { path.clone() };
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
         Err(source) => return Err(CommandError::OpenJournal { path, source }),
     };
     let verified = verify(file).map_err(|source| CommandError::VerifyJournal { path, source })?;
-    println!(
-        "{}  {} blocks, {} bytes",
-        verified.hash, verified.blocks, verified.bytes
-    );
+    println!("{}  {} blocks, {} bytes", verified.hash, verified.blocks, verified.bytes);
     Ok(ExitCode::Done)
 }

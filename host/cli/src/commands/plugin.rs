@@ -26,29 +26,18 @@ fn new(dir: &Path, language: args::Language, sdk: Option<&Path>) -> Result<ExitC
     for file in &project.files {
         println!("  {}", file.display());
     }
-    println!(
-        "next: cd {} && cargo test && host plugin build",
-        project.dir.display()
-    );
+    println!("next: cd {} && cargo test && host plugin build", project.dir.display());
     Ok(ExitCode::Done)
 }
 
 fn build(dir: &Path, out: &Path) -> Result<ExitCode, CommandError> {
     let built = cryptobot_plugin::build(dir, out)?;
-    println!(
-        "{}  {} bytes  sha256 {}",
-        built.path.display(),
-        built.size_bytes,
-        built.sha256
-    );
+    println!("{}  {} bytes  sha256 {}", built.path.display(), built.size_bytes, built.sha256);
     Ok(ExitCode::Done)
 }
 
 fn runtime() -> Result<Runtime, CommandError> {
-    Ok(Runtime::new(&RuntimeConfig {
-        cache_dir: cache_folder(),
-        ..RuntimeConfig::default()
-    })?)
+    Ok(Runtime::new(&RuntimeConfig { cache_dir: cache_folder(), ..RuntimeConfig::default() })?)
 }
 
 fn found(plugin: &str) -> Result<PathBuf, CommandError> {
@@ -64,11 +53,7 @@ fn check_plugin(plugin: &str) -> Result<ExitCode, CommandError> {
     for problem in &report.problems {
         println!("problem  {problem}");
     }
-    Ok(if report.is_ok() {
-        ExitCode::Done
-    } else {
-        ExitCode::Plugin
-    })
+    Ok(if report.is_ok() { ExitCode::Done } else { ExitCode::Plugin })
 }
 
 fn inspect_plugin(plugin: &str, format: Format) -> Result<ExitCode, CommandError> {
@@ -83,22 +68,11 @@ fn inspect_plugin(plugin: &str, format: Format) -> Result<ExitCode, CommandError
 }
 
 fn show(inspection: &Inspection) {
-    println!(
-        "{} {}  contract {}",
-        inspection.name, inspection.version, inspection.contract
-    );
+    println!("{} {}  contract {}", inspection.name, inspection.version, inspection.contract);
     println!("{} bytes  sha256 {}", inspection.size_bytes, inspection.sha256);
-    println!(
-        "warm-up {} bars  wants {}",
-        inspection.warmup_bars,
-        inspection.wants.join(", ")
-    );
+    println!("warm-up {} bars  wants {}", inspection.warmup_bars, inspection.wants.join(", "));
     for series in &inspection.series {
-        println!(
-            "series {}  {}",
-            series.role,
-            series.timeframe.as_deref().unwrap_or("base timeframe")
-        );
+        println!("series {}  {}", series.role, series.timeframe.as_deref().unwrap_or("base timeframe"));
     }
     for import in &inspection.imports {
         println!("uses {}: {}", import.name, import.functions.join(", "));

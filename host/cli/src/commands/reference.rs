@@ -26,10 +26,7 @@ fn describe(command: &Command, parent: &str, out: &mut String) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     // Writing to a String cannot fail.
     let _ = write!(out, "\n## {name}\n\n{about}.\n");
-    let options: Vec<&Arg> = command
-        .get_arguments()
-        .filter(|arg| arg.get_id() != "help")
-        .collect();
+    let options: Vec<&Arg> = command.get_arguments().filter(|arg| arg.get_id() != "help").collect();
     if !options.is_empty() {
         out.push_str("\n| option | meaning |\n|---|---|\n");
         for option in options {
@@ -45,12 +42,7 @@ fn describe(command: &Command, parent: &str, out: &mut String) {
 /// `--from TIME`, `DIR`.
 fn spelling(option: &Arg) -> String {
     let values = option.get_value_names().unwrap_or_default();
-    let values = values
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace('|', "\\|");
+    let values = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ").replace('|', "\\|");
     match option.get_long() {
         Some(long) if option.get_action().takes_values() => format!("--{long} {values}"),
         Some(long) => format!("--{long}"),

@@ -33,11 +33,7 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     let mut progress = Progress::new(prepared.expected_bars());
     let finished = prepared.execute(&mut |at| {
         progress.show(&at);
-        if interrupted.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     progress.clear();
     let finished = finished?;

@@ -1,0 +1,59 @@
+# Everyday commands; CONTRIBUTING.md describes them. Everything that is built goes to $CARGO_TARGET_DIR (target/ unless
+# it is set), except the plugins, which go to plugins/dist/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# Where rustup puts cargo, for shells that were opened before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+HOST := $(CARGO_TARGET_DIR)/release/host
+PLUGINS := buy-and-hold mean-reversion sma-flip trend
+DEMO_OUT := runs/demo
+
+.PHONY: setup demo build host plugins sample test lint bench docs clean
+
+setup:
+	@.ci/setup.sh build
+
+host: setup
+	cargo build --release --locked --package host
+
+plugins: host
+	@for plugin in $(PLUGINS); do $(HOST) plugin build plugins/$$plugin --out plugins/dist; done
+
+build: host plugins
+
+sample: host
+	@$(HOST) data generate
+
+demo: build sample
+	@$(HOST) run --plugin plugins/dist/trend.wasm --out $(DEMO_OUT)
+	@echo; echo "$(CURDIR)/$(DEMO_OUT)/report.html"
+
+test: build sample
+	@.ci/setup.sh test
+	@CRYPTOBOT_HOST=$(HOST) .ci/test.sh
+
+lint: setup
+	@.ci/lint.sh
+
+bench: setup
+	cargo bench --locked --package cryptobot-analytics --bench mark
+	cargo bench --locked --package cryptobot-data --bench read
+	cargo bench --locked --package cryptobot-indicators --bench updates
+	cargo bench --locked --package cryptobot-wasm --bench calls
+	cargo run --locked --release --package cryptobot-bench
+
+docs: host
+	$(HOST) reference > docs/src/reference/commands.md
+	$(HOST) config schema > config/run.schema.json
+	CRYPTOBOT_WRITE_DOCS=1 cargo test --quiet --locked --package cryptobot-indicators --test reference_page
+	@if command -v mdbook > /dev/null; then mdbook build docs; \
+	else echo "docs: no mdbook, so the book was not built (cargo install mdbook)"; fi
+
+clean:
+	cargo clean
+	rm -rf plugins/dist runs data/synthetic

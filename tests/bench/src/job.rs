@@ -1,0 +1,120 @@
+//! The benchmark job on a seeded random walk: a year of minutes, averages of 10 and 30 bars, flips of one unit.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use cryptobot_engine::{BarBlock, Strategy};
+use cryptobot_model::{Instrument, ParamValue, Timeframe};
+use cryptobot_test_support::market::random_walk;
+use cryptobot_test_support::run::{HashOnly, MemoryRun, desk, instrument};
+use cryptobot_test_support::sma_flip::SmaFlip;
+use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
+
+const YEAR: usize = 525_600;
+const SYMBOLS: usize = 10;
+
+/// Prints the best of some rounds for every way to do the job, and its ratio to plain arrays.
+pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
+    let runtime = match Runtime::new(&RuntimeConfig::default()) {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let plugin = match runtime.load(Path::new(plugin)) {
+        Ok(plugin) => plugin,
+        Err(error) => return failed(&format!("{plugin}: {error}; build it with `make build`")),
+    };
+    let one = vec![(instrument("J1USDT"), random_walk(YEAR, 42))];
+    let ten: Vec<_> = (0..SYMBOLS)
+        .map(|index| (instrument(&format!("P{index:02}USDT")), random_walk(YEAR, index as u64)))
+        .collect();
+
+    let (mut arrays, mut native, mut event, mut many) = (f64::MAX, f64::MAX, f64::MAX, f64::MAX);
+    let mut hashes = Vec::new();
+    for _ in 0..rounds {
+        arrays = arrays.min(timed(|| black_box(plain(&one[0].1))).0);
+        let (took, hash) =
+            engine(&one, |markets| MemoryRun::new(markets).with(flip(), &[Timeframe::MINUTE], 42));
+        native = native.min(took);
+        hashes.push(hash);
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin));
+        event = event.min(took);
+        hashes.push(hash);
+    }
+    for _ in 0..rounds.div_ceil(3) {
+        many = many.min(engine(&ten, |markets| component(markets, &plugin)).0);
+    }
+    hashes.dedup();
+    println!("one year of minute bars, best of {rounds}      ms   ratio to arrays");
+    for (name, took) in [("arrays", arrays), ("native strategy", native), ("component, per event", event)] {
+        println!("{name:38} {took:8.2} {:8.1}", took / arrays);
+    }
+    println!("{:38} {many:8.2} {:8.1}", format!("component, {SYMBOLS} symbols"), many / arrays);
+    println!("journals of native strategy and component are equal: {}", hashes.len() == 1);
+    if hashes.len() == 1 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn failed(message: &str) -> ExitCode {
+    println!("error: {message}");
+    ExitCode::FAILURE
+}
+
+fn flip() -> SmaFlip {
+    SmaFlip::new(10, 30, 1.0)
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let started = Instant::now();
+    let result = work();
+    (started.elapsed().as_secs_f64() * 1e3, result)
+}
+
+/// Times the engine alone: bars are in memory, the strategy is made.
+fn engine(
+    markets: &[(Instrument, BarBlock)],
+    build: impl FnOnce(Vec<(Instrument, BarBlock)>) -> MemoryRun,
+) -> (f64, String) {
+    let ready = build(markets.to_vec()).engine();
+    let mut recorder = HashOnly::default();
+    let (took, _) = timed(|| ready.run_all(&mut recorder));
+    (took, recorder.finish().1.to_string())
+}
+
+fn component(markets: Vec<(Instrument, BarBlock)>, plugin: &Plugin) -> MemoryRun {
+    let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+    let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
+    let params = [
+        ("fast", ParamValue::Integer(10)),
+        ("slow", ParamValue::Integer(30)),
+        ("quantity", ParamValue::Number(1.0)),
+    ];
+    let params = params.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
+    let strategy: Box<dyn Strategy> =
+        Box::new(plugin.instantiate(desk, params, &Limits::default()).expect("sma-flip starts"));
+    MemoryRun::new(markets).with_strategy(strategy)
+}
+
+/// The job without anything around it.
+fn plain(block: &BarBlock) -> (u64, f64) {
+    let (open, close) = (&block.open, &block.close);
+    let (mut fast, mut slow, mut orders) = (0.0, 0.0, 0);
+    let (mut cash, mut position, mut target) = (1e8, 0.0_f64, 0.0);
+    for bar in 0..close.len() {
+        let traded: f64 = target - position;
+        if traded != 0.0 {
+            cash -= traded * open[bar] + traded.abs() * open[bar] * 0.0004;
+            position = target;
+        }
+        fast += close[bar] - if bar >= 10 { close[bar - 10] } else { 0.0 };
+        slow += close[bar] - if bar >= 30 { close[bar - 30] } else { 0.0 };
+        if bar >= 29 {
+            let (quick, lazy) = (fast / 10.0, slow / 30.0);
+            let wanted = if quick > lazy { 1.0 } else { -1.0 };
+            orders += u64::from(wanted != target);
+            target = wanted;
+        }
+    }
+    (orders, cash + position * close[close.len() - 1])
+}

@@ -13,14 +13,7 @@ use sha2::{Digest, Sha256};
 const LIBRARY: &str = "node_modules/lightweight-charts/dist/lightweight-charts.standalone.production.js";
 const LICENCE: &str = "node_modules/lightweight-charts/LICENSE";
 /// In the order in which they build on each other.
-const SCRIPTS: [&str; 6] = [
-    "format.js",
-    "charts.js",
-    "figures.js",
-    "trades.js",
-    "sections.js",
-    "report.js",
-];
+const SCRIPTS: [&str; 6] = ["format.js", "charts.js", "figures.js", "trades.js", "sections.js", "report.js"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=web");
@@ -61,14 +54,7 @@ fn install(packages: &Path) -> Result<(), Box<dyn Error>> {
         fs::copy(Path::new("web").join(name), packages.join(name))?;
     }
     let ended = Command::new("npm")
-        .args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--prefer-offline",
-            "--loglevel=error",
-        ])
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"])
         .current_dir(packages)
         .output()
         .map_err(|error| format!("npm is needed to build the report: run `make setup` ({error})"))?;
@@ -85,9 +71,10 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {
-        let bits = group.iter().enumerate().fold(0_u32, |bits, (place, byte)| {
-            bits | u32::from(*byte) << (16 - 8 * place)
-        });
+        let bits = group
+            .iter()
+            .enumerate()
+            .fold(0_u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
         for place in 0..4 {
             let digit = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
             text.push(if place <= group.len() { digit as char } else { '=' });

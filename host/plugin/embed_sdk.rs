@@ -7,14 +7,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Files and folders of the repository, relative to its root.
-const EMBEDDED: [&str; 6] = [
-    "Cargo.toml",
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
-    "host/indicators",
-    "sdk/rust",
-    "wit/v0.1",
-];
+const EMBEDDED: [&str; 6] =
+    ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "host/indicators", "sdk/rust", "wit/v0.1"];
 
 fn main() -> io::Result<()> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("../..");
@@ -31,11 +25,7 @@ fn main() -> io::Result<()> {
     let mut table = String::from("&[\n");
     for file in files {
         let name = file.strip_prefix(&root).map_err(io::Error::other)?;
-        let _ = writeln!(
-            table,
-            "    ({name:?}, include_str!({:?})),",
-            fs::canonicalize(&file)?
-        );
+        let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", fs::canonicalize(&file)?);
     }
     table.push_str("]\n");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;

@@ -16,10 +16,7 @@ fn year(strategies: usize, instruments: usize) -> Collector {
         name: number.to_string(),
         initial_balance: Money::from_f64(1e4).unwrap(),
     };
-    let instrument = |number: usize| InstrumentLabel {
-        venue: "v".to_owned(),
-        symbol: number.to_string(),
-    };
+    let instrument = |number: usize| InstrumentLabel { venue: "v".to_owned(), symbol: number.to_string() };
     let mut collector = Collector::new(Setup {
         strategies: (0..strategies).map(label).collect(),
         instruments: (0..instruments).map(instrument).collect(),
@@ -32,20 +29,14 @@ fn year(strategies: usize, instruments: usize) -> Collector {
         let wave = ((step * 7919) % 1_009) as f64;
         prices.fill(100.0 + wave);
         equities.fill(1e4 + wave + step as f64 * 1e-3);
-        collector.mark(&Mark {
-            ts: Timestamp(step * MINUTE),
-            prices: &prices,
-            equities: &equities,
-        });
+        collector.mark(&Mark { ts: Timestamp(step * MINUTE), prices: &prices, equities: &equities });
     }
     collector
 }
 
 fn mark(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mark");
-    group
-        .sample_size(20)
-        .throughput(Throughput::Elements(STEPS as u64));
+    group.sample_size(20).throughput(Throughput::Elements(STEPS as u64));
     group.bench_function("1 strategy, 1 instrument", |bencher| {
         bencher.iter(|| black_box(year(1, 1)));
     });

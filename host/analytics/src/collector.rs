@@ -65,21 +65,14 @@ impl Collector {
     /// A collector for one run.
     pub fn new(setup: Setup) -> Self {
         let (strategies, instruments) = (setup.strategies.len(), setup.instruments.len());
-        let mut balances: Vec<Money> = setup
-            .strategies
-            .iter()
-            .map(|label| label.initial_balance)
-            .collect();
+        let mut balances: Vec<Money> = setup.strategies.iter().map(|label| label.initial_balance).collect();
         if strategies != 1 {
             balances.push(balances.iter().copied().sum());
         }
         Self {
             clock: Clock::new(setup.from, setup.to.0.saturating_sub(setup.from.0)),
             started: false,
-            equities: balances
-                .iter()
-                .map(|balance| EquityTrack::new(setup.from, balance.to_f64()))
-                .collect(),
+            equities: balances.iter().map(|balance| EquityTrack::new(setup.from, balance.to_f64())).collect(),
             prices: vec![PriceTrack::new(); instruments],
             activities: vec![Activity::default(); strategies + 1],
             positions: vec![(Quantity::ZERO, setup.from); strategies * instruments],
@@ -150,22 +143,15 @@ impl Collector {
         let mut strategies = Vec::new();
         for (index, label) in self.setup.strategies.into_iter().enumerate() {
             let curve = curves.next().unwrap_or_default();
-            let mut account = AccountRecord::new(
-                label.name,
-                label.initial_balance,
-                curve,
-                &self.activities[index],
-                end,
-            );
+            let mut account =
+                AccountRecord::new(label.name, label.initial_balance, curve, &self.activities[index], end);
             if let Some(exact) = final_equities.get(index) {
                 account.final_equity = *exact;
             }
             strategies.push(account);
         }
-        let curve = curves
-            .next()
-            .or_else(|| strategies.first().map(AccountRecord::curve))
-            .unwrap_or_default();
+        let curve =
+            curves.next().or_else(|| strategies.first().map(AccountRecord::curve)).unwrap_or_default();
         let balance = strategies.iter().map(|account| account.initial_balance).sum();
         let activity = &self.activities[strategies.len()];
         let mut portfolio = AccountRecord::new("portfolio".to_owned(), balance, curve, activity, end);
@@ -189,11 +175,7 @@ impl Collector {
 
     fn open_positions(&self) -> Vec<OpenPosition> {
         let instruments = self.setup.instruments.len();
-        let open = self
-            .positions
-            .iter()
-            .enumerate()
-            .filter(|(_, (quantity, _))| !quantity.is_zero());
+        let open = self.positions.iter().enumerate().filter(|(_, (quantity, _))| !quantity.is_zero());
         open.map(|(index, (quantity, opened_at))| OpenPosition {
             strategy: StrategyId::from(index / instruments),
             instrument: (index % instruments).into(),
@@ -229,11 +211,7 @@ impl Recorder for Collector {
             Entry::Trade(trade) => self.trade(trade),
             Entry::Wallet { .. } => {}
             Entry::Fault { ts, strategy, fault } => {
-                self.faults.push(FaultRecord {
-                    ts,
-                    strategy,
-                    fault: fault.clone(),
-                });
+                self.faults.push(FaultRecord { ts, strategy, fault: fault.clone() });
             }
         }
     }

@@ -25,12 +25,7 @@ pub struct EquityBucket {
 }
 
 impl EquityBucket {
-    const EMPTY: Self = Self {
-        low: f64::INFINITY,
-        high: f64::NEG_INFINITY,
-        last: f64::NAN,
-        of_peak: 1.0,
-    };
+    const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, last: f64::NAN, of_peak: 1.0 };
 
     fn merged(self, later: Self) -> Self {
         Self {
@@ -54,18 +49,10 @@ pub struct PriceBucket {
 }
 
 impl PriceBucket {
-    const EMPTY: Self = Self {
-        low: f64::INFINITY,
-        high: f64::NEG_INFINITY,
-        last: f64::NAN,
-    };
+    const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, last: f64::NAN };
 
     pub(crate) fn merged(self, later: Self) -> Self {
-        Self {
-            low: self.low.min(later.low),
-            high: self.high.max(later.high),
-            last: later.last,
-        }
+        Self { low: self.low.min(later.low), high: self.high.max(later.high), last: later.last }
     }
 }
 
@@ -80,11 +67,7 @@ pub(crate) struct EquityTrack {
 impl EquityTrack {
     pub fn new(start: Timestamp, equity: f64) -> Self {
         let drawdown = DrawdownTracker::new(start, equity);
-        Self {
-            open: EquityBucket::EMPTY,
-            drawdown,
-            buckets: Vec::new(),
-        }
+        Self { open: EquityBucket::EMPTY, drawdown, buckets: Vec::new() }
     }
 
     #[inline]
@@ -118,11 +101,7 @@ pub(crate) struct PriceTrack {
 
 impl PriceTrack {
     pub const fn new() -> Self {
-        Self {
-            open: PriceBucket::EMPTY,
-            first: f64::NAN,
-            buckets: Vec::new(),
-        }
+        Self { open: PriceBucket::EMPTY, first: f64::NAN, buckets: Vec::new() }
     }
 
     #[inline]
@@ -171,12 +150,7 @@ impl Clock {
             .iter()
             .position(|step| nanos / (step * NANOS_PER_SECOND) <= MOST_BUCKETS as i64)
             .unwrap_or(STEPS.len() - 1);
-        Self {
-            step,
-            end: start.0,
-            last: start.0,
-            times: Vec::new(),
-        }
+        Self { step, end: start.0, last: start.0, times: Vec::new() }
     }
 
     /// Length of a bucket in nanoseconds.
@@ -212,12 +186,7 @@ impl Clock {
         }
         self.end = self.end_of(ts);
         // The newest closed bucket may be the begin of the longer one that `ts` is in.
-        if self.step != step
-            && self
-                .times
-                .last()
-                .is_some_and(|last| self.end_of(*last) == self.end)
-        {
+        if self.step != step && self.times.last().is_some_and(|last| self.end_of(*last) == self.end) {
             self.times.pop();
             for track in equities {
                 track.open = track.buckets.pop().unwrap_or(EquityBucket::EMPTY);
@@ -289,26 +258,15 @@ mod tests {
         clock.close(&mut equities, &mut prices);
         let step = clock.step_nanos() / minute;
         let ([equity], [price]) = (equities, prices);
-        (
-            clock.finish(),
-            equity.finish(Timestamp(0)).0,
-            price.finish().0,
-            step,
-        )
+        (clock.finish(), equity.finish(Timestamp(0)).0, price.finish().0, step)
     }
 
     #[test]
     fn a_year_of_minutes_becomes_hours() {
         let (times, equity, prices, step) = run(525_600, 525_600);
         assert_eq!((times.len(), step), (8_760, 60));
-        assert_eq!(
-            (equity[1].low, equity[1].high, equity[1].last),
-            (61.0, 120.0, 120.0)
-        );
-        assert_eq!(
-            (prices[1].low, prices[1].high, prices[1].last),
-            (61.0, 120.0, 120.0)
-        );
+        assert_eq!((equity[1].low, equity[1].high, equity[1].last), (61.0, 120.0, 120.0));
+        assert_eq!((prices[1].low, prices[1].high, prices[1].last), (61.0, 120.0, 120.0));
         assert_eq!(times[23].to_string(), "1970-01-02T00:00:00Z");
     }
 

@@ -45,14 +45,7 @@ pub struct Drawdowns {
 
 impl DrawdownTracker {
     pub fn new(start: Timestamp, equity: f64) -> Self {
-        Self {
-            peak: equity,
-            peak_ts: start.0,
-            low: 1.0,
-            low_ts: start.0,
-            deepest: None,
-            longest: None,
-        }
+        Self { peak: equity, peak_ts: start.0, low: 1.0, low_ts: start.0, deepest: None, longest: None }
     }
 
     /// The next equity; returns it as a share of the running peak.
@@ -86,10 +79,7 @@ impl DrawdownTracker {
             self.deepest = Some(drawdown);
         }
         let end = Timestamp(end);
-        if self
-            .longest
-            .is_none_or(|longest| drawdown.duration(end) > longest.duration(end))
-        {
+        if self.longest.is_none_or(|longest| drawdown.duration(end) > longest.duration(end)) {
             self.longest = Some(drawdown);
         }
         self.low = 1.0;
@@ -100,10 +90,7 @@ impl DrawdownTracker {
         if self.low < 1.0 {
             self.close(None, end.0);
         }
-        Drawdowns {
-            deepest: self.deepest,
-            longest: self.longest,
-        }
+        Drawdowns { deepest: self.deepest, longest: self.longest }
     }
 }
 

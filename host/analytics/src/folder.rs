@@ -62,9 +62,7 @@ impl RunFolder {
     /// one that was cut short; any other folder that is not empty is refused. Call it before the run, so that a
     /// mistake costs no time.
     pub fn prepare(path: &Path) -> Result<Self, FolderError> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
+        let folder = Self { path: path.to_owned() };
         match fs::metadata(path) {
             Ok(found) if !found.is_dir() => return Err(FolderError::NotAFolder(path.to_owned())),
             Ok(_) => folder.clear()?,
@@ -81,14 +79,8 @@ impl RunFolder {
         let (mut of_run, mut others) = (Vec::new(), false);
         for entry in fs::read_dir(&self.path).map_err(|source| at(&self.path, source))? {
             let file = entry.map_err(|source| at(&self.path, source))?.path();
-            let name = file
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            let stem = name
-                .strip_prefix('.')
-                .and_then(|name| name.strip_suffix(".tmp"))
-                .unwrap_or(name);
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let stem = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).unwrap_or(name);
             if FILES.iter().any(|(_, known)| *known == stem) && file.is_file() {
                 of_run.push(file);
             } else {
@@ -125,26 +117,17 @@ impl RunFolder {
         summary: &Summary,
         configuration: &str,
     ) -> Result<(), FolderError> {
-        let page = report::html(record, summary, configuration).map_err(|source| FolderError::Document {
-            file: "report.html",
-            source,
-        })?;
+        let page = report::html(record, summary, configuration)
+            .map_err(|source| FolderError::Document { file: "report.html", source })?;
         self.write("report.html", &page)
     }
 
     /// Lists the files that are there in `summary.files` and writes the summary: the last step of a run, because it
     /// marks the folder as complete.
     pub fn write_summary(&self, summary: &mut Summary) -> Result<(), FolderError> {
-        let there = FILES
-            .into_iter()
-            .filter(|(_, name)| *name == SUMMARY || self.path.join(name).is_file());
-        summary.files = there
-            .map(|(kind, name)| (kind.to_owned(), name.to_owned()))
-            .collect();
-        let json = summary.to_json().map_err(|source| FolderError::Document {
-            file: SUMMARY,
-            source,
-        })?;
+        let there = FILES.into_iter().filter(|(_, name)| *name == SUMMARY || self.path.join(name).is_file());
+        summary.files = there.map(|(kind, name)| (kind.to_owned(), name.to_owned())).collect();
+        let json = summary.to_json().map_err(|source| FolderError::Document { file: SUMMARY, source })?;
         self.write(SUMMARY, &json)
     }
 
@@ -157,10 +140,7 @@ impl RunFolder {
 }
 
 fn at(path: &Path, source: io::Error) -> FolderError {
-    FolderError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    FolderError::Io { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -187,10 +167,7 @@ mod tests {
         fs::write(&file, "years of work").unwrap();
         let refused = RunFolder::prepare(root.path()).unwrap_err();
         assert!(matches!(refused, FolderError::Occupied(_)), "{refused}");
-        assert!(matches!(
-            RunFolder::prepare(&file).unwrap_err(),
-            FolderError::NotAFolder(_)
-        ));
+        assert!(matches!(RunFolder::prepare(&file).unwrap_err(), FolderError::NotAFolder(_)));
         assert_eq!(fs::read_to_string(&file).unwrap(), "years of work");
     }
 

@@ -56,18 +56,11 @@ pub fn count(value: u64) -> String {
 pub fn duration(seconds: Option<f64>) -> String {
     or_undefined(seconds, |seconds| {
         let total = libm::rint(seconds) as u64;
-        let units = [
-            ("d", total / 86_400),
-            ("h", total / 3_600 % 24),
-            ("m", total / 60 % 60),
-            ("s", total % 60),
-        ];
+        let units =
+            [("d", total / 86_400), ("h", total / 3_600 % 24), ("m", total / 60 % 60), ("s", total % 60)];
         let first = units.iter().position(|(_, count)| *count > 0).unwrap_or(3);
         let shown = units[first..].iter().take(2).filter(|(_, count)| *count > 0);
-        let text = shown
-            .map(|(unit, count)| format!("{count}{unit}"))
-            .collect::<Vec<_>>()
-            .join(" ");
+        let text = shown.map(|(unit, count)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
         if text.is_empty() { "0s".to_owned() } else { text }
     })
 }

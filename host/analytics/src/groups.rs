@@ -65,11 +65,7 @@ impl Summary {
         Group {
             title: "Run",
             figures: vec![
-                plain(
-                    "period",
-                    "Period",
-                    format!("{} – {}", date(self.period.from), date(self.period.to)),
-                ),
+                plain("period", "Period", format!("{} – {}", date(self.period.from), date(self.period.to))),
                 plain("bars", "Bars", count(self.bars)),
                 plain("bars_per_s", "Speed", speed),
                 plain("orders", "Orders", count(self.orders)),
@@ -98,25 +94,11 @@ fn performance(metrics: &Metrics, initial: Money, last: Money, currency: &str) -
     Group {
         title: "Performance",
         figures: vec![
-            plain(
-                "initial_balance",
-                "Initial balance",
-                with_unit(money(initial), currency),
-            ),
+            plain("initial_balance", "Initial balance", with_unit(money(initial), currency)),
             plain("final_equity", "Final equity", with_unit(money(last), currency)),
-            signed(
-                "total_return",
-                "Total return",
-                percent(metrics.total_return),
-                metrics.total_return,
-            ),
+            signed("total_return", "Total return", percent(metrics.total_return), metrics.total_return),
             signed("cagr", "CAGR", percent(metrics.cagr), metrics.cagr),
-            signed(
-                "annual_return",
-                "Annual return",
-                percent(metrics.annual_return),
-                metrics.annual_return,
-            ),
+            signed("annual_return", "Annual return", percent(metrics.annual_return), metrics.annual_return),
             signed(
                 "buy_and_hold_return",
                 "Buy and hold",
@@ -136,12 +118,7 @@ fn ratios(metrics: &Metrics) -> Group {
             signed("sharpe", "Sharpe", ratio(metrics.sharpe), metrics.sharpe),
             signed("sortino", "Sortino", ratio(metrics.sortino), metrics.sortino),
             signed("calmar", "Calmar", ratio(metrics.calmar), metrics.calmar),
-            signed(
-                "omega",
-                "Omega",
-                ratio(metrics.omega),
-                metrics.omega.map(|omega| omega - 1.0),
-            ),
+            signed("omega", "Omega", ratio(metrics.omega), metrics.omega.map(|omega| omega - 1.0)),
         ],
     }
 }
@@ -151,12 +128,7 @@ fn risk(metrics: &Metrics) -> Group {
     Group {
         title: "Risk",
         figures: vec![
-            signed(
-                "max_drawdown",
-                "Max drawdown",
-                percent(metrics.max_drawdown),
-                metrics.max_drawdown,
-            ),
+            signed("max_drawdown", "Max drawdown", percent(metrics.max_drawdown), metrics.max_drawdown),
             plain("max_drawdown_days", "Longest drawdown", duration(days)),
             plain("volatility", "Volatility, annual", percent(metrics.volatility)),
             signed("var_95", "VaR 95 %", percent(metrics.var_95), metrics.var_95),
@@ -170,23 +142,9 @@ fn months(metrics: &Metrics) -> Group {
     Group {
         title: "Months",
         figures: vec![
-            signed(
-                "best_month",
-                "Best month",
-                percent(metrics.best_month),
-                metrics.best_month,
-            ),
-            signed(
-                "worst_month",
-                "Worst month",
-                percent(metrics.worst_month),
-                metrics.worst_month,
-            ),
-            plain(
-                "winning_months",
-                "Winning months",
-                percent(metrics.winning_months),
-            ),
+            signed("best_month", "Best month", percent(metrics.best_month), metrics.best_month),
+            signed("worst_month", "Worst month", percent(metrics.worst_month), metrics.worst_month),
+            plain("winning_months", "Winning months", percent(metrics.winning_months)),
         ],
     }
 }
@@ -217,19 +175,13 @@ fn trades(metrics: &Metrics, number: u64, currency: &str) -> Group {
             money("average_loss", "Average loss", trading.average_loss),
             money("best_trade", "Best trade", trading.best_trade),
             money("worst_trade", "Worst trade", trading.worst_trade),
-            plain(
-                "average_holding_s",
-                "Average holding",
-                duration(trading.average_holding_s),
-            ),
+            plain("average_holding_s", "Average holding", duration(trading.average_holding_s)),
         ],
     }
 }
 
 fn costs(costs: &Costs, metrics: &Metrics, currency: &str) -> Group {
-    let turnover = metrics
-        .turnover
-        .map_or_else(|| UNDEFINED.to_owned(), |_| ratio(metrics.turnover) + " ×");
+    let turnover = metrics.turnover.map_or_else(|| UNDEFINED.to_owned(), |_| ratio(metrics.turnover) + " ×");
     Group {
         title: "Costs",
         figures: vec![
@@ -242,12 +194,7 @@ fn costs(costs: &Costs, metrics: &Metrics, currency: &str) -> Group {
 }
 
 fn plain(key: &'static str, label: &str, value: String) -> Figure {
-    Figure {
-        key,
-        label: label.to_owned(),
-        value,
-        tone: Tone::Neutral,
-    }
+    Figure { key, label: label.to_owned(), value, tone: Tone::Neutral }
 }
 
 /// A figure whose `sign` says how it reads.
@@ -257,25 +204,15 @@ fn signed(key: &'static str, label: &str, value: String, sign: Option<f64>) -> F
         Some(sign) if sign < 0.0 => Tone::Bad,
         _ => Tone::Neutral,
     };
-    Figure {
-        key,
-        label: label.to_owned(),
-        value,
-        tone,
-    }
+    Figure { key, label: label.to_owned(), value, tone }
 }
 
 fn with_unit(value: String, unit: &str) -> String {
-    if unit.is_empty() {
-        value
-    } else {
-        format!("{value} {unit}")
-    }
+    if unit.is_empty() { value } else { format!("{value} {unit}") }
 }
 
 /// The day; with the time of day only where there is any.
 fn date(ts: Timestamp) -> String {
     let text = ts.to_string();
-    text.strip_suffix("T00:00:00Z")
-        .map_or_else(|| text.clone(), ToOwned::to_owned)
+    text.strip_suffix("T00:00:00Z").map_or_else(|| text.clone(), ToOwned::to_owned)
 }

@@ -135,10 +135,7 @@ fn account_metrics(
         cvar_95: tail::conditional_value_at_risk(&returns, 0.05),
         best_month: months.iter().map(|month| month.value).reduce(f64::max),
         worst_month: months.iter().map(|month| month.value).reduce(f64::min),
-        winning_months: share(
-            months.iter().filter(|month| month.value > 0.0).count(),
-            months.len(),
-        ),
+        winning_months: share(months.iter().filter(|month| month.value > 0.0).count(), months.len()),
         trading: TradeStatistics::of(trades),
         exposure: finite(account.exposed_nanos as f64 / nanos),
         turnover: turnover(account.traded, &samples),

@@ -23,27 +23,15 @@ pub struct OrderTerms {
 
 impl OrderTerms {
     fn new(kind: &OrderKind<f64>) -> Self {
-        let none = Self {
-            kind: "market",
-            price: None,
-            trigger: None,
-            source: None,
-            tif: None,
-        };
+        let none = Self { kind: "market", price: None, trigger: None, source: None, tif: None };
         match *kind {
             OrderKind::Market => none,
-            OrderKind::Limit { price, tif } => Self {
-                kind: "limit",
-                price: Some(price),
-                tif: Some(tif),
-                ..none
-            },
-            OrderKind::StopMarket { trigger, source } => Self {
-                kind: "stop-market",
-                trigger: Some(trigger),
-                source: Some(source),
-                ..none
-            },
+            OrderKind::Limit { price, tif } => {
+                Self { kind: "limit", price: Some(price), tif: Some(tif), ..none }
+            }
+            OrderKind::StopMarket { trigger, source } => {
+                Self { kind: "stop-market", trigger: Some(trigger), source: Some(source), ..none }
+            }
         }
     }
 }
@@ -105,10 +93,7 @@ pub(crate) struct OrderBook {
 
 impl OrderBook {
     pub fn new(strategies: usize) -> Self {
-        Self {
-            rows: Vec::new(),
-            positions: vec![Vec::new(); strategies],
-        }
+        Self { rows: Vec::new(), positions: vec![Vec::new(); strategies] }
     }
 
     pub fn into_rows(self) -> Vec<OrderRow> {
@@ -122,16 +107,7 @@ impl OrderBook {
     }
 
     pub fn intent(&mut self, ts: Timestamp, strategy: StrategyId, intent: &Intent) {
-        let Intent::Order {
-            id,
-            series,
-            side,
-            quantity,
-            kind,
-            reduce_only,
-            ..
-        } = *intent
-        else {
+        let Intent::Order { id, series, side, quantity, kind, reduce_only, .. } = *intent else {
             return;
         };
         let Some(positions) = self.positions.get_mut(strategy.index()) else {
@@ -200,14 +176,10 @@ fn approve(row: &mut OrderRow, request: &OrderRequest) {
     row.quantity = request.quantity;
     let exact = match request.kind {
         OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { price, tif } => OrderKind::Limit {
-            price: price.to_f64(),
-            tif,
-        },
-        OrderKind::StopMarket { trigger, source } => OrderKind::StopMarket {
-            trigger: trigger.to_f64(),
-            source,
-        },
+        OrderKind::Limit { price, tif } => OrderKind::Limit { price: price.to_f64(), tif },
+        OrderKind::StopMarket { trigger, source } => {
+            OrderKind::StopMarket { trigger: trigger.to_f64(), source }
+        }
     };
     row.terms = OrderTerms::new(&exact);
 }

@@ -162,8 +162,6 @@ impl Record {
 
     /// Trades of one strategy, or all.
     pub fn trades_of(&self, strategy: Option<StrategyId>) -> impl Iterator<Item = &ClosedTrade> {
-        self.trades
-            .iter()
-            .filter(move |trade| strategy.is_none_or(|strategy| trade.strategy == strategy))
+        self.trades.iter().filter(move |trade| strategy.is_none_or(|strategy| trade.strategy == strategy))
     }
 }

@@ -67,10 +67,7 @@ fn fill(page: &str, parts: &[(&str, &str)]) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// What the page's script reads; names are short because there are tens of thousands of values.
@@ -177,13 +174,7 @@ impl<'a> Data<'a> {
             open: record
                 .open_positions
                 .iter()
-                .map(|open| {
-                    (
-                        open.instrument.0,
-                        seconds(open.opened_at),
-                        open.quantity.signum() > 0,
-                    )
-                })
+                .map(|open| (open.instrument.0, seconds(open.opened_at), open.quantity.signum() > 0))
                 .collect(),
             summary,
         }
@@ -198,11 +189,7 @@ impl CurveData {
             time: record.times.iter().map(|ts| next_second(*ts)).collect(),
             equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
             drawdown: equity.iter().map(|bucket| short(bucket.of_peak - 1.0)).collect(),
-            market: record
-                .buy_and_hold()
-                .into_iter()
-                .map(|value| short(value * balance))
-                .collect(),
+            market: record.buy_and_hold().into_iter().map(|value| short(value * balance)).collect(),
         }
     }
 }
@@ -219,12 +206,7 @@ fn strategies<'a>(record: &'a Record, summary: &Summary) -> Vec<StrategyData<'a>
                 groups: of_strategy.groups(&summary.currency),
             }
         };
-    record
-        .strategies
-        .iter()
-        .zip(&summary.strategies)
-        .map(data)
-        .collect()
+    record.strategies.iter().zip(&summary.strategies).map(data).collect()
 }
 
 /// The price curves, with neighbouring buckets merged where there are more than a chart can show.
@@ -233,13 +215,10 @@ fn prices(record: &Record) -> Vec<PriceData<'_>> {
     let group = record.times.len().div_ceil(budget).max(1);
     let data = |index: usize| {
         let label = &record.instruments[index];
-        let merged = record.prices[index].buckets.chunks(group).map(|buckets| {
-            buckets
-                .iter()
-                .copied()
-                .reduce(PriceBucket::merged)
-                .unwrap_or(buckets[0])
-        });
+        let merged = record.prices[index]
+            .buckets
+            .chunks(group)
+            .map(|buckets| buckets.iter().copied().reduce(PriceBucket::merged).unwrap_or(buckets[0]));
         let times = record.times.chunks(group).map(|times| times[times.len() - 1]);
         let mut price = PriceData {
             venue: &label.venue,
@@ -278,18 +257,9 @@ impl RollingData {
         Self {
             time: samples.times.iter().map(|ts| next_second(*ts)).collect(),
             windows: WINDOWS,
-            sharpe: WINDOWS
-                .map(|days| shortened(rolling_sharpe(samples, days, risk_free)))
-                .into(),
+            sharpe: WINDOWS.map(|days| shortened(rolling_sharpe(samples, days, risk_free))).into(),
             win_rate: WINDOWS
-                .map(|days| {
-                    shortened(rolling_win_rate(
-                        record.from,
-                        &samples.times,
-                        &record.trades,
-                        days,
-                    ))
-                })
+                .map(|days| shortened(rolling_win_rate(record.from, &samples.times, &record.trades, days)))
                 .into(),
         }
     }
@@ -345,10 +315,7 @@ mod tests {
 
     #[test]
     fn a_mark_inside_a_part_is_plain_text() {
-        assert_eq!(
-            fill("a {{x}} b {{y}}", &[("{{x}}", "{{y}}"), ("{{y}}", "1")]),
-            "a {{y}} b 1"
-        );
+        assert_eq!(fill("a {{x}} b {{y}}", &[("{{x}}", "{{y}}"), ("{{y}}", "1")]), "a {{y}} b 1");
     }
 
     #[test]

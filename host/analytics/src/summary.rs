@@ -248,10 +248,7 @@ impl Summary {
         });
         Self {
             strategies: strategies.collect(),
-            period: Period {
-                from: record.from,
-                to: info.to,
-            },
+            period: Period { from: record.from, to: info.to },
             instruments: record
                 .instruments
                 .iter()

@@ -59,16 +59,8 @@ impl Table {
 /// A CSV field (RFC 4180). A leading `= + - @` is disarmed with an apostrophe, because spreadsheets would compute it.
 fn escape(value: &str) -> String {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let value = if formula {
-        format!("'{value}")
-    } else {
-        value.to_owned()
-    };
-    if value.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", value.replace('"', "\"\""))
-    } else {
-        value
-    }
+    let value = if formula { format!("'{value}") } else { value.to_owned() };
+    if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
 }
 
 const fn side(side: Side) -> &'static str {
@@ -137,27 +129,12 @@ fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
     table.text(&record.strategies[order.strategy.index()].name);
     table.text(instrument.map_or("", |label| &label.venue));
     table.text(instrument.map_or("", |label| &label.symbol));
-    table
-        .plain(side(order.side))
-        .plain(order.terms.kind)
-        .plain(order.requested)
-        .plain(order.quantity);
-    table
-        .optional(order.terms.price)
-        .optional(order.terms.trigger)
-        .optional(order.terms.source.map(source));
-    table
-        .optional(order.terms.tif.map(tif))
-        .plain(order.reduce_only)
-        .plain(order.decided_at);
-    table
-        .plain(status(order.status))
-        .plain(order.updated_at)
-        .plain(order.filled);
+    table.plain(side(order.side)).plain(order.terms.kind).plain(order.requested).plain(order.quantity);
+    table.optional(order.terms.price).optional(order.terms.trigger).optional(order.terms.source.map(source));
+    table.optional(order.terms.tif.map(tif)).plain(order.reduce_only).plain(order.decided_at);
+    table.plain(status(order.status)).plain(order.updated_at).plain(order.filled);
     table.optional(order.average_price()).plain(order.fees);
-    table
-        .optional(liquidity)
-        .optional(order.reason.map(cryptobot_model::RefusalReason::name));
+    table.optional(liquidity).optional(order.reason.map(cryptobot_model::RefusalReason::name));
     table.end();
 }
 
@@ -168,23 +145,10 @@ pub fn fills(record: &Record) -> String {
     for fill in &record.fills {
         let label = &record.instruments[fill.instrument.index()];
         let maker = fill.liquidity == Liquidity::Maker;
-        table
-            .plain(fill.ts)
-            .plain(fill.order.0)
-            .text(&record.strategies[fill.strategy.index()].name);
-        table
-            .text(&label.venue)
-            .text(&label.symbol)
-            .plain(side(fill.side))
-            .plain(fill.price);
-        table
-            .plain(fill.quantity)
-            .plain(fill.quantity.at(fill.price))
-            .plain(fill.fee)
-            .plain(fill.slippage);
-        table
-            .plain(if maker { "maker" } else { "taker" })
-            .plain(fill.rule.name());
+        table.plain(fill.ts).plain(fill.order.0).text(&record.strategies[fill.strategy.index()].name);
+        table.text(&label.venue).text(&label.symbol).plain(side(fill.side)).plain(fill.price);
+        table.plain(fill.quantity).plain(fill.quantity.at(fill.price)).plain(fill.fee).plain(fill.slippage);
+        table.plain(if maker { "maker" } else { "taker" }).plain(fill.rule.name());
         table.end();
     }
     table.text
@@ -199,28 +163,11 @@ pub fn trades(record: &Record) -> String {
         let number: u64 = number;
         let label = &record.instruments[trade.instrument.index()];
         let holding = (trade.closed_at.0 - trade.opened_at.0) as f64 / 1e9;
-        table
-            .plain(number)
-            .text(&record.strategies[trade.strategy.index()].name);
-        table
-            .text(&label.venue)
-            .text(&label.symbol)
-            .plain(direction(trade.side));
-        table
-            .plain(trade.opened_at)
-            .plain(trade.closed_at)
-            .plain(trade.quantity)
-            .plain(trade.entry_price);
-        table
-            .plain(trade.exit_price)
-            .plain(trade.gross_pnl)
-            .plain(trade.fees)
-            .plain(trade.funding);
-        table
-            .plain(trade.slippage)
-            .plain(trade.net_pnl)
-            .optional(trade_return(trade))
-            .plain(holding);
+        table.plain(number).text(&record.strategies[trade.strategy.index()].name);
+        table.text(&label.venue).text(&label.symbol).plain(direction(trade.side));
+        table.plain(trade.opened_at).plain(trade.closed_at).plain(trade.quantity).plain(trade.entry_price);
+        table.plain(trade.exit_price).plain(trade.gross_pnl).plain(trade.fees).plain(trade.funding);
+        table.plain(trade.slippage).plain(trade.net_pnl).optional(trade_return(trade)).plain(holding);
         table.end();
     }
     table.text
@@ -229,11 +176,7 @@ pub fn trades(record: &Record) -> String {
 /// One row per bucket of the curves; a column per strategy where there are several.
 pub fn equity(record: &Record) -> String {
     let mut header = "ts,equity,low,high,drawdown,buy_and_hold".to_owned();
-    let strategies = if record.strategies.len() > 1 {
-        record.strategies.as_slice()
-    } else {
-        &[]
-    };
+    let strategies = if record.strategies.len() > 1 { record.strategies.as_slice() } else { &[] };
     for strategy in strategies {
         header.push(',');
         header.push_str(&escape(&format!("equity:{}", strategy.name)));
@@ -242,31 +185,15 @@ pub fn equity(record: &Record) -> String {
     let balance = record.portfolio.initial_balance.to_f64();
     let mut table = Table::new(&header, record.times.len() + 1);
     let start = record.portfolio.initial_balance;
-    table
-        .plain(record.from)
-        .plain(start)
-        .plain(start)
-        .plain(start)
-        .plain(0)
-        .plain(start);
+    table.plain(record.from).plain(start).plain(start).plain(start).plain(0).plain(start);
     for strategy in strategies {
         table.plain(strategy.initial_balance);
     }
     table.end();
     for (index, bucket) in record.portfolio.equity.iter().enumerate() {
-        let drawdown = if bucket.of_peak < 1.0 {
-            bucket.of_peak - 1.0
-        } else {
-            0.0
-        };
-        table
-            .plain(record.times[index])
-            .optional(exact(bucket.last))
-            .optional(exact(bucket.low));
-        table
-            .optional(exact(bucket.high))
-            .plain(drawdown)
-            .optional(exact(market[index] * balance));
+        let drawdown = if bucket.of_peak < 1.0 { bucket.of_peak - 1.0 } else { 0.0 };
+        table.plain(record.times[index]).optional(exact(bucket.last)).optional(exact(bucket.low));
+        table.optional(exact(bucket.high)).plain(drawdown).optional(exact(market[index] * balance));
         for strategy in strategies {
             table.optional(exact(strategy.equity[index].last));
         }

@@ -34,15 +34,8 @@ fn missing() -> Option<String> {
     match Command::new(python()).args(["-c", imports]).output() {
         Ok(output) if output.status.success() => None,
         Ok(output) => {
-            let error = String::from_utf8_lossy(&output.stderr)
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .to_owned();
-            Some(format!(
-                "{} has no empyrical-reloaded and quantstats: {error}",
-                python()
-            ))
+            let error = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
+            Some(format!("{} has no empyrical-reloaded and quantstats: {error}", python()))
         }
         Err(error) => Some(format!("{}: {error}", python())),
     }
@@ -73,12 +66,8 @@ fn generated(
     risk_free: f64,
 ) -> Case {
     let mut random = Random::new(seed, 0);
-    let mut shock = || {
-        (0..12)
-            .map(|_| (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64)
-            .sum::<f64>()
-            - 6.0
-    };
+    let mut shock =
+        || (0..12).map(|_| (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64).sum::<f64>() - 6.0;
     let (mut price, mut equity) = (100.0, BALANCE);
     let (mut prices, mut equities) = (Vec::new(), Vec::new());
     for _ in 0..count {
@@ -89,14 +78,7 @@ fn generated(
         equities.push(equity);
     }
     let from_ms = Timestamp::from_civil(2023, 3, 1).millis();
-    Case {
-        name: name.to_owned(),
-        step_ms,
-        from_ms,
-        prices,
-        equity: equities,
-        risk_free,
-    }
+    Case { name: name.to_owned(), step_ms, from_ms, prices, equity: equities, risk_free }
 }
 
 fn recorded() -> Vec<Case> {
@@ -105,14 +87,8 @@ fn recorded() -> Vec<Case> {
         println!("skipped: recorded prices, because ../shared/data is not there");
         return Vec::new();
     }
-    let numbers = |value: &Value| {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|item| item.as_f64().unwrap())
-            .collect()
-    };
+    let numbers =
+        |value: &Value| value.as_array().unwrap().iter().map(|item| item.as_f64().unwrap()).collect();
     let found = run(&["series", root.to_str().unwrap()], "");
     let case = |case: &Value| Case {
         name: case["name"].as_str().unwrap().to_owned(),
@@ -132,28 +108,15 @@ fn ours(case: &Case) -> Metrics {
             name: "s".to_owned(),
             initial_balance: Money::from_f64(BALANCE).unwrap(),
         }],
-        instruments: vec![InstrumentLabel {
-            venue: "v".to_owned(),
-            symbol: "X".to_owned(),
-        }],
+        instruments: vec![InstrumentLabel { venue: "v".to_owned(), symbol: "X".to_owned() }],
         from: at(0),
         to: at(case.equity.len()),
     });
     for (index, (price, equity)) in case.prices.iter().zip(&case.equity).enumerate() {
-        collector.mark(&Mark {
-            ts: at(index + 1),
-            prices: &[*price],
-            equities: &[*equity],
-        });
+        collector.mark(&Mark { ts: at(index + 1), prices: &[*price], equities: &[*equity] });
     }
     let record = collector.finish(&[]);
-    Metrics::of(
-        &record,
-        None,
-        MetricsOptions {
-            risk_free: case.risk_free,
-        },
-    )
+    Metrics::of(&record, None, MetricsOptions { risk_free: case.risk_free })
 }
 
 #[test]
@@ -165,15 +128,7 @@ fn figures_agree_with_published_implementations() {
     let (day, hour) = (86_400_000, 3_600_000);
     let mut cases = vec![
         generated("a good year", 1, 365, day, 0.001, 0.01, 0.0),
-        generated(
-            "five bad years with a risk-free rate",
-            2,
-            1_826,
-            day,
-            -0.000_4,
-            0.02,
-            0.03,
-        ),
+        generated("five bad years with a risk-free rate", 2, 1_826, day, -0.000_4, 0.02, 0.03),
         generated("wild", 3, 400, day, 0.002, 0.06, 0.0),
         generated("two weeks by the hour", 4, 336, hour, 0.000_1, 0.003, 0.02),
         generated("forty days", 5, 40, day, 0.0, 0.01, 0.0),
@@ -210,8 +165,5 @@ fn compare(what: &str, own: &Value, published: &Value) {
         panic!("{what}: {own} against {published}");
     };
     let tolerance = 1e-9 * published.abs().max(1e-3);
-    assert!(
-        (own - published).abs() <= tolerance,
-        "{what}: {own} against {published}"
-    );
+    assert!((own - published).abs() <= tolerance, "{what}: {own} against {published}");
 }

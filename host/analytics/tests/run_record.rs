@@ -23,22 +23,12 @@ fn played() -> (Record, RunInfo) {
 
 fn column(table: &str, name: &str) -> Vec<String> {
     let mut lines = table.lines();
-    let index = lines
-        .next()
-        .unwrap()
-        .split(',')
-        .position(|head| head == name)
-        .expect(name);
-    lines
-        .map(|line| line.split(',').nth(index).unwrap().to_owned())
-        .collect()
+    let index = lines.next().unwrap().split(',').position(|head| head == name).expect(name);
+    lines.map(|line| line.split(',').nth(index).unwrap().to_owned()).collect()
 }
 
 fn sum(table: &str, name: &str) -> Money {
-    column(table, name)
-        .iter()
-        .map(|text| text.parse::<Money>().unwrap())
-        .sum()
+    column(table, name).iter().map(|text| text.parse::<Money>().unwrap()).sum()
 }
 
 #[test]
@@ -46,66 +36,36 @@ fn accounts_add_up_to_the_portfolio() {
     let (record, _) = played();
     let portfolio = &record.portfolio;
     assert!(record.strategies.len() == 2 && portfolio.trades > 1_500);
+    assert_eq!(record.strategies.iter().map(|account| account.fills).sum::<u64>(), portfolio.fills);
     assert_eq!(
-        record.strategies.iter().map(|account| account.fills).sum::<u64>(),
-        portfolio.fills
-    );
-    assert_eq!(
-        record
-            .strategies
-            .iter()
-            .map(|account| account.costs.fees)
-            .sum::<Money>(),
+        record.strategies.iter().map(|account| account.costs.fees).sum::<Money>(),
         portfolio.costs.fees
     );
     for (index, bucket) in portfolio.equity.iter().enumerate() {
-        let total: f64 = record
-            .strategies
-            .iter()
-            .map(|account| account.equity[index].last)
-            .sum();
+        let total: f64 = record.strategies.iter().map(|account| account.equity[index].last).sum();
         assert!((bucket.last - total).abs() < 1e-6);
         assert!(bucket.low <= bucket.last && bucket.last <= bucket.high && bucket.of_peak <= 1.0);
     }
     let realised: f64 = record.trades.iter().map(|trade| trade.net_pnl.to_f64()).sum();
-    let open: f64 = record
-        .open_positions
-        .iter()
-        .map(|open| (open.quantity.to_f64() * open.price).abs())
-        .sum();
+    let open: f64 =
+        record.open_positions.iter().map(|open| (open.quantity.to_f64() * open.price).abs()).sum();
     let gained = portfolio.final_equity.to_f64() - portfolio.initial_balance.to_f64();
-    assert!(
-        (gained - realised).abs() <= 0.2 * open,
-        "{gained} against {realised} and {open} still open"
-    );
+    assert!((gained - realised).abs() <= 0.2 * open, "{gained} against {realised} and {open} still open");
 }
 
 #[test]
 fn exact_equities_of_the_ledger_win_over_marked_ones() {
     let mut collector = Collector::new(bare_setup());
-    collector.mark(&Mark {
-        ts: Timestamp(1),
-        prices: &[1.0],
-        equities: &[100.1],
-    });
+    collector.mark(&Mark { ts: Timestamp(1), prices: &[1.0], equities: &[100.1] });
     let exact: Money = "100.10000001".parse().unwrap();
     let record = collector.finish(&[exact]);
-    assert_eq!(
-        (record.portfolio.final_equity, record.strategies[0].final_equity),
-        (exact, exact)
-    );
+    assert_eq!((record.portfolio.final_equity, record.strategies[0].final_equity), (exact, exact));
 }
 
 fn bare_setup() -> Setup {
     Setup {
-        strategies: vec![AccountLabel {
-            name: "s".to_owned(),
-            initial_balance: "100".parse().unwrap(),
-        }],
-        instruments: vec![InstrumentLabel {
-            venue: "v".to_owned(),
-            symbol: "X".to_owned(),
-        }],
+        strategies: vec![AccountLabel { name: "s".to_owned(), initial_balance: "100".parse().unwrap() }],
+        instruments: vec![InstrumentLabel { venue: "v".to_owned(), symbol: "X".to_owned() }],
         from: Timestamp(0),
         to: Timestamp(1),
     }
@@ -120,54 +80,26 @@ fn refused_orders_and_faults_are_kept() {
         series: SeriesId(0),
         side: Side::Buy,
         quantity: f64::NAN,
-        kind: OrderKind::Limit {
-            price: 1.5,
-            tif: TimeInForce::Gtx,
-        },
+        kind: OrderKind::Limit { price: 1.5, tif: TimeInForce::Gtx },
         reduce_only: false,
         target: None,
     };
     // Sequence 2 was withdrawn by the strategy and never seen.
     for sequence in [1, 3] {
-        collector.entry(&Entry::Intent {
-            ts,
-            strategy,
-            intent: &order(sequence),
-        });
+        collector.entry(&Entry::Intent { ts, strategy, intent: &order(sequence) });
         let decision = Decision::Refused(RefusalReason::InvalidArgument);
-        collector.entry(&Entry::Decision {
-            ts,
-            id: OrderId::new(strategy, sequence),
-            decision: &decision,
-        });
+        collector.entry(&Entry::Decision { ts, id: OrderId::new(strategy, sequence), decision: &decision });
     }
     let fault = Fault::new(FaultKind::Trap, "unreachable");
-    collector.entry(&Entry::Fault {
-        ts,
-        strategy,
-        fault: &fault,
-    });
+    collector.entry(&Entry::Fault { ts, strategy, fault: &fault });
     let record = collector.finish(&[]);
-    assert_eq!(
-        (
-            record.portfolio.intents,
-            record.portfolio.orders,
-            record.portfolio.refused
-        ),
-        (2, 0, 2)
-    );
+    assert_eq!((record.portfolio.intents, record.portfolio.orders, record.portfolio.refused), (2, 0, 2));
     let orders = tables::orders(&record);
     assert_eq!(column(&orders, "status"), ["rejected", "rejected"]);
-    assert_eq!(
-        column(&orders, "reason"),
-        ["invalid-argument", "invalid-argument"]
-    );
+    assert_eq!(column(&orders, "reason"), ["invalid-argument", "invalid-argument"]);
     assert_eq!(column(&orders, "time_in_force"), ["gtx", "gtx"]);
     let summary = Summary::new(&record, RunInfo::default());
-    assert_eq!(
-        (summary.faults[0].kind, summary.faults[0].strategy.as_str()),
-        ("trap", "s")
-    );
+    assert_eq!((summary.faults[0].kind, summary.faults[0].strategy.as_str()), ("trap", "s"));
 }
 
 #[test]
@@ -181,44 +113,27 @@ fn a_run_without_a_single_bar_has_no_figures() {
     folder.write_tables(&record).unwrap();
     folder.write_report(&record, &summary, "").unwrap();
     folder.write_summary(&mut summary).unwrap();
-    assert!(
-        !fs::read_to_string(root.path().join("equity.csv"))
-            .unwrap()
-            .contains("NaN")
-    );
+    assert!(!fs::read_to_string(root.path().join("equity.csv")).unwrap().contains("NaN"));
 }
 
 #[test]
 fn tables_hold_every_row_exactly() {
     let (record, _) = played();
-    let (orders, fills, trades) = (
-        tables::orders(&record),
-        tables::fills(&record),
-        tables::trades(&record),
-    );
+    let (orders, fills, trades) = (tables::orders(&record), tables::fills(&record), tables::trades(&record));
     assert_eq!(orders.lines().count() - 1, record.orders.len());
     assert_eq!(fills.lines().count() - 1, record.fills.len());
     assert_eq!(trades.lines().count() - 1, record.trades.len());
     assert_eq!(tables::equity(&record).lines().count() - 2, record.times.len());
     assert_eq!(sum(&fills, "fee"), record.portfolio.costs.fees);
     assert_eq!(sum(&orders, "fees"), record.portfolio.costs.fees);
-    assert_eq!(
-        sum(&trades, "net_pnl"),
-        record.trades.iter().map(|trade| trade.net_pnl).sum()
-    );
+    assert_eq!(sum(&trades, "net_pnl"), record.trades.iter().map(|trade| trade.net_pnl).sum());
     assert!(column(&fills, "rule").iter().all(|rule| rule == "open"));
     assert!(column(&orders, "status").iter().all(|status| status == "filled"));
     let first = &record.fills[0];
     assert_eq!(column(&fills, "ts")[0], first.ts.to_string());
-    assert_eq!(
-        column(&fills, "side")[0],
-        if first.side == Side::Buy { "buy" } else { "sell" }
-    );
+    assert_eq!(column(&fills, "side")[0], if first.side == Side::Buy { "buy" } else { "sell" });
     let drawdowns = column(&tables::equity(&record), "drawdown");
-    let deepest = drawdowns
-        .iter()
-        .map(|text| text.parse::<f64>().unwrap())
-        .fold(0.0, f64::min);
+    let deepest = drawdowns.iter().map(|text| text.parse::<f64>().unwrap()).fold(0.0, f64::min);
     assert!((deepest + record.portfolio.drawdowns.deepest.unwrap().depth).abs() < 1e-12);
 }
 
@@ -267,11 +182,7 @@ fn the_summary_has_the_fields_of_the_contract() {
         "strategies/0/metrics/sharpe",
         "strategies/1/trades",
     ] {
-        assert!(
-            json.pointer(&format!("/{path}"))
-                .is_some_and(|value| !value.is_null()),
-            "{path}"
-        );
+        assert!(json.pointer(&format!("/{path}")).is_some_and(|value| !value.is_null()), "{path}");
     }
     for name in [
         "total_return",
@@ -301,10 +212,7 @@ fn the_summary_has_the_fields_of_the_contract() {
         "turnover",
         "buy_and_hold_return",
     ] {
-        assert!(
-            json["metrics"][name].as_f64().is_some_and(f64::is_finite),
-            "{name}"
-        );
+        assert!(json["metrics"][name].as_f64().is_some_and(f64::is_finite), "{name}");
     }
     let exposure = json["metrics"]["exposure"].as_f64().unwrap();
     assert!(exposure > 0.0 && exposure <= 1.0);
@@ -330,19 +238,9 @@ fn a_run_without_trades_has_no_trade_figures() {
         "expectancy",
         "average_holding_s",
     ] {
-        assert!(
-            json["metrics"][name].is_null(),
-            "{name}: {}",
-            json["metrics"][name]
-        );
+        assert!(json["metrics"][name].is_null(), "{name}: {}", json["metrics"][name]);
     }
-    for name in [
-        "total_return",
-        "max_drawdown",
-        "max_drawdown_days",
-        "exposure",
-        "turnover",
-    ] {
+    for name in ["total_return", "max_drawdown", "max_drawdown_days", "exposure", "turnover"] {
         assert_eq!(json["metrics"][name], 0.0, "{name}");
     }
 }
@@ -352,33 +250,13 @@ fn text_from_plugins_stays_text() {
     let run = RandomRun::new(50, true);
     let (record, info) = run.play();
     let page = report::html(&record, &Summary::new(&record, info), &run.configuration()).unwrap();
-    assert!(
-        !page.contains("<img") && !page.contains("</script><"),
-        "markup got through"
-    );
+    assert!(!page.contains("<img") && !page.contains("</script><"), "markup got through");
     // The data, the library and the page's own script; nothing else opens or closes one.
     let lower = page.to_ascii_lowercase();
-    assert_eq!(
-        (
-            lower.matches("<script").count(),
-            lower.matches("</script>").count()
-        ),
-        (3, 3)
-    );
-    let data = page
-        .split_once("id=\"data\">")
-        .unwrap()
-        .1
-        .split_once("</script>")
-        .unwrap()
-        .0;
+    assert_eq!((lower.matches("<script").count(), lower.matches("</script>").count()), (3, 3));
+    let data = page.split_once("id=\"data\">").unwrap().1.split_once("</script>").unwrap().0;
     let data: Value = serde_json::from_str(data).unwrap();
-    assert!(
-        data["summary"]["run"]["plugin"]
-            .as_str()
-            .unwrap()
-            .contains("</script><img")
-    );
+    assert!(data["summary"]["run"]["plugin"].as_str().unwrap().contains("</script><img"));
     assert!(page.contains("<title>trend&lt;/script&gt;&lt;img"));
 }
 
@@ -397,16 +275,7 @@ fn terminal_and_report_show_all_figures_by_name() {
     let (record, info) = played();
     let summary = Summary::new(&record, info);
     let groups = summary.groups();
-    let keys: Vec<&str> = groups
-        .iter()
-        .flat_map(|group| &group.figures)
-        .map(|figure| figure.key)
-        .collect();
+    let keys: Vec<&str> = groups.iter().flat_map(|group| &group.figures).map(|figure| figure.key).collect();
     assert!(keys.contains(&"sharpe") && keys.contains(&"funding") && keys.len() > 35);
-    assert!(
-        groups
-            .iter()
-            .flat_map(|group| &group.figures)
-            .all(|figure| !figure.value.contains("NaN"))
-    );
+    assert!(groups.iter().flat_map(|group| &group.figures).all(|figure| !figure.value.contains("NaN")));
 }

@@ -1,5 +1,6 @@
 //! One stored Parquet file: its footer, its row groups and the audit of its rows.
 
+use std::cell::Cell;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,15 @@ use crate::error::{DataError, RowFaults};
 
 /// Rows that are decoded at a time.
 pub(crate) const BLOCK_ROWS: usize = 16_384;
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a decoder whose panics become errors: a panic hook has nothing to say then.
+pub fn panics_become_errors() -> bool {
+    GUARDED.get()
+}
 
 /// What tells two states of a file apart without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -230,7 +240,10 @@ fn wrong_column(file: &str, column: &str, problem: &str) -> DataError {
 /// slice by lengths that the file states and panic on garbage; here is the one place where that becomes an error.
 /// What a panic leaves half-done is dropped with the reader that failed.
 fn guarded<T>(file: &str, read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, DataError> {
-    let reason = match catch_unwind(AssertUnwindSafe(read)) {
+    GUARDED.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(false);
+    let reason = match outcome {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the decoder gave up on its contents".to_owned(),

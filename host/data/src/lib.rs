@@ -23,7 +23,7 @@ mod write;
 pub use ahead::ReadAhead;
 pub use catalog::{Catalog, Coverage};
 pub use error::{DataError, FaultyRow, MissingBars, MissingRun, RowFault, RowFaults, SHOWN};
-pub use file::TouchedFile;
+pub use file::{TouchedFile, panics_become_errors};
 pub use hash::{DataHash, HashJob, file_sha256};
 pub use instruments::{Contract, Instruments, ResolvedInstrument, reference_sha256};
 pub use resample::{divides, resample};

@@ -15,9 +15,7 @@ fn bars() -> Vec<(f64, f64, f64)> {
     let (mut state, mut price) = (7_u64, 42_000.0);
     (0..BARS)
         .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             price *= 1.0 + ((state >> 40) as f64 / f64::from(1 << 24) - 0.5) * 0.01;
             (price * 1.001, price * 0.999, price)
         })

@@ -49,10 +49,7 @@ pub struct Bank {
 impl Bank {
     /// An empty bank for a number of series.
     pub fn new(series: usize) -> Self {
-        Self {
-            entries: Vec::new(),
-            of_series: vec![Vec::new(); series],
-        }
+        Self { entries: Vec::new(), of_series: vec![Vec::new(); series] }
     }
 
     /// Creates an indicator on a series and returns its handle; parameters are (name, value), the defaults of the
@@ -68,9 +65,7 @@ impl Bank {
         let params = resolve(kind, params)?;
         let count = self.of_series.len();
         let Some(handles) = self.of_series.get_mut(series) else {
-            return Err(CreateError(format!(
-                "there is no series {series}; this strategy has {count}"
-            )));
+            return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
         };
         let same =
             |entry: &Entry| entry.kind == kind.name && entry.series == series && entry.params == params;
@@ -99,20 +94,12 @@ impl Bank {
         let Some(handles) = self.of_series.get(series) else {
             return;
         };
-        let bar = Ohlcv {
-            open,
-            high,
-            low,
-            close,
-            volume,
-        };
+        let bar = Ohlcv { open, high, low, close, volume };
         for handle in handles {
             let entry = &mut self.entries[*handle as usize];
             entry.newest = entry.newest.wrapping_add(1);
             let row = usize::from(entry.newest) * entry.outputs;
-            entry
-                .indicator
-                .update(&bar, &mut entry.history[row..row + entry.outputs]);
+            entry.indicator.update(&bar, &mut entry.history[row..row + entry.outputs]);
         }
     }
 
@@ -135,10 +122,7 @@ impl Bank {
 fn find(name: &str) -> Result<&'static Kind, CreateError> {
     KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
         let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        CreateError(format!(
-            "there is no indicator `{name}`; known: {}",
-            known.join(", ")
-        ))
+        CreateError(format!("there is no indicator `{name}`; known: {}", known.join(", ")))
     })
 }
 
@@ -154,29 +138,19 @@ fn resolve(kind: &Kind, given: &[(String, f64)]) -> Result<Vec<f64>, CreateError
             )));
         }
         if given[..position].iter().any(|(earlier, _)| earlier == name) {
-            return Err(CreateError(format!(
-                "`{}`: parameter `{name}` is given twice",
-                kind.name
-            )));
+            return Err(CreateError(format!("`{}`: parameter `{name}` is given twice", kind.name)));
         }
     }
     kind.params
         .iter()
         .map(|param| {
-            let value = given
-                .iter()
-                .find(|(name, _)| name == param.name)
-                .map_or(param.default, |(_, value)| *value);
+            let value =
+                given.iter().find(|(name, _)| name == param.name).map_or(param.default, |(_, value)| *value);
             let inside = (param.min..=param.max).contains(&value);
             if inside && (!param.whole || value.fract() == 0.0) {
                 Ok(value)
             } else {
-                Err(CreateError(format!(
-                    "`{}` takes {}, not {} = {value}",
-                    kind.name,
-                    known(),
-                    param.name
-                )))
+                Err(CreateError(format!("`{}` takes {}, not {} = {value}", kind.name, known(), param.name)))
             }
         })
         .collect()
@@ -185,35 +159,21 @@ fn resolve(kind: &Kind, given: &[(String, f64)]) -> Result<Vec<f64>, CreateError
 /// For example `period (whole, 1..=100000, default 20)`.
 fn describe(param: &KindParam) -> String {
     let whole = if param.whole { "whole, " } else { "" };
-    format!(
-        "{} ({whole}{}..={}, default {})",
-        param.name, param.min, param.max, param.default
-    )
+    format!("{} ({whole}{}..={}, default {})", param.name, param.min, param.max, param.default)
 }
 
 /// What a kind keeps in memory grows with its periods.
 fn total_period(kind: &Kind, params: &[f64]) -> f64 {
-    kind.params
-        .iter()
-        .zip(params)
-        .filter(|(param, _)| param.whole)
-        .map(|(_, value)| value)
-        .sum()
+    kind.params.iter().zip(params).filter(|(param, _)| param.whole).map(|(_, value)| value).sum()
 }
 
 fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), CreateError> {
     if entries.len() >= MAX_INDICATORS {
-        return Err(CreateError(format!(
-            "a strategy may have {MAX_INDICATORS} indicators"
-        )));
+        return Err(CreateError(format!("a strategy may have {MAX_INDICATORS} indicators")));
     }
     let kept: f64 = entries
         .iter()
-        .filter_map(|entry| {
-            find(entry.kind)
-                .ok()
-                .map(|kind| total_period(kind, &entry.params))
-        })
+        .filter_map(|entry| find(entry.kind).ok().map(|kind| total_period(kind, &entry.params)))
         .sum();
     if kept + total_period(kind, params) > MAX_TOTAL_PERIOD {
         return Err(CreateError(format!(
@@ -279,12 +239,7 @@ mod tests {
                 feed(&mut bank, 0, 100.0 + f64::from(bar % 7));
                 for output in 0..kind.outputs.len() as u32 {
                     let value = bank.value(handle, output, 0);
-                    assert_eq!(
-                        value.is_nan(),
-                        bar < warmup,
-                        "{} output {output} at bar {bar}",
-                        kind.name
-                    );
+                    assert_eq!(value.is_nan(), bar < warmup, "{} output {output} at bar {bar}", kind.name);
                 }
             }
         }
@@ -337,8 +292,7 @@ mod tests {
     fn number_and_memory_of_indicators_are_bounded() {
         let mut bank = Bank::new(1);
         for period in 1..=1_000 {
-            bank.create("sma", 0, &[param("period", f64::from(period))])
-                .unwrap();
+            bank.create("sma", 0, &[param("period", f64::from(period))]).unwrap();
         }
         assert_eq!(
             bank.create("ema", 0, &[]).unwrap_err().to_string(),
@@ -346,16 +300,9 @@ mod tests {
         );
         let mut bank = Bank::new(1);
         for i in 0..10 {
-            bank.create("donchian", 0, &[param("period", 100_000.0 - f64::from(i))])
-                .unwrap();
+            bank.create("donchian", 0, &[param("period", 100_000.0 - f64::from(i))]).unwrap();
         }
-        let message = bank
-            .create("sma", 0, &[param("period", 100.0)])
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            message,
-            "the periods of a strategy's indicators may add up to 1000000; shorten some"
-        );
+        let message = bank.create("sma", 0, &[param("period", 100.0)]).unwrap_err().to_string();
+        assert_eq!(message, "the periods of a strategy's indicators may add up to 1000000; shorten some");
     }
 }

@@ -17,11 +17,7 @@ struct Moments {
 
 impl Moments {
     const fn around(around: f64) -> Self {
-        Self {
-            around,
-            sum: 0.0,
-            squares: 0.0,
-        }
+        Self { around, sum: 0.0, squares: 0.0 }
     }
 
     fn add(&mut self, value: f64) {
@@ -99,11 +95,7 @@ impl StdDev {
     /// The mean of the same values; NaN while warming up.
     #[inline]
     pub fn mean(&self) -> f64 {
-        if self.full {
-            self.moments.around + self.moments.sum / self.window.len() as f64
-        } else {
-            f64::NAN
-        }
+        if self.full { self.moments.around + self.moments.sum / self.window.len() as f64 } else { f64::NAN }
     }
 }
 
@@ -138,18 +130,8 @@ impl Bollinger {
     pub fn new(period: u32, width: f64) -> Result<Self, PeriodError> {
         let period = checked("bollinger period", period, 2)?;
         let nan = f64::NAN;
-        let bands = Bands {
-            upper: nan,
-            middle: nan,
-            lower: nan,
-            percent_b: nan,
-            bandwidth: nan,
-        };
-        Ok(Self {
-            deviation: StdDev::new(period)?,
-            width,
-            bands,
-        })
+        let bands = Bands { upper: nan, middle: nan, lower: nan, percent_b: nan, bandwidth: nan };
+        Ok(Self { deviation: StdDev::new(period)?, width, bands })
     }
 
     /// Takes the next value and returns the bands.
@@ -197,10 +179,7 @@ mod tests {
         assert!(bollinger.update(0.1).middle.is_nan());
         bollinger.update(0.1);
         let bands = bollinger.update(0.1);
-        assert_eq!(
-            (bands.upper, bands.middle, bands.lower, bands.bandwidth),
-            (0.1, 0.1, 0.1, 0.0)
-        );
+        assert_eq!((bands.upper, bands.middle, bands.lower, bands.bandwidth), (0.1, 0.1, 0.1, 0.0));
         assert!(bands.percent_b.is_nan());
     }
 

@@ -57,13 +57,7 @@ pub struct Kind {
 }
 
 const fn period(name: &'static str, default: u32, min: u32) -> KindParam {
-    KindParam {
-        name,
-        default: default as f64,
-        min: min as f64,
-        max: MAX_PERIOD as f64,
-        whole: true,
-    }
+    KindParam { name, default: default as f64, min: min as f64, max: MAX_PERIOD as f64, whole: true }
 }
 
 /// Every kind, in the order of the reference page.
@@ -114,13 +108,7 @@ pub const KINDS: &[Kind] = &[
         input: "close",
         params: &[
             period("period", 20, 2),
-            KindParam {
-                name: "width",
-                default: 2.0,
-                min: 0.0,
-                max: 100.0,
-                whole: false,
-            },
+            KindParam { name: "width", default: 2.0, min: 0.0, max: 100.0, whole: false },
         ],
         outputs: &["upper", "middle", "lower", "percent-b", "bandwidth"],
         warmup_formula: "period",
@@ -151,11 +139,7 @@ pub const KINDS: &[Kind] = &[
         name: "macd",
         title: "Moving average convergence/divergence; fast must be below slow",
         input: "close",
-        params: &[
-            period("fast", 12, 2),
-            period("slow", 26, 2),
-            period("signal", 9, 1),
-        ],
+        params: &[period("fast", 12, 2), period("slow", 26, 2), period("signal", 9, 1)],
         outputs: &["line", "signal", "histogram"],
         warmup_formula: "slow + signal - 1",
         warmup: |p| p[1] as u32 + p[2] as u32 - 1,

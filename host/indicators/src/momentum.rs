@@ -23,13 +23,7 @@ impl Rsi {
     /// The index over `period` changes (at least 2).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("rsi period", period, 2)?;
-        Ok(Self {
-            period,
-            seen: 0,
-            previous: f64::NAN,
-            gain: 0.0,
-            loss: 0.0,
-        })
+        Ok(Self { period, seen: 0, previous: f64::NAN, gain: 0.0, loss: 0.0 })
     }
 
     /// Takes the next value and returns the index.
@@ -64,11 +58,7 @@ impl Rsi {
             return f64::NAN;
         }
         let total = self.gain + self.loss;
-        if total > 0.0 {
-            100.0 * (self.gain / total)
-        } else {
-            0.0
-        }
+        if total > 0.0 { 100.0 * (self.gain / total) } else { 0.0 }
     }
 }
 
@@ -112,11 +102,7 @@ impl Macd {
             slow: Ema::new(slow)?,
             signal: Ema::new(signal)?,
             skip: slow - fast,
-            value: MacdValue {
-                line: nan,
-                signal: nan,
-                histogram: nan,
-            },
+            value: MacdValue { line: nan, signal: nan, histogram: nan },
         })
     }
 
@@ -134,11 +120,7 @@ impl Macd {
         }
         let signal = self.signal.update(line);
         if !signal.is_nan() {
-            self.value = MacdValue {
-                line,
-                signal,
-                histogram: line - signal,
-            };
+            self.value = MacdValue { line, signal, histogram: line - signal };
         }
         self.value
     }
@@ -165,12 +147,7 @@ impl Roc {
     /// The change against the value `period` (at least 1) values ago.
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("roc period", period, 1)?;
-        Ok(Self {
-            window: vec![0.0; period as usize],
-            next: 0,
-            full: false,
-            value: f64::NAN,
-        })
+        Ok(Self { window: vec![0.0; period as usize], next: 0, full: false, value: f64::NAN })
     }
 
     /// Takes the next value and returns the rate of change.
@@ -178,11 +155,7 @@ impl Roc {
     pub fn update(&mut self, value: f64) -> f64 {
         let old = std::mem::replace(&mut self.window[self.next], value);
         if self.full {
-            self.value = if old == 0.0 {
-                0.0
-            } else {
-                (value / old - 1.0) * 100.0
-            };
+            self.value = if old == 0.0 { 0.0 } else { (value / old - 1.0) * 100.0 };
         }
         self.next += 1;
         if self.next == self.window.len() {

@@ -21,13 +21,7 @@ impl Sma {
     /// An average over `period` values (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("sma period", period, 1)?;
-        Ok(Self {
-            window: vec![0.0; period as usize],
-            next: 0,
-            full: false,
-            sum: 0.0,
-            fresh: 0.0,
-        })
+        Ok(Self { window: vec![0.0; period as usize], next: 0, full: false, sum: 0.0, fresh: 0.0 })
     }
 
     /// Takes the next value and returns the average.
@@ -50,11 +44,7 @@ impl Sma {
     /// The average; NaN while warming up.
     #[inline]
     pub fn value(&self) -> f64 {
-        if self.full {
-            self.sum / self.window.len() as f64
-        } else {
-            f64::NAN
-        }
+        if self.full { self.sum / self.window.len() as f64 } else { f64::NAN }
     }
 }
 
@@ -74,13 +64,7 @@ impl Ema {
     /// An average with the weight of `period` values (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("ema period", period, 1)?;
-        Ok(Self {
-            period,
-            factor: 2.0 / (f64::from(period) + 1.0),
-            seen: 0,
-            seed: 0.0,
-            value: f64::NAN,
-        })
+        Ok(Self { period, factor: 2.0 / (f64::from(period) + 1.0), seen: 0, seed: 0.0, value: f64::NAN })
     }
 
     /// Takes the next value and returns the average.
@@ -178,9 +162,7 @@ mod tests {
     fn walk(length: usize) -> impl Iterator<Item = f64> {
         let (mut state, mut price) = (1_u64, 42_000.0);
         (0..length).map(move |_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             price *= 1.0 + ((state >> 40) as f64 / f64::from(1 << 24) - 0.5) * 0.01;
             price
         })
@@ -205,17 +187,9 @@ mod tests {
                 }
             }
             let mean = last.iter().sum::<f64>() / period as f64;
-            let weighted: f64 = last
-                .iter()
-                .enumerate()
-                .map(|(i, value)| (i + 1) as f64 * value)
-                .sum();
+            let weighted: f64 = last.iter().enumerate().map(|(i, value)| (i + 1) as f64 * value).sum();
             let weights = period as f64 * (period as f64 + 1.0) / 2.0;
-            assert!(
-                relative(sma.value(), mean) < 1e-12,
-                "sma {period}: {}",
-                relative(sma.value(), mean)
-            );
+            assert!(relative(sma.value(), mean) < 1e-12, "sma {period}: {}", relative(sma.value(), mean));
             let error = relative(wma.value(), weighted / weights);
             assert!(error < 1e-11, "wma {period}: {error}");
         }

@@ -21,12 +21,7 @@ impl Atr {
     /// The average over `period` bars (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("atr period", period, 1)?;
-        Ok(Self {
-            period,
-            seen: 0,
-            previous_close: f64::NAN,
-            average: 0.0,
-        })
+        Ok(Self { period, seen: 0, previous_close: f64::NAN, average: 0.0 })
     }
 
     /// Takes the next bar and returns the average.
@@ -37,9 +32,7 @@ impl Atr {
         if previous.is_nan() {
             return self.value();
         }
-        let true_range = (high - low)
-            .max((previous - high).abs())
-            .max((previous - low).abs());
+        let true_range = (high - low).max((previous - high).abs()).max((previous - low).abs());
         let period = f64::from(self.period);
         if self.seen == self.period {
             self.average = (self.average * (period - 1.0) + true_range) / period;
@@ -56,11 +49,7 @@ impl Atr {
     /// The average; NaN while warming up.
     #[inline]
     pub fn value(&self) -> f64 {
-        if self.seen == self.period {
-            self.average
-        } else {
-            f64::NAN
-        }
+        if self.seen == self.period { self.average } else { f64::NAN }
     }
 }
 
@@ -82,21 +71,12 @@ impl Highest {
     /// The highest of `period` values (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("highest period", period, 1)?;
-        Ok(Self {
-            candidates: vec![(0.0, 0); period as usize],
-            head: 0,
-            len: 0,
-            seen: 0,
-        })
+        Ok(Self { candidates: vec![(0.0, 0); period as usize], head: 0, len: 0, seen: 0 })
     }
 
     fn slot(&self, position: usize) -> usize {
         let slot = self.head + position;
-        if slot >= self.candidates.len() {
-            slot - self.candidates.len()
-        } else {
-            slot
-        }
+        if slot >= self.candidates.len() { slot - self.candidates.len() } else { slot }
     }
 
     /// Takes the next value and returns the highest one.
@@ -120,11 +100,7 @@ impl Highest {
     /// The highest value; NaN while warming up.
     #[inline]
     pub fn value(&self) -> f64 {
-        if self.seen >= self.candidates.len() as u64 {
-            self.candidates[self.head].0
-        } else {
-            f64::NAN
-        }
+        if self.seen >= self.candidates.len() as u64 { self.candidates[self.head].0 } else { f64::NAN }
     }
 }
 
@@ -140,9 +116,7 @@ impl Lowest {
     /// The lowest of `period` values (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("lowest period", period, 1)?;
-        Ok(Self {
-            negated: Highest::new(period)?,
-        })
+        Ok(Self { negated: Highest::new(period)? })
     }
 
     /// Takes the next value and returns the lowest one.
@@ -182,10 +156,7 @@ impl Donchian {
     /// The channel of `period` bars (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("donchian period", period, 1)?;
-        Ok(Self {
-            highest: Highest::new(period)?,
-            lowest: Lowest::new(period)?,
-        })
+        Ok(Self { highest: Highest::new(period)?, lowest: Lowest::new(period)? })
     }
 
     /// Takes the next bar and returns the channel.
@@ -200,11 +171,7 @@ impl Donchian {
     #[inline]
     pub fn value(&self) -> Channel {
         let (upper, lower) = (self.highest.value(), self.lowest.value());
-        Channel {
-            upper,
-            middle: f64::midpoint(upper, lower),
-            lower,
-        }
+        Channel { upper, middle: f64::midpoint(upper, lower), lower }
     }
 }
 

@@ -44,19 +44,10 @@ fn row(kind: &Kind) -> String {
     let params: Vec<String> = kind
         .params
         .iter()
-        .map(|param| {
-            format!(
-                "`{}` ({}, {} to {})",
-                param.name, param.default, param.min, param.max
-            )
-        })
+        .map(|param| format!("`{}` ({}, {} to {})", param.name, param.default, param.min, param.max))
         .collect();
-    let outputs: Vec<String> = kind
-        .outputs
-        .iter()
-        .enumerate()
-        .map(|(number, name)| format!("{number} {name}"))
-        .collect();
+    let outputs: Vec<String> =
+        kind.outputs.iter().enumerate().map(|(number, name)| format!("{number} {name}")).collect();
     format!(
         "| `{}` | {} | {} | {} | {} | {} |",
         kind.name,

@@ -31,11 +31,8 @@ fn create(bank: &mut Bank, name: &str) -> (u32, u32) {
         "bollinger" => &["period", "width"],
         _ => &["period"],
     };
-    let params: Vec<(String, f64)> = names
-        .iter()
-        .zip(&numbers)
-        .map(|(name, value)| ((*name).to_owned(), *value))
-        .collect();
+    let params: Vec<(String, f64)> =
+        names.iter().zip(&numbers).map(|(name, value)| ((*name).to_owned(), *value)).collect();
     let output = numbers.get(names.len()).map_or(0, |number| *number as u32);
     (bank.create(kind, 0, &params).unwrap(), output)
 }
@@ -48,11 +45,7 @@ fn compare(bars: &[(f64, f64, f64)], name: &str, expected: &[f64]) {
     for (row, ((high, low, close), expected)) in bars.iter().zip(expected).enumerate() {
         bank.update(0, *close, *high, *low, *close, 0.0);
         let value = bank.value(handle, output, 0);
-        assert_eq!(
-            value.is_nan(),
-            expected.is_nan(),
-            "{name} row {row}: {value} against {expected}"
-        );
+        assert_eq!(value.is_nan(), expected.is_nan(), "{name} row {row}: {value} against {expected}");
         if !expected.is_nan() {
             // What is a difference of prices has the digits of the prices.
             let scale = match name.split(' ').next() {
@@ -61,10 +54,7 @@ fn compare(bars: &[(f64, f64, f64)], name: &str, expected: &[f64]) {
                 _ => expected.abs(),
             };
             let error = (value - expected).abs() / scale.max(f64::MIN_POSITIVE);
-            assert!(
-                error <= TOLERANCE,
-                "{name} row {row}: {value} against {expected}, error {error:e}"
-            );
+            assert!(error <= TOLERANCE, "{name} row {row}: {value} against {expected}, error {error:e}");
             compared += 1;
         }
     }
@@ -74,9 +64,7 @@ fn compare(bars: &[(f64, f64, f64)], name: &str, expected: &[f64]) {
 #[test]
 fn every_indicator_agrees_with_ta_lib() {
     let python = std::env::var_os("CRYPTOBOT_PYTHON").unwrap_or_else(|| "python3".into());
-    let usable = Command::new(&python)
-        .args(["-c", "import talib, numpy, pyarrow"])
-        .output();
+    let usable = Command::new(&python).args(["-c", "import talib, numpy, pyarrow"]).output();
     if !usable.is_ok_and(|output| output.status.success()) {
         println!(
             "skipped: {} cannot import talib, numpy and pyarrow (see CRYPTOBOT_PYTHON)",
@@ -91,12 +79,7 @@ fn every_indicator_agrees_with_ta_lib() {
     if recorded.is_empty() {
         println!("no recorded data beside the repository: using a generated walk");
     }
-    let status = Command::new(&python)
-        .arg(script)
-        .args([&bars, &results])
-        .args(&recorded)
-        .status()
-        .unwrap();
+    let status = Command::new(&python).arg(script).args([&bars, &results]).args(&recorded).status().unwrap();
     assert!(status.success());
 
     let bars: Vec<(f64, f64, f64)> = std::fs::read_to_string(bars)
@@ -115,9 +98,6 @@ fn every_indicator_agrees_with_ta_lib() {
         compare(&bars, name, &values);
         checked += 1;
     }
-    println!(
-        "{checked} results over {} bars agree within {TOLERANCE:e}",
-        bars.len()
-    );
+    println!("{checked} results over {} bars agree within {TOLERANCE:e}", bars.len());
     assert_eq!(checked, 59);
 }

@@ -143,29 +143,14 @@ pub fn build(dir: &Path, out_dir: &Path) -> Result<BuiltPlugin, BuildError> {
 
 fn metadata(dir: &Path, manifest: &Path) -> Result<Metadata, BuildError> {
     let output = Command::new("cargo")
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-            "--manifest-path",
-            "Cargo.toml",
-        ])
+        .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path", "Cargo.toml"])
         .current_dir(dir)
         .output()
-        .map_err(|source| BuildError::NoToolchain {
-            program: "cargo",
-            source,
-        })?;
-    let unreadable = |reason: String| BuildError::Manifest {
-        manifest: manifest.to_owned(),
-        reason,
-    };
+        .map_err(|source| BuildError::NoToolchain { program: "cargo", source })?;
+    let unreadable = |reason: String| BuildError::Manifest { manifest: manifest.to_owned(), reason };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(unreadable(
-            said.lines().map(str::trim).collect::<Vec<_>>().join(" "),
-        ));
+        return Err(unreadable(said.lines().map(str::trim).collect::<Vec<_>>().join(" ")));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| unreadable(error.to_string()))
 }
@@ -191,10 +176,7 @@ fn target_installed(dir: &Path) -> Result<bool, BuildError> {
         .args(["--print", "target-libdir", "--target", TARGET])
         .current_dir(dir)
         .output()
-        .map_err(|source| BuildError::NoToolchain {
-            program: "rustc",
-            source,
-        })?;
+        .map_err(|source| BuildError::NoToolchain { program: "rustc", source })?;
     Ok(output.status.success() && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
@@ -206,28 +188,13 @@ fn compile(
     package: &Package,
 ) -> Result<Vec<u8>, BuildError> {
     let output = Command::new("cargo")
-        .args([
-            "build",
-            "--lib",
-            "--target",
-            TARGET,
-            "--profile",
-            profile(metadata),
-        ])
-        .args([
-            "--message-format",
-            "json-render-diagnostics",
-            "--manifest-path",
-            "Cargo.toml",
-        ])
+        .args(["build", "--lib", "--target", TARGET, "--profile", profile(metadata)])
+        .args(["--message-format", "json-render-diagnostics", "--manifest-path", "Cargo.toml"])
         .current_dir(dir)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|source| BuildError::NoToolchain {
-            program: "cargo",
-            source,
-        })?;
+        .map_err(|source| BuildError::NoToolchain { program: "cargo", source })?;
     if !output.status.success() {
         return Err(BuildError::Compile(package.name.clone()));
     }
@@ -235,13 +202,13 @@ fn compile(
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .filter_map(|message| match message {
-            Message::CompilerArtifact {
-                package_id,
-                target,
-                filenames,
-            } if package_id == package.id && target.is_cdylib() => filenames
-                .into_iter()
-                .find(|file| file.extension().is_some_and(|extension| extension == "wasm")),
+            Message::CompilerArtifact { package_id, target, filenames }
+                if package_id == package.id && target.is_cdylib() =>
+            {
+                filenames
+                    .into_iter()
+                    .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+            }
             _ => None,
         })
         .next_back()
@@ -266,20 +233,11 @@ fn encode(name: &str, module: &[u8]) -> Result<Vec<u8>, BuildError> {
         .and_then(ComponentEncoder::encode)
         .map_err(|error| BuildError::Component {
             name: name.to_owned(),
-            reason: error
-                .root_cause()
-                .to_string()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            reason: error.root_cause().to_string().lines().next().unwrap_or_default().to_owned(),
         })?;
     match cryptobot_wasm::validate(&component) {
         Ok(()) => Ok(component),
-        Err(source) => Err(BuildError::Refused {
-            name: name.to_owned(),
-            source,
-        }),
+        Err(source) => Err(BuildError::Refused { name: name.to_owned(), source }),
     }
 }
 
@@ -290,15 +248,7 @@ fn write(out_dir: &Path, name: &str, component: &[u8]) -> Result<BuiltPlugin, Bu
     fs::create_dir_all(out_dir)
         .and_then(|()| fs::write(&temporary, component))
         .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(|source| BuildError::Io {
-            path: path.clone(),
-            source,
-        })?;
+        .map_err(|source| BuildError::Io { path: path.clone(), source })?;
     let sha256 = cryptobot_wasm::sha256(component);
-    Ok(BuiltPlugin {
-        name: name.to_owned(),
-        path,
-        size_bytes: component.len() as u64,
-        sha256,
-    })
+    Ok(BuiltPlugin { name: name.to_owned(), path, size_bytes: component.len() as u64, sha256 })
 }

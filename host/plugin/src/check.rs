@@ -33,11 +33,7 @@ impl CheckReport {
 
 /// Loads a plugin, starts it with its default parameters on made-up bars and takes it through its life.
 pub fn check(runtime: &Runtime, path: &Path, limits: &Limits) -> CheckReport {
-    let mut report = CheckReport {
-        info: None,
-        passed: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut report = CheckReport { info: None, passed: Vec::new(), problems: Vec::new() };
     if let Err(problem) = trial(runtime, path, limits, &mut report) {
         report.problems.push(problem);
     }
@@ -46,13 +42,9 @@ pub fn check(runtime: &Runtime, path: &Path, limits: &Limits) -> CheckReport {
 
 fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckReport) -> Result<(), String> {
     let plugin = runtime.load(path).map_err(|error| error.to_string())?;
-    report
-        .passed
-        .push("it is a component of this plugin contract and compiles".to_owned());
+    report.passed.push("it is a component of this plugin contract and compiles".to_owned());
 
-    let info = plugin
-        .describe(limits)
-        .map_err(|fault| format!("describe failed: {fault}"))?;
+    let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {fault}"))?;
     report.passed.push(format!(
         "it describes itself as {} {} with {} parameters and {} series",
         info.name,
@@ -61,32 +53,15 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
         info.series.len()
     ));
     if !info.wants.bars {
-        report
-            .problems
-            .push("it wants no bars, so that it would never be called on market data".to_owned());
+        report.problems.push("it wants no bars, so that it would never be called on market data".to_owned());
     }
     report.info = Some(info.clone());
 
-    let plain = Trial {
-        plugin: &plugin,
-        info: &info,
-        limits,
-        snapshot_at: None,
-    }
-    .run()?;
-    report.passed.push(format!(
-        "it starts with its default parameters and survives {} bars",
-        plain.bars
-    ));
+    let plain = Trial { plugin: &plugin, info: &info, limits, snapshot_at: None }.run()?;
+    report.passed.push(format!("it starts with its default parameters and survives {} bars", plain.bars));
 
     let half = Some(plain.bars / 2);
-    let interrupted = Trial {
-        plugin: &plugin,
-        info: &info,
-        limits,
-        snapshot_at: half,
-    }
-    .run()?;
+    let interrupted = Trial { plugin: &plugin, info: &info, limits, snapshot_at: half }.run()?;
     if plain.intents == interrupted.intents {
         report.passed.push(format!(
             "it gives the same {} orders and cancels again, also with a snapshot in between",
@@ -99,16 +74,8 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
         );
     }
     if let Some(state) = interrupted.state {
-        Trial {
-            plugin: &plugin,
-            info: &info,
-            limits,
-            snapshot_at: None,
-        }
-        .restore(&state)?;
-        report
-            .passed
-            .push(format!("its state of {} bytes can be restored", state.len()));
+        Trial { plugin: &plugin, info: &info, limits, snapshot_at: None }.restore(&state)?;
+        report.passed.push(format!("its state of {} bytes can be restored", state.len()));
     }
     Ok(())
 }
@@ -131,11 +98,8 @@ impl Trial<'_> {
     fn run(&self) -> Result<Outcome, String> {
         let mut strategy = self.start()?;
         let series = strategy.desk().series().to_vec();
-        let mut outcome = Outcome {
-            bars: self.info.warmup_bars.min(MOST_WARMUP) + BARS,
-            intents: Vec::new(),
-            state: None,
-        };
+        let mut outcome =
+            Outcome { bars: self.info.warmup_bars.min(MOST_WARMUP) + BARS, intents: Vec::new(), state: None };
         for step in 0..outcome.bars {
             for info in &series {
                 let bar = bar(step, info.timeframe);
@@ -159,9 +123,7 @@ impl Trial<'_> {
     }
 
     fn restore(&self, state: &[u8]) -> Result<(), String> {
-        self.start()?
-            .restore(self.info.state_version, state)
-            .map_err(named("restore"))
+        self.start()?.restore(self.info.state_version, state).map_err(named("restore"))
     }
 
     fn start(&self) -> Result<WasmStrategy, String> {
@@ -171,32 +133,16 @@ impl Trial<'_> {
             instrument: InstrumentId(0),
             symbol: "TESTUSDT".to_owned(),
             venue: "test".to_owned(),
-            timeframe: spec
-                .timeframe_ns
-                .and_then(Timeframe::from_nanos)
-                .unwrap_or(Timeframe::MINUTE),
+            timeframe: spec.timeframe_ns.and_then(Timeframe::from_nanos).unwrap_or(Timeframe::MINUTE),
             tick: 0.01,
             lot: 0.001,
             min_notional: 5.0,
         });
-        let desk = Desk::new(
-            StrategyId(0),
-            series.collect(),
-            1,
-            1_000,
-            1,
-            DeskLimits::default(),
-        );
-        let params: Vec<(String, ParamValue)> = self
-            .info
-            .params
-            .iter()
-            .map(|spec| (spec.name.clone(), spec.default.clone()))
-            .collect();
-        let mut strategy = self
-            .plugin
-            .instantiate(desk, params, self.limits)
-            .map_err(named("instantiation"))?;
+        let desk = Desk::new(StrategyId(0), series.collect(), 1, 1_000, 1, DeskLimits::default());
+        let params: Vec<(String, ParamValue)> =
+            self.info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
+        let mut strategy =
+            self.plugin.instantiate(desk, params, self.limits).map_err(named("instantiation"))?;
         strategy.init().map_err(named("init"))?;
         Ok(strategy)
     }

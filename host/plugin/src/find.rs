@@ -31,11 +31,7 @@ pub enum ResolveError {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The file of a plugin: a path, or a bare name that is looked up as `NAME.wasm` in `folders`, in their order.
@@ -46,18 +42,13 @@ pub fn resolve(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf, Resol
     }
     let bare = path.components().count() == 1 && path.extension().is_none_or(|extension| extension != "wasm");
     if bare {
-        let looked: Vec<PathBuf> = folders
-            .iter()
-            .map(|folder| folder.join(format!("{name_or_path}.wasm")))
-            .collect();
+        let looked: Vec<PathBuf> =
+            folders.iter().map(|folder| folder.join(format!("{name_or_path}.wasm"))).collect();
         if let Some(found) = looked.iter().find(|file| file.is_file()) {
             return Ok(found.clone());
         }
         if !path.is_dir() {
-            return Err(ResolveError::NoPlugin {
-                name: name_or_path.to_owned(),
-                looked,
-            });
+            return Err(ResolveError::NoPlugin { name: name_or_path.to_owned(), looked });
         }
     }
     Err(if path.is_dir() {
@@ -81,11 +72,7 @@ pub fn cache_folder() -> Option<PathBuf> {
 
 /// As the XDG base directory specification has it: the variable where it is an absolute path, else below the home.
 fn user_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |name: &str| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?;
     Some(base.join(PRODUCT))
 }
@@ -103,15 +90,10 @@ mod tests {
         assert_eq!(resolve("trend", &folders).unwrap(), file);
         assert_eq!(resolve(file.to_str().unwrap(), &[]).unwrap(), file);
         let missing = resolve("trnd", &folders).unwrap_err().to_string();
-        assert!(
-            missing.contains("no plugin `trnd`") && missing.contains("none/trnd.wasm"),
-            "{missing}"
-        );
+        assert!(missing.contains("no plugin `trnd`") && missing.contains("none/trnd.wasm"), "{missing}");
         let missing = resolve("a/trend.wasm", &folders).unwrap_err().to_string();
         assert_eq!(missing, "there is no plugin a/trend.wasm");
-        let named_folder = resolve(folder.path().to_str().unwrap(), &folders)
-            .unwrap_err()
-            .to_string();
+        let named_folder = resolve(folder.path().to_str().unwrap(), &folders).unwrap_err().to_string();
         assert!(named_folder.contains("host plugin build"), "{named_folder}");
     }
 }

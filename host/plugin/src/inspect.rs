@@ -81,22 +81,11 @@ pub struct Series {
 /// Loads a plugin and asks it to describe itself.
 pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspection, InspectError> {
     let plugin = runtime.load(path)?;
-    let PluginInfo {
-        name,
-        version,
-        state_version,
-        warmup_bars,
-        params,
-        series,
-        wants,
-    } = plugin.describe(limits)?;
+    let PluginInfo { name, version, state_version, warmup_bars, params, series, wants } =
+        plugin.describe(limits)?;
     let bytes = std::fs::read(path).map_err(LoadError::from)?;
     let (imports, exports) = interfaces(&bytes);
-    let contract = plugin
-        .exports()
-        .iter()
-        .find_map(|name| name.split_once('@'))
-        .map(|(_, version)| version);
+    let contract = plugin.exports().iter().find_map(|name| name.split_once('@')).map(|(_, version)| version);
     Ok(Inspection {
         name,
         version,
@@ -107,10 +96,7 @@ pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspec
         exports,
         params: params
             .into_iter()
-            .map(|spec| Param {
-                param_type: spec.default.param_type(),
-                spec,
-            })
+            .map(|spec| Param { param_type: spec.default.param_type(), spec })
             .collect(),
         series: series.into_iter().map(named).collect(),
         wants: want_names(wants),
@@ -130,15 +116,8 @@ fn interfaces(bytes: &[u8]) -> (Vec<Interface>, Vec<Interface>) {
         let wit_parser::WorldItem::Interface { id, .. } = item else {
             return None;
         };
-        let functions = resolve.interfaces[*id]
-            .functions
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>();
-        (!functions.is_empty()).then(|| Interface {
-            name: resolve.name_world_key(key),
-            functions,
-        })
+        let functions = resolve.interfaces[*id].functions.keys().cloned().collect::<Vec<_>>();
+        (!functions.is_empty()).then(|| Interface { name: resolve.name_world_key(key), functions })
     };
     (
         world.imports.iter().filter_map(functions).collect(),
@@ -148,10 +127,7 @@ fn interfaces(bytes: &[u8]) -> (Vec<Interface>, Vec<Interface>) {
 
 fn named(spec: SeriesSpec) -> Series {
     let timeframe = spec.timeframe_ns.and_then(Timeframe::from_nanos);
-    Series {
-        role: spec.role,
-        timeframe: timeframe.map(|timeframe| timeframe.to_string()),
-    }
+    Series { role: spec.role, timeframe: timeframe.map(|timeframe| timeframe.to_string()) }
 }
 
 fn want_names(wants: Wants) -> Vec<&'static str> {

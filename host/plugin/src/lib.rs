@@ -2,10 +2,7 @@
 //!
 //! Nothing here prints: the command line shows what these functions return. Only a compiler that is run on behalf
 //! of the user writes to standard error itself.
-#![allow(
-    clippy::disallowed_types,
-    reason = "this crate is at the edge: it opens files and measures time"
-)]
+#![allow(clippy::disallowed_types, reason = "this crate is at the edge: it opens files and measures time")]
 #![forbid(unsafe_code)]
 
 pub mod build;

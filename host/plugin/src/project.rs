@@ -10,10 +10,7 @@ const SDK_FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk_files
 
 /// Files of a new project in Rust; `{name}`, `{crate}` and `{sdk}` are filled in.
 const RUST_FILES: [(&str, &str); 4] = [
-    (
-        "Cargo.toml",
-        include_str!("../templates/rust/Cargo.toml.template"),
-    ),
+    ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.template")),
     ("src/lib.rs", include_str!("../templates/rust/lib.rs.template")),
     ("README.md", include_str!("../templates/rust/README.md.template")),
     (".gitignore", include_str!("../templates/rust/gitignore.template")),
@@ -70,16 +67,9 @@ pub enum NewError {
 /// then needs nothing but crates.io.
 pub fn new(dir: &Path, language: Language, sdk: Option<&Path>) -> Result<NewProject, NewError> {
     let Language::Rust = language;
-    let name = dir
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if !is_package_name(&name) {
-        return Err(NewError::Name(if name.is_empty() {
-            dir.display().to_string()
-        } else {
-            name
-        }));
+        return Err(NewError::Name(if name.is_empty() { dir.display().to_string() } else { name }));
     }
     if dir.exists() {
         return Err(NewError::Exists(dir.to_owned()));
@@ -99,10 +89,7 @@ pub fn new(dir: &Path, language: Language, sdk: Option<&Path>) -> Result<NewProj
         write(&dir.join(file), &text)?;
     }
     let files = RUST_FILES.iter().map(|(file, _)| PathBuf::from(file)).collect();
-    Ok(NewProject {
-        dir: dir.to_owned(),
-        files,
-    })
+    Ok(NewProject { dir: dir.to_owned(), files })
 }
 
 fn is_package_name(name: &str) -> bool {
@@ -123,11 +110,7 @@ fn sdk_crate(path: &Path) -> Result<String, NewError> {
         return Err(no_sdk());
     }
     let path = fs::canonicalize(path).map_err(|_| no_sdk())?;
-    Ok(path
-        .display()
-        .to_string()
-        .replace('\\', "\\\\")
-        .replace('"', "\\\""))
+    Ok(path.display().to_string().replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Writes the SDK with the layout of the repository, so that its relative paths hold, as a workspace of its own.
@@ -147,9 +130,7 @@ fn write_sdk(dir: &Path) -> Result<(), NewError> {
 /// the root of a build. Versions of dependencies and lints stay.
 fn sdk_workspace(root: &str) -> String {
     let without_profiles = root.split_once("\n[profile.").map_or(root, |(before, _)| before);
-    let (before, rest) = without_profiles
-        .split_once("members = [")
-        .unwrap_or((without_profiles, ""));
+    let (before, rest) = without_profiles.split_once("members = [").unwrap_or((without_profiles, ""));
     let after = rest.split_once(']').map_or(rest, |(_, after)| after);
     format!("{before}members = [\"host/indicators\", \"sdk/rust\"]{after}\n")
 }
@@ -158,10 +139,7 @@ fn write(path: &Path, text: &str) -> Result<(), NewError> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent)
         .and_then(|()| fs::write(path, text))
-        .map_err(|source| NewError::Io {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| NewError::Io { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -173,29 +151,12 @@ mod tests {
         for name in ["my-strategy", "a", "sma2"] {
             assert!(is_package_name(name), "{name}");
         }
-        for name in [
-            "",
-            "2fast",
-            "My",
-            "a b",
-            "a/b",
-            "std",
-            "-x",
-            "ä",
-            "..",
-            &"x".repeat(65),
-        ] {
+        for name in ["", "2fast", "My", "a b", "a/b", "std", "-x", "ä", "..", &"x".repeat(65)] {
             assert!(!is_package_name(name), "{name}");
         }
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            new(&folder.path().join("Bad Name"), Language::Rust, None),
-            Err(NewError::Name(_))
-        ));
-        assert!(matches!(
-            new(Path::new(".."), Language::Rust, None),
-            Err(NewError::Name(_))
-        ));
+        assert!(matches!(new(&folder.path().join("Bad Name"), Language::Rust, None), Err(NewError::Name(_))));
+        assert!(matches!(new(Path::new(".."), Language::Rust, None), Err(NewError::Name(_))));
     }
 
     #[test]
@@ -203,10 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("mine");
         fs::create_dir(&dir).unwrap();
-        assert!(matches!(
-            new(&dir, Language::Rust, None),
-            Err(NewError::Exists(_))
-        ));
+        assert!(matches!(new(&dir, Language::Rust, None), Err(NewError::Exists(_))));
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
     }
 
@@ -214,10 +172,7 @@ mod tests {
     fn the_sdk_is_a_workspace_of_its_own() {
         let (_, root) = SDK_FILES.iter().find(|(file, _)| *file == "Cargo.toml").unwrap();
         let workspace = sdk_workspace(root);
-        assert!(
-            workspace.contains("members = [\"host/indicators\", \"sdk/rust\"]\n"),
-            "{workspace}"
-        );
+        assert!(workspace.contains("members = [\"host/indicators\", \"sdk/rust\"]\n"), "{workspace}");
         assert!(workspace.contains("[workspace.dependencies]") && workspace.contains("[workspace.lints"));
         assert!(!workspace.contains("[profile.") && !workspace.contains("host/model\","));
     }

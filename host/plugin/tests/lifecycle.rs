@@ -23,9 +23,7 @@ fn honest() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("honest");
-        build(&plugins().join("hostile"), &out)
-            .unwrap_or_else(|error| panic!("{error}"))
-            .path
+        build(&plugins().join("hostile"), &out).unwrap_or_else(|error| panic!("{error}")).path
     })
 }
 
@@ -49,11 +47,8 @@ fn a_new_project_tests_builds_and_passes_the_check() {
     // A build folder apart from the repository's, of which nothing may be needed; kept for the next time.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-projects");
     fs::create_dir(folder.path().join(".cargo")).unwrap();
-    fs::write(
-        folder.path().join(".cargo/config.toml"),
-        format!("[build]\ntarget-dir = {target:?}\n"),
-    )
-    .unwrap();
+    fs::write(folder.path().join(".cargo/config.toml"), format!("[build]\ntarget-dir = {target:?}\n"))
+        .unwrap();
 
     let own_tests = Command::new("cargo")
         .args(["test", "--quiet"])
@@ -62,11 +57,7 @@ fn a_new_project_tests_builds_and_passes_the_check() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&own_tests.stderr);
-    assert!(
-        own_tests.status.success(),
-        "{}{said}",
-        String::from_utf8_lossy(&own_tests.stdout)
-    );
+    assert!(own_tests.status.success(), "{}{said}", String::from_utf8_lossy(&own_tests.stdout));
     assert!(!said.contains("warning"), "{said}");
     let ran = String::from_utf8_lossy(&own_tests.stdout);
     assert!(!ran.starts_with("\nrunning 0 tests"), "{ran}");
@@ -87,10 +78,7 @@ fn a_project_can_use_an_sdk_elsewhere() {
     new(&dir, Language::Rust, Some(&sdk)).unwrap();
     assert!(!dir.join("sdk").exists());
     let manifest = fs::read_to_string(dir.join("Cargo.toml")).unwrap();
-    let expected = format!(
-        "cryptobot-sdk = {{ path = \"{}\" }}",
-        fs::canonicalize(sdk).unwrap().display()
-    );
+    let expected = format!("cryptobot-sdk = {{ path = \"{}\" }}", fs::canonicalize(sdk).unwrap().display());
     assert!(manifest.contains(&expected), "{manifest}");
 }
 
@@ -118,35 +106,20 @@ fn what_cannot_be_built_is_explained() {
         "#[unsafe(no_mangle)] pub extern \"C\" fn add(a: i32) -> i32 { a + 1 }",
     );
     let stranger = error(&dir.join("stranger"));
-    assert!(
-        matches!(
-            stranger,
-            BuildError::Component { .. } | BuildError::Refused { .. }
-        ),
-        "{stranger}"
-    );
+    assert!(matches!(stranger, BuildError::Component { .. } | BuildError::Refused { .. }), "{stranger}");
     assert!(!out.exists(), "nothing is written for what was not built");
 }
 
 #[test]
 fn inspection_tells_what_a_plugin_is() {
     let inspection = inspect(&runtime(), honest(), &Limits::default()).unwrap();
-    assert_eq!(
-        (inspection.name.as_str(), inspection.contract.as_str()),
-        ("hostile", "0.1.0")
-    );
-    assert_eq!(
-        inspection.sha256,
-        cryptobot_wasm::sha256(&fs::read(honest()).unwrap())
-    );
+    assert_eq!((inspection.name.as_str(), inspection.contract.as_str()), ("hostile", "0.1.0"));
+    assert_eq!(inspection.sha256, cryptobot_wasm::sha256(&fs::read(honest()).unwrap()));
     let functions = |interfaces: &[Interface], name: &str| {
         let interface = interfaces.iter().find(|interface| interface.name == name);
         interface.unwrap_or_else(|| panic!("no {name}")).functions.clone()
     };
-    assert_eq!(
-        functions(&inspection.imports, "cryptobot:plugin/log@0.1.0"),
-        ["write"]
-    );
+    assert_eq!(functions(&inspection.imports, "cryptobot:plugin/log@0.1.0"), ["write"]);
     let events = functions(&inspection.exports, "cryptobot:plugin/events@0.1.0");
     assert_eq!(events, ["on-bar", "on-order", "on-position-close", "on-timer"]);
 
@@ -155,10 +128,7 @@ fn inspection_tells_what_a_plugin_is() {
     assert_eq!(json["params"][0]["type"], "text");
     assert_eq!(json["params"][0]["default"], "none");
     assert_eq!(json["series"][0]["timeframe"], serde_json::Value::Null);
-    assert_eq!(
-        json["wants"],
-        serde_json::json!(["bars", "orders", "position-closes", "timers"])
-    );
+    assert_eq!(json["wants"], serde_json::json!(["bars", "orders", "position-closes", "timers"]));
 }
 
 #[test]
@@ -176,27 +146,15 @@ fn first_party_plugins_pass_the_check() {
 fn the_check_says_what_is_wrong() {
     let good = check(&runtime(), honest(), &Limits::default());
     assert!(good.is_ok(), "{:?}", good.problems);
-    assert!(
-        good.passed.iter().any(|line| line.contains("survives 500 bars")),
-        "{:?}",
-        good.passed
-    );
+    assert!(good.passed.iter().any(|line| line.contains("survives 500 bars")), "{:?}", good.passed);
 
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("liar");
     let liar = build(&plugins().join("hostile/liar"), &out).unwrap();
     let report = check(&runtime(), &liar.path, &Limits::default());
     assert!(!report.is_ok());
-    assert!(
-        report.problems[0].contains("the default of `fast` must lie in 20..30"),
-        "{:?}",
-        report.problems
-    );
+    assert!(report.problems[0].contains("the default of `fast` must lie in 20..30"), "{:?}", report.problems);
 
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let report = check(&runtime(), &text, &Limits::default());
-    assert!(
-        report.problems[0].contains("not a WebAssembly file"),
-        "{:?}",
-        report.problems
-    );
+    assert!(report.problems[0].contains("not a WebAssembly file"), "{:?}", report.problems);
 }

@@ -113,8 +113,8 @@ impl RunError {
             Self::ConfigFile { .. }
             | Self::ConfigSyntax { .. }
             | Self::Config { .. }
-            | Self::FindPlugin(_) => ExitCode::Usage,
-            Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
+            | Self::FindPlugin(_)
+            | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
             Self::LoadPlugin { .. } | Self::PluginFault { .. } => ExitCode::Plugin,
             Self::Data(_) => ExitCode::Data,
             Self::Runtime(_)

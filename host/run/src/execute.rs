@@ -10,9 +10,9 @@ use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, MetricsOptions, Record, RunFolder, RunInfo, Setup, Summary,
     Timing,
 };
-use cryptobot_engine::{Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
+use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
 use cryptobot_journal::{JournalHash, JournalWriter};
-use cryptobot_model::{Money, Timestamp};
+use cryptobot_model::{Money, OrderKind, Timestamp, TriggerSource};
 
 use crate::error::{ExitCode, RunError};
 use crate::identity;
@@ -44,10 +44,17 @@ pub struct Finished {
 struct RunRecorder {
     journal: JournalWriter<BufWriter<File>>,
     collector: Collector,
+    /// Whether a stop watches the mark price, for which the last price stands in.
+    watches_mark: bool,
 }
 
 impl Recorder for RunRecorder {
     fn entry(&mut self, entry: &Entry<'_>) {
+        if let Entry::Decision { decision: Decision::Approved(order), .. } = entry
+            && let OrderKind::StopMarket { source: TriggerSource::Mark, .. } = order.kind
+        {
+            self.watches_mark = true;
+        }
         self.journal.append(entry);
         self.collector.entry(entry);
     }
@@ -71,8 +78,11 @@ impl PreparedRun {
         let journal_file = self.folder.path().join("journal.bin");
         let journal_error = |source| RunError::Journal { path: journal_file.clone(), source };
         let file = File::create(&journal_file).map_err(journal_error)?;
-        let mut recorder =
-            RunRecorder { journal: JournalWriter::new(BufWriter::new(file)), collector: self.collector() };
+        let mut recorder = RunRecorder {
+            journal: JournalWriter::new(BufWriter::new(file)),
+            collector: self.collector(),
+            watches_mark: false,
+        };
         let expected_bars = self.expected_bars;
         let loaded = Instant::now();
         let outcome = self.engine.run(&mut recorder, &mut |at| {
@@ -80,6 +90,10 @@ impl PreparedRun {
         })?;
         let engine_time = loaded.elapsed();
         let journal = recorder.journal.finish().map_err(journal_error)?;
+        if recorder.watches_mark {
+            self.warnings
+                .push("stops on the mark price watched the last price: no mark prices are read".to_owned());
+        }
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
         self.write(&record, &outcome, journal, loaded, engine_time)

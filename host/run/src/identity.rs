@@ -1,5 +1,8 @@
 //! The identity of a run: what must be equal for its journal to be equal.
 
+use std::fmt::Write;
+use std::path::PathBuf;
+
 use cryptobot_analytics::RunIdentity;
 use sha2::{Digest, Sha256};
 
@@ -47,7 +50,8 @@ pub(crate) fn complete(identity: &mut RunIdentity, data_sha256: String) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    identity.id = hex(&hash.finalize())[..16].to_owned();
+    identity.id = hex(&hash.finalize());
+    identity.id.truncate(16);
 }
 
 /// The plugin's own hash; with several bots a hash over theirs, in the order of the bots.
@@ -66,7 +70,7 @@ fn plugins_sha256(bots: &[LoadedBot]) -> String {
 /// without the seed, which the identity has of its own.
 fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
     let mut config = config.clone();
-    config.data = Default::default();
+    config.data = PathBuf::default();
     config.seed = 0;
     for bot in config.bots.values_mut() {
         bot.plugin.clear();
@@ -77,5 +81,9 @@ fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -22,7 +22,7 @@ pub(crate) struct Market {
 
 /// Everything a run reads.
 pub(crate) struct Markets {
-    pub(crate) markets: Vec<Market>,
+    pub(crate) list: Vec<Market>,
     /// Series of each bot.
     pub(crate) series: Vec<Vec<SeriesInfo>>,
     pub(crate) from: Timestamp,
@@ -64,7 +64,7 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     let series = wishes.iter().map(|wish| series(wish, &instruments, &bases)).collect();
     let markets = instruments.into_iter().zip(bases.values()).zip(readers);
     Ok(Markets {
-        markets: markets
+        list: markets
             .map(|((instrument, timeframe), reader)| Market { instrument, timeframe: *timeframe, reader })
             .collect(),
         series,

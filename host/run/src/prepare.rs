@@ -60,17 +60,16 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
 
     let period = (markets.from, markets.to);
-    let touched = markets.markets.iter().flat_map(|market| market.reader.touched()).collect();
+    let touched = markets.list.iter().flat_map(|market| market.reader.touched()).collect();
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(touched, period, hashes);
-    let instruments: Vec<Instrument> =
-        markets.markets.iter().map(|market| market.instrument.clone()).collect();
+    let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
 
-    let expected_bars = markets.markets.iter().map(|market| market.reader.expected_rows()).sum();
+    let expected_bars = markets.list.iter().map(|market| market.reader.expected_rows()).sum();
     let strategies =
         bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
-    let Markets { markets, series, from, to, timeframe, synthetic, warnings } = markets;
+    let Markets { list, series, from, to, timeframe, synthetic, warnings } = markets;
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.into_iter().zip(series).enumerate() {
         let history = (bot.info.warmup_bars as usize).max(config.limits.history_bars);
@@ -94,7 +93,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
             max_open_orders: config.limits.open_orders,
         });
     }
-    let sources = markets.into_iter().map(|market| InstrumentSetup {
+    let sources = list.into_iter().map(|market| InstrumentSetup {
         instrument: market.instrument,
         timeframe: market.timeframe,
         source: Box::new(market.reader),
@@ -122,11 +121,11 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
 fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {
     environment.out.clone().unwrap_or_else(|| {
         let names = bots.iter().map(|bot| bot.name.as_str()).collect::<Vec<_>>().join("+");
-        let symbols = markets.markets.iter().map(|market| market.instrument.symbol.as_str());
-        let symbols = if markets.markets.len() <= 3 {
+        let symbols = markets.list.iter().map(|market| market.instrument.symbol.as_str());
+        let symbols = if markets.list.len() <= 3 {
             symbols.collect::<Vec<_>>().join("+")
         } else {
-            format!("{}-symbols", markets.markets.len())
+            format!("{}-symbols", markets.list.len())
         };
         PathBuf::from("runs").join(format!("{names}-{symbols}-{}", markets.timeframe))
     })

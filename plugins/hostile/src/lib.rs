@@ -52,10 +52,7 @@ impl Lifecycle for Hostile {
             state_version: 1,
             warmup_bars: 0,
             params: vec![text("behaviour", "none"), text("in", "on-bar")],
-            series: vec![SeriesSpec {
-                role: "main".into(),
-                timeframe_ns: None,
-            }],
+            series: vec![SeriesSpec { role: "main".into(), timeframe_ns: None }],
             wants: Wants::BARS | Wants::ORDERS | Wants::POSITION_CLOSES | Wants::TIMERS,
         }
     }
@@ -86,9 +83,7 @@ impl Lifecycle for Hostile {
     }
 
     fn restore(_version: u32, bytes: Vec<u8>) -> Result<(), String> {
-        let bytes = bytes
-            .try_into()
-            .map_err(|_| "the state must have 8 bytes".to_owned())?;
+        let bytes = bytes.try_into().map_err(|_| "the state must have 8 bytes".to_owned())?;
         STATE.with_borrow_mut(|state| state.bars = u64::from_le_bytes(bytes));
         Ok(())
     }
@@ -143,6 +138,7 @@ fn misbehave(callback: &str) {
         "huge-logs" => huge_logs(),
         "flood-orders" => (0..1_000_000).for_each(|_| _ = orders::market_order(0, Side::Buy, 1.0, false)),
         "flood-nan" => flood_nan(),
+        "one-nan" => one_nan(),
         "flood-timers" => (0..1_000_000).for_each(|id| timers::set(id, i64::MAX)),
         "flood-indicators" => (0..1_000_000).for_each(|_| _ = indicators::create("sma", 0, &[period(2.0)])),
         "huge-indicator" => huge_indicator(),
@@ -160,10 +156,7 @@ fn trap() -> ! {
 
 /// The SDK logs a panic's message before it aborts.
 fn panic_like_the_sdk() {
-    log::write(
-        log::Level::Error,
-        "panicked at src/lib.rs:1:\nthe market\u{7} is closed",
-    );
+    log::write(log::Level::Error, "panicked at src/lib.rs:1:\nthe market\u{7} is closed");
     panic!("the market is closed")
 }
 
@@ -200,11 +193,15 @@ fn flood_nan() {
     }
 }
 
-fn period(value: f64) -> Param {
-    Param {
-        name: "period".into(),
-        value: Value::Number(value),
+/// One order for NaN units, on the first bar.
+fn one_nan() {
+    if STATE.with_borrow(|state| state.bars == 1) {
+        orders::market_order(0, Side::Buy, f64::NAN, false);
     }
+}
+
+fn period(value: f64) -> Param {
+    Param { name: "period".into(), value: Value::Number(value) }
 }
 
 fn huge_indicator() {

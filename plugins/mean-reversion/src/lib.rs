@@ -79,23 +79,13 @@ impl Strategy for MeanReversion {
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
         if self.stop.on_order(event) {
             if event.kind == OrderEventKind::Rejected {
-                host.warn(format_args!(
-                    "{}: the stop was refused, closing the position",
-                    series.symbol
-                ));
+                host.warn(format_args!("{}: the stop was refused, closing the position", series.symbol));
                 host.target_position(series, 0.0);
             }
         } else if event.kind.is_fill() {
-            self.stop.set(
-                host,
-                series,
-                event.price * (1.0 - event.side.sign() * self.params.stop),
-            );
+            self.stop.set(host, series, event.price * (1.0 - event.side.sign() * self.params.stop));
         } else if event.kind == OrderEventKind::Rejected {
-            host.warn(format_args!(
-                "{}: an order was refused, reason {}",
-                series.symbol, event.reason
-            ));
+            host.warn(format_args!("{}: an order was refused, reason {}", series.symbol, event.reason));
         }
     }
 
@@ -135,14 +125,7 @@ mod tests {
     use super::*;
 
     fn params() -> Params {
-        Params {
-            period: 5,
-            width: 1.5,
-            rsi: 3,
-            oversold: 30.0,
-            max_bars: 4,
-            ..Params::default()
-        }
+        Params { period: 5, width: 1.5, rsi: 3, oversold: 30.0, max_bars: 4, ..Params::default() }
     }
 
     /// Quiet around 100, then what the test adds.
@@ -157,9 +140,7 @@ mod tests {
 
     #[test]
     fn it_buys_below_the_band_and_sells_at_the_middle() {
-        let run = tape(&[98.0, 98.5, 100.0, 100.0])
-            .run::<MeanReversion>(&params())
-            .unwrap();
+        let run = tape(&[98.0, 98.5, 100.0, 100.0]).run::<MeanReversion>(&params()).unwrap();
         assert_eq!(prices(&run), [98.0, 100.0]);
         assert_eq!((run.position(), run.closed[0].side), (0.0, Side::Buy));
         assert!((run.closed[0].quantity - 9_500.0 / 98.0).abs() < 1e-6);
@@ -169,24 +150,14 @@ mod tests {
     fn it_sells_above_the_band_only_if_it_may() {
         let rise = [102.0, 101.5, 100.0, 100.0];
         let run = tape(&rise).run::<MeanReversion>(&params()).unwrap();
-        assert_eq!(
-            (prices(&run), run.closed[0].side),
-            (vec![102.0, 100.0], Side::Sell)
-        );
-        let run = tape(&rise)
-            .run::<MeanReversion>(&Params {
-                short: false,
-                ..params()
-            })
-            .unwrap();
+        assert_eq!((prices(&run), run.closed[0].side), (vec![102.0, 100.0], Side::Sell));
+        let run = tape(&rise).run::<MeanReversion>(&Params { short: false, ..params() }).unwrap();
         assert!(run.orders.is_empty());
     }
 
     #[test]
     fn the_stop_limits_the_loss() {
-        let run = tape(&[98.0, 97.5, 90.0, 89.0])
-            .run::<MeanReversion>(&params())
-            .unwrap();
+        let run = tape(&[98.0, 97.5, 90.0, 89.0]).run::<MeanReversion>(&params()).unwrap();
         assert_eq!(prices(&run)[..2], [98.0, 98.0 * 0.97]);
         let stop = run.orders[1].order;
         assert!(stop.reduce_only && stop.side == Side::Sell);
@@ -195,9 +166,7 @@ mod tests {
     #[test]
     fn time_ends_what_does_not_return() {
         // Keeps falling a little: never back at the middle, never at the stop.
-        let run = tape(&[98.0, 97.9, 97.8, 97.7, 97.6, 97.5])
-            .run::<MeanReversion>(&params())
-            .unwrap();
+        let run = tape(&[98.0, 97.9, 97.8, 97.7, 97.6, 97.5]).run::<MeanReversion>(&params()).unwrap();
         assert_eq!(prices(&run), [98.0, 97.6]);
         assert_eq!(run.closed.len(), 1);
     }

@@ -30,18 +30,10 @@ impl Strategy for SmaFlip {
 
     fn new(params: &Params, _series: &[Series], _host: &mut Host) -> Result<Self, String> {
         if params.fast >= params.slow {
-            return Err(format!(
-                "fast ({}) must be below slow ({})",
-                params.fast, params.slow
-            ));
+            return Err(format!("fast ({}) must be below slow ({})", params.fast, params.slow));
         }
         let (fast, slow) = (Sma::new(params.fast)?, Sma::new(params.slow)?);
-        Ok(Self {
-            fast,
-            slow,
-            quantity: params.quantity,
-            target: 0.0,
-        })
+        Ok(Self { fast, slow, quantity: params.quantity, target: 0.0 })
     }
 
     fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar) {
@@ -76,11 +68,7 @@ mod tests {
     use super::*;
 
     fn params(fast: u32, slow: u32) -> Params {
-        Params {
-            fast,
-            slow,
-            quantity: 2.0,
-        }
+        Params { fast, slow, quantity: 2.0 }
     }
 
     #[test]
@@ -89,31 +77,17 @@ mod tests {
         let closes = [10.0, 10.0, 13.0, 14.0, 9.0, 8.0, 8.0, 8.0, 9.0, 9.0];
         let run = Tape::from_closes(closes).run::<SmaFlip>(&params(1, 3)).unwrap();
         assert_eq!(run.targets(), [2.0, -2.0, 2.0]);
-        let fills: Vec<(Side, f64, f64)> = run
-            .fills
-            .iter()
-            .map(|fill| (fill.side, fill.quantity, fill.price))
-            .collect();
-        assert_eq!(
-            fills,
-            [
-                (Side::Buy, 2.0, 13.0),
-                (Side::Sell, 4.0, 9.0),
-                (Side::Buy, 4.0, 9.0)
-            ]
-        );
+        let fills: Vec<(Side, f64, f64)> =
+            run.fills.iter().map(|fill| (fill.side, fill.quantity, fill.price)).collect();
+        assert_eq!(fills, [(Side::Buy, 2.0, 13.0), (Side::Sell, 4.0, 9.0), (Side::Buy, 4.0, 9.0)]);
         assert_eq!(run.position(), 2.0);
     }
 
     #[test]
     fn it_waits_for_the_slow_average() {
-        let run = Tape::from_closes((1..=29).map(f64::from))
-            .run::<SmaFlip>(&Params::default())
-            .unwrap();
+        let run = Tape::from_closes((1..=29).map(f64::from)).run::<SmaFlip>(&Params::default()).unwrap();
         assert!(run.orders.is_empty());
-        let run = Tape::from_closes((1..=31).map(f64::from))
-            .run::<SmaFlip>(&Params::default())
-            .unwrap();
+        let run = Tape::from_closes((1..=31).map(f64::from)).run::<SmaFlip>(&Params::default()).unwrap();
         assert_eq!((run.orders.len(), run.fills[0].price), (1, 30.0));
     }
 
@@ -154,9 +128,7 @@ mod tests {
 
     #[test]
     fn averages_that_cannot_cross_are_refused() {
-        let error = Tape::from_closes([1.0])
-            .run::<SmaFlip>(&params(30, 30))
-            .unwrap_err();
+        let error = Tape::from_closes([1.0]).run::<SmaFlip>(&params(30, 30)).unwrap_err();
         assert_eq!(error, "fast (30) must be below slow (30)");
     }
 }

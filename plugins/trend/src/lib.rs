@@ -46,10 +46,7 @@ impl Strategy for Trend {
 
     fn new(params: &Params, _series: &[Series], _host: &mut Host) -> Result<Self, String> {
         if params.fast >= params.slow {
-            return Err(format!(
-                "fast ({}) must be below slow ({})",
-                params.fast, params.slow
-            ));
+            return Err(format!("fast ({}) must be below slow ({})", params.fast, params.slow));
         }
         Ok(Self {
             fast: Ema::new(params.fast)?,
@@ -82,10 +79,7 @@ impl Strategy for Trend {
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
         if self.stop.on_order(event) {
             if event.kind == OrderEventKind::Rejected {
-                host.warn(format_args!(
-                    "{}: the stop was refused, closing the position",
-                    series.symbol
-                ));
+                host.warn(format_args!("{}: the stop was refused, closing the position", series.symbol));
                 host.target_position(series, 0.0);
             }
         } else if event.kind.is_fill() {
@@ -95,10 +89,7 @@ impl Strategy for Trend {
                 self.stop.set(host, series, trigger);
             }
         } else if event.kind == OrderEventKind::Rejected {
-            host.warn(format_args!(
-                "{}: the entry was refused, reason {}",
-                series.symbol, event.reason
-            ));
+            host.warn(format_args!("{}: the entry was refused, reason {}", series.symbol, event.reason));
         }
     }
 
@@ -147,26 +138,17 @@ mod tests {
     use super::*;
 
     fn params() -> Params {
-        Params {
-            fast: 2,
-            slow: 4,
-            atr: 2,
-            stop_atr: 2.0,
-            ..Params::default()
-        }
+        Params { fast: 2, slow: 4, atr: 2, stop_atr: 2.0, ..Params::default() }
     }
 
     /// Falls, rises (crossing above), then falls sharply.
-    const CLOSES: [f64; 12] = [
-        110.0, 109.0, 108.0, 107.0, 106.0, 108.0, 111.0, 114.0, 117.0, 120.0, 90.0, 80.0,
-    ];
+    const CLOSES: [f64; 12] =
+        [110.0, 109.0, 108.0, 107.0, 106.0, 108.0, 111.0, 114.0, 117.0, 120.0, 90.0, 80.0];
 
     #[test]
     fn it_enters_at_the_crossing_with_its_share_and_a_stop() {
-        let run = Tape::from_closes(CLOSES.into_iter().take(9))
-            .balance(10_000.0)
-            .run::<Trend>(&params())
-            .unwrap();
+        let run =
+            Tape::from_closes(CLOSES.into_iter().take(9)).balance(10_000.0).run::<Trend>(&params()).unwrap();
         let entry = &run.orders[0];
         assert!((entry.order.quantity - 9_500.0 / 111.0).abs() < 1e-9, "{entry:?}");
         assert_eq!((run.fills.len(), run.fills[0].price), (1, 111.0));
@@ -174,9 +156,7 @@ mod tests {
         assert!(stop.reduce_only && stop.side == Side::Sell);
         assert_eq!(stop.quantity, run.position());
         // Wilder's true range of two bars before the fill: 1, 1, 1, then 2 → 1.5, then 3 → 2.25.
-        let OrderKind::Stop { trigger, .. } = stop.kind else {
-            panic!("{stop:?}")
-        };
+        let OrderKind::Stop { trigger, .. } = stop.kind else { panic!("{stop:?}") };
         assert_eq!(trigger, 111.0 - 2.0 * 2.25);
     }
 
@@ -184,10 +164,7 @@ mod tests {
     fn a_stop_closes_the_position_until_the_next_crossing() {
         let run = Tape::from_closes(CLOSES).run::<Trend>(&params()).unwrap();
         // Long at 111, stopped inside the bar 120 → 90, at whose close the averages cross: short at the next open.
-        assert_eq!(
-            run.fills.iter().map(|fill| fill.price).collect::<Vec<_>>(),
-            [111.0, 106.5, 90.0]
-        );
+        assert_eq!(run.fills.iter().map(|fill| fill.price).collect::<Vec<_>>(), [111.0, 106.5, 90.0]);
         assert_eq!(run.closed[0].exit_price, 106.5);
         assert!(run.position() < 0.0);
     }
@@ -195,39 +172,22 @@ mod tests {
     #[test]
     fn without_shorts_a_crossing_below_only_closes() {
         // A slow fall, so that the crossing comes before the stop.
-        let closes = [
-            110.0, 109.0, 108.0, 107.0, 106.0, 108.0, 111.0, 114.0, 113.0, 112.0, 111.0, 110.0, 109.0,
-        ];
+        let closes =
+            [110.0, 109.0, 108.0, 107.0, 106.0, 108.0, 111.0, 114.0, 113.0, 112.0, 111.0, 110.0, 109.0];
         let tape = Tape::from_closes(closes);
-        let far = Params {
-            stop_atr: 20.0,
-            ..params()
-        };
+        let far = Params { stop_atr: 20.0, ..params() };
         let both = tape.run::<Trend>(&far).unwrap();
         assert!(both.position() < 0.0);
         let long = tape.run::<Trend>(&Params { short: false, ..far }).unwrap();
         assert_eq!((long.position(), long.closed.len()), (0.0, 1));
         // The stop of the long position was cancelled before the flip.
-        assert!(
-            both.events
-                .iter()
-                .any(|event| event.kind == OrderEventKind::Cancelled)
-        );
-        assert!(
-            both.events
-                .iter()
-                .all(|event| event.kind != OrderEventKind::Expired)
-        );
+        assert!(both.events.iter().any(|event| event.kind == OrderEventKind::Cancelled));
+        assert!(both.events.iter().all(|event| event.kind != OrderEventKind::Expired));
     }
 
     #[test]
     fn a_trailing_stop_follows_and_never_goes_back() {
-        let run = Tape::from_closes(CLOSES)
-            .run::<Trend>(&Params {
-                trail: true,
-                ..params()
-            })
-            .unwrap();
+        let run = Tape::from_closes(CLOSES).run::<Trend>(&Params { trail: true, ..params() }).unwrap();
         let triggers: Vec<f64> = run
             .orders
             .iter()
@@ -248,30 +208,12 @@ mod tests {
                 100.0 + amplitude * (i / period).sin() + 3.0 * (i * 1.3).sin() + 2.0 * (i * 0.37).cos()
             })
         };
-        let tape = Tape::from_closes(wave(40.0, 20.0))
-            .and("B", wave(65.0, 40.0))
-            .and("C", wave(90.0, 30.0));
+        let tape = Tape::from_closes(wave(40.0, 20.0)).and("B", wave(65.0, 40.0)).and("C", wave(90.0, 30.0));
         let tape = tape.balance(10_000.0).fee(0.0004);
-        let run = tape
-            .run::<Trend>(&Params {
-                fast: 5,
-                slow: 20,
-                trail: true,
-                ..params()
-            })
-            .unwrap();
+        let run = tape.run::<Trend>(&Params { fast: 5, slow: 20, trail: true, ..params() }).unwrap();
         assert!(run.closed.len() > 30, "{}", run.closed.len());
-        let refused = run
-            .events
-            .iter()
-            .filter(|event| event.kind == OrderEventKind::Rejected)
-            .count();
+        let refused = run.events.iter().filter(|event| event.kind == OrderEventKind::Rejected).count();
         assert_eq!(refused, 0);
-        tape.check_restart::<Trend>(&Params {
-            fast: 5,
-            slow: 20,
-            ..params()
-        })
-        .unwrap();
+        tape.check_restart::<Trend>(&Params { fast: 5, slow: 20, ..params() }).unwrap();
     }
 }

@@ -38,25 +38,18 @@ impl<P: Plugin> lifecycle::Guest for P {
     fn init(params: Vec<Param>, series: Vec<Series>) -> Result<(), String> {
         std::panic::set_hook(Box::new(log_panic));
         let params = <P::Strategy as Strategy>::Params::from_values(&params)?;
-        let host = Host {
-            backend: Backend,
-            slot: 0,
-            slots: 1,
-        };
+        let host = Host { backend: Backend, slot: 0, slots: 1 };
         let runtime = Runtime::new(host, &params, series)?;
         P::with(|instance| *instance = Some(runtime));
         Ok(())
     }
 
-    #[expect(
-        clippy::panic,
-        reason = "the contract has no error here; a trap tells the host"
-    )]
+    #[expect(clippy::panic, reason = "the contract has no error here; a trap tells the host")]
     fn snapshot() -> Vec<u8> {
         P::with(|instance| match instance {
-            Some(runtime) => runtime
-                .snapshot()
-                .unwrap_or_else(|error| panic!("the state cannot be stored: {error}")),
+            Some(runtime) => {
+                runtime.snapshot().unwrap_or_else(|error| panic!("the state cannot be stored: {error}"))
+            }
             None => Vec::new(),
         })
     }
@@ -115,10 +108,7 @@ fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
 #[derive(Debug)]
 pub(crate) struct Backend;
 
-#[allow(
-    clippy::unused_self,
-    reason = "the same methods as the test kit's desk, which has state"
-)]
+#[allow(clippy::unused_self, reason = "the same methods as the test kit's desk, which has state")]
 impl Backend {
     #[inline]
     pub(crate) fn target_position(&mut self, series: u32, quantity: f64) -> OrderId {
@@ -127,12 +117,7 @@ impl Backend {
 
     #[inline]
     pub(crate) fn submit(&mut self, series: u32, order: &Order) -> OrderId {
-        let Order {
-            side,
-            quantity,
-            kind,
-            reduce_only,
-        } = *order;
+        let Order { side, quantity, kind, reduce_only } = *order;
         match kind {
             OrderKind::Market => orders::market_order(series, side, quantity, reduce_only),
             OrderKind::Limit { price, tif } => {
@@ -193,10 +178,7 @@ impl Backend {
     ) -> Result<u32, String> {
         let params: Vec<Param> = params
             .iter()
-            .map(|(name, value)| Param {
-                name: (*name).to_owned(),
-                value: Value::Number(*value),
-            })
+            .map(|(name, value)| Param { name: (*name).to_owned(), value: Value::Number(*value) })
             .collect();
         indicators::create(kind, series, &params)
     }

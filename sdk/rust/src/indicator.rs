@@ -45,10 +45,8 @@ pub(crate) fn take_missing() -> Option<String> {
 
 /// Notes an indicator that the host has created.
 pub(crate) fn remember(handle: u32, series: &Series, kind: &str, params: &[(&str, f64)]) -> Indicator {
-    let mut description = format!(
-        "{kind} on {} {} {} {}",
-        series.venue, series.symbol, series.role, series.timeframe_ns
-    );
+    let mut description =
+        format!("{kind} on {} {} {} {}", series.venue, series.symbol, series.role, series.timeframe_ns);
     for (name, value) in params {
         // Writing to a String cannot fail.
         let _ = write!(description, " {name}={value}");
@@ -68,17 +66,11 @@ impl<'de> Deserialize<'de> for Indicator {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let description = String::deserialize(deserializer)?;
         let found = CREATED.with_borrow(|created| {
-            created
-                .iter()
-                .find(|indicator| indicator.description == description)
-                .cloned()
+            created.iter().find(|indicator| indicator.description == description).cloned()
         });
         Ok(found.unwrap_or_else(|| {
             MISSING.set(Some(description.clone()));
-            Self {
-                handle: NO_HANDLE,
-                description,
-            }
+            Self { handle: NO_HANDLE, description }
         }))
     }
 }

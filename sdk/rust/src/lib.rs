@@ -35,12 +35,7 @@
 //! export!(AboveAverage);
 //! ```
 
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_qualifications,
-    reason = "generated from the contract"
-)]
+#[allow(missing_docs, unsafe_code, unused_qualifications, reason = "generated from the contract")]
 #[allow(clippy::pedantic, reason = "generated from the contract")]
 #[doc(hidden)]
 pub mod bindings {

@@ -9,9 +9,7 @@ mod random_run;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let out = arguments
-        .next()
-        .ok_or("usage: sample_report OUT.html [trades] [hostile]")?;
+    let out = arguments.next().ok_or("usage: sample_report OUT.html [trades] [hostile]")?;
     let trades = arguments.next().map_or(Ok(400), |text| text.parse::<u32>())?;
     let hostile = arguments.next().is_some_and(|text| text == "hostile");
     let run = random_run::RandomRun::new(trades, hostile);

@@ -37,40 +37,23 @@ struct Market {
 impl RandomRun {
     /// A year of minutes with about `trades` trades. With `hostile` every text attacks the page.
     pub fn new(trades: u32, hostile: bool) -> Self {
-        Self {
-            trades,
-            hostile,
-            from: Timestamp::from_civil(2024, 1, 1),
-        }
+        Self { trades, hostile, from: Timestamp::from_civil(2024, 1, 1) }
     }
 
     fn text(&self, text: &str) -> String {
-        if self.hostile {
-            format!("{text}{HOSTILE}")
-        } else {
-            text.to_owned()
-        }
+        if self.hostile { format!("{text}{HOSTILE}") } else { text.to_owned() }
     }
 
     fn instruments(&self) -> Vec<InstrumentLabel> {
-        let symbols: &[&str] = if self.trades > 1_000 {
-            &["BTCUSDT", "ETHUSDT", "SOLUSDT"]
-        } else {
-            &["BTCUSDT"]
-        };
-        let label = |symbol: &&str| InstrumentLabel {
-            venue: "binance-usdm".to_owned(),
-            symbol: self.text(symbol),
-        };
+        let symbols: &[&str] =
+            if self.trades > 1_000 { &["BTCUSDT", "ETHUSDT", "SOLUSDT"] } else { &["BTCUSDT"] };
+        let label =
+            |symbol: &&str| InstrumentLabel { venue: "binance-usdm".to_owned(), symbol: self.text(symbol) };
         symbols.iter().map(label).collect()
     }
 
     fn names(&self) -> Vec<&'static str> {
-        if self.trades > 1_000 {
-            vec!["trend", "reversion"]
-        } else {
-            vec!["trend"]
-        }
+        if self.trades > 1_000 { vec!["trend", "reversion"] } else { vec!["trend"] }
     }
 
     /// Plays the run.
@@ -82,10 +65,7 @@ impl RandomRun {
         let mut collector = Collector::new(Setup {
             strategies: names
                 .iter()
-                .map(|name| AccountLabel {
-                    name: self.text(name),
-                    initial_balance: balance,
-                })
+                .map(|name| AccountLabel { name: self.text(name), initial_balance: balance })
                 .collect(),
             instruments: instruments.clone(),
             from: self.from,
@@ -93,14 +73,8 @@ impl RandomRun {
         });
         let mut market = Market {
             random: Random::new(7, 0),
-            prices: [42_000.0, 2_300.0, 100.0]
-                .into_iter()
-                .take(instruments.len())
-                .collect(),
-            accounts: names
-                .iter()
-                .map(|_| Account::new(balance, instruments.len()))
-                .collect(),
+            prices: [42_000.0, 2_300.0, 100.0].into_iter().take(instruments.len()).collect(),
+            accounts: names.iter().map(|_| Account::new(balance, instruments.len())).collect(),
             sequences: vec![0; names.len()],
         };
         for minute in 1..=MINUTES {
@@ -116,18 +90,11 @@ impl RandomRun {
     }
 
     fn info(&self, record: &Record, to: Timestamp) -> RunInfo {
-        let symbols: Vec<String> = record
-            .instruments
-            .iter()
-            .map(|label| label.symbol.clone())
-            .collect();
+        let symbols: Vec<String> = record.instruments.iter().map(|label| label.symbol.clone()).collect();
         let strategy = |name: &&str| StrategyInfo {
             plugin: self.text(name),
             plugin_sha256: "6f1d".repeat(16),
-            params: vec![
-                ("fast".to_owned(), "10".to_owned()),
-                ("slow".to_owned(), self.text("30")),
-            ],
+            params: vec![("fast".to_owned(), "10".to_owned()), ("slow".to_owned(), self.text("30"))],
             symbols: symbols.clone(),
         };
         RunInfo {
@@ -156,21 +123,14 @@ impl RandomRun {
                 ),
             ],
             journal_sha256: "be41".repeat(16),
-            timing: Timing {
-                engine_s: 0.082,
-                bars_per_s: 6_400_000.0,
-                ..Timing::default()
-            },
+            timing: Timing { engine_s: 0.082, bars_per_s: 6_400_000.0, ..Timing::default() },
             ..RunInfo::default()
         }
     }
 
     /// Something like a `run.yaml`.
     pub fn configuration(&self) -> String {
-        format!(
-            "mode: backtest\nseed: 7\nbalance: 10000\nnote: {}\n",
-            self.text("sample")
-        )
+        format!("mode: backtest\nseed: 7\nbalance: 10000\nnote: {}\n", self.text("sample"))
     }
 }
 
@@ -194,43 +154,25 @@ impl Market {
             self.trade(ts, StrategyId::from(strategy), collector);
         }
         let equities: Vec<f64> = self.accounts.iter().map(|account| self.equity(account)).collect();
-        collector.mark(&Mark {
-            ts,
-            prices: &self.prices,
-            equities: &equities,
-        });
+        collector.mark(&Mark { ts, prices: &self.prices, equities: &equities });
     }
 
     fn equity(&self, account: &Account) -> f64 {
         let positions = account.positions().iter().zip(&self.prices);
         account.cash().to_f64()
-            + positions
-                .map(|(position, price)| position.quantity().to_f64() * price)
-                .sum::<f64>()
+            + positions.map(|(position, price)| position.quantity().to_f64() * price).sum::<f64>()
     }
 
     /// Closes the position if there is one, opens one if there is none.
     fn trade(&mut self, ts: Timestamp, strategy: StrategyId, collector: &mut Collector) {
         let instrument = (self.uniform() * self.prices.len() as f64) as usize;
         let held = self.accounts[strategy.index()].positions()[instrument].quantity();
-        let long = if held.is_zero() {
-            self.uniform() < 0.6
-        } else {
-            held.to_f64() < 0.0
-        };
+        let long = if held.is_zero() { self.uniform() < 0.6 } else { held.to_f64() < 0.0 };
         let side = if long { Side::Buy } else { Side::Sell };
         let stake = 1_500.0 + 3_000.0 * self.uniform();
-        let amount = if held.is_zero() {
-            stake / self.prices[instrument]
-        } else {
-            held.to_f64().abs()
-        };
+        let amount = if held.is_zero() { stake / self.prices[instrument] } else { held.to_f64().abs() };
         let slip = 1.0 + side.sign() * 0.000_05;
-        let edge = if held.is_zero() {
-            1.0 - side.sign() * 0.000_9
-        } else {
-            1.0
-        };
+        let edge = if held.is_zero() { 1.0 - side.sign() * 0.000_9 } else { 1.0 };
         let price = Price::from_f64(self.prices[instrument] * slip * edge);
         let (Some(quantity), Some(price)) = (Quantity::from_f64(amount), price) else {
             return;
@@ -252,16 +194,7 @@ impl Market {
     }
 
     fn tell(&mut self, ts: Timestamp, request: &OrderRequest, price: Price, collector: &mut Collector) {
-        let OrderRequest {
-            id,
-            strategy,
-            series,
-            instrument,
-            side,
-            quantity,
-            decided_at,
-            ..
-        } = *request;
+        let OrderRequest { id, strategy, series, instrument, side, quantity, decided_at, .. } = *request;
         let notional = quantity.at(price).to_f64();
         let fee = Money::from_f64(notional * FEE).unwrap_or_default();
         let slippage = Money::from_f64(notional * 0.000_05).unwrap_or_default();
@@ -274,16 +207,8 @@ impl Market {
             reduce_only: false,
             target: None,
         };
-        collector.entry(&Entry::Intent {
-            ts: decided_at,
-            strategy,
-            intent: &intent,
-        });
-        collector.entry(&Entry::Decision {
-            ts: decided_at,
-            id,
-            decision: &Decision::Approved(*request),
-        });
+        collector.entry(&Entry::Intent { ts: decided_at, strategy, intent: &intent });
+        collector.entry(&Entry::Decision { ts: decided_at, id, decision: &Decision::Approved(*request) });
         let event = OrderEvent {
             ts,
             strategy,

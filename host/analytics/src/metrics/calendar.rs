@@ -25,11 +25,7 @@ pub fn monthly_returns(samples: &Samples) -> Vec<Month> {
             Some(last) if (last.year, last.month) == (year, month) => last.value = value / before - 1.0,
             _ => {
                 before = previous;
-                months.push(Month {
-                    year,
-                    month,
-                    value: value / before - 1.0,
-                });
+                months.push(Month { year, month, value: value / before - 1.0 });
             }
         }
         previous = *value;

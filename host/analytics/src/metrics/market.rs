@@ -13,16 +13,9 @@ pub fn beta(returns: &[f64], market: &[f64]) -> Option<f64> {
     }
     let (mean_return, mean_market) = (mean(returns)?, mean(market)?);
     let pairs = returns.iter().zip(market);
-    let covariance: f64 = pairs
-        .map(|(own, market)| (own - mean_return) * (market - mean_market))
-        .sum();
-    let variance: f64 = market
-        .iter()
-        .map(|market| (market - mean_market) * (market - mean_market))
-        .sum();
-    (variance / market.len() as f64 > NO_VARIANCE)
-        .then(|| covariance / variance)
-        .and_then(finite)
+    let covariance: f64 = pairs.map(|(own, market)| (own - mean_return) * (market - mean_market)).sum();
+    let variance: f64 = market.iter().map(|market| (market - mean_market) * (market - mean_market)).sum();
+    (variance / market.len() as f64 > NO_VARIANCE).then(|| covariance / variance).and_then(finite)
 }
 
 /// Jensen's alpha, compounded over a year: `(1 + mean((r − f) − beta (m − f)))^n − 1`.

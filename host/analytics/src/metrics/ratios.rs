@@ -13,9 +13,7 @@ const ROUNDING: f64 = 1e-12;
 pub fn sharpe(returns: &[f64], risk_free: f64, per_year: f64) -> Option<f64> {
     let mean = mean(returns)? - risk_free;
     let deviation = deviation(returns)?;
-    (deviation > ROUNDING * mean.abs())
-        .then(|| mean / deviation * libm::sqrt(per_year))
-        .and_then(finite)
+    (deviation > ROUNDING * mean.abs()).then(|| mean / deviation * libm::sqrt(per_year)).and_then(finite)
 }
 
 /// Sortino ratio: mean of `r − risk_free` over the root of the mean of `min(r − risk_free, 0)²` (over all periods),
@@ -24,15 +22,9 @@ pub fn sharpe(returns: &[f64], risk_free: f64, per_year: f64) -> Option<f64> {
 /// F. A. Sortino and L. N. Price, "Performance Measurement in a Downside Risk Framework" (1994).
 pub fn sortino(returns: &[f64], risk_free: f64, per_year: f64) -> Option<f64> {
     let mean = mean(returns)? - risk_free;
-    let squares: f64 = returns
-        .iter()
-        .map(|value| (value - risk_free).min(0.0))
-        .map(|loss| loss * loss)
-        .sum();
+    let squares: f64 = returns.iter().map(|value| (value - risk_free).min(0.0)).map(|loss| loss * loss).sum();
     let downside = libm::sqrt(squares / returns.len() as f64);
-    (downside > 0.0)
-        .then(|| mean / downside * libm::sqrt(per_year))
-        .and_then(finite)
+    (downside > 0.0).then(|| mean / downside * libm::sqrt(per_year)).and_then(finite)
 }
 
 /// Calmar ratio: growth per year over the size of the maximum drawdown.

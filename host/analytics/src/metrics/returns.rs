@@ -11,18 +11,12 @@ pub fn mean(values: &[f64]) -> Option<f64> {
 pub fn deviation(values: &[f64]) -> Option<f64> {
     let mean = mean(values)?;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    (values.len() > 1)
-        .then(|| libm::sqrt(squares / (values.len() - 1) as f64))
-        .and_then(finite)
+    (values.len() > 1).then(|| libm::sqrt(squares / (values.len() - 1) as f64)).and_then(finite)
 }
 
 /// The rate per period that compounds to `annual` over a year: `(1 + annual)^(1/n) − 1`.
 pub fn per_period(annual: f64, per_year: f64) -> f64 {
-    if annual == 0.0 {
-        0.0
-    } else {
-        libm::pow(1.0 + annual, 1.0 / per_year) - 1.0
-    }
+    if annual == 0.0 { 0.0 } else { libm::pow(1.0 + annual, 1.0 / per_year) - 1.0 }
 }
 
 /// Geometric mean over a year: `Π(1 + r)^(n / count) − 1`; undefined once everything is lost.

@@ -15,9 +15,7 @@ pub fn rolling_sharpe(samples: &Samples, days: usize, risk_free: f64) -> Vec<Opt
         let begin = (index + 1).checked_sub(days)?;
         sharpe(&returns[begin..=index], risk_free, samples.period.per_year())
     };
-    (0..returns.len())
-        .map(|index| at(index).filter(|_| samples.period == SamplingPeriod::Daily))
-        .collect()
+    (0..returns.len()).map(|index| at(index).filter(|_| samples.period == SamplingPeriod::Daily)).collect()
 }
 
 /// Share of winners among the trades that closed in the `days` up to each of `times`; `None` where none did, and

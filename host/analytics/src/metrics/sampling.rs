@@ -90,21 +90,12 @@ impl Samples {
             values.push(value);
             boundary += step;
         }
-        Self {
-            period,
-            start,
-            times,
-            values,
-        }
+        Self { period, start, times, values }
     }
 
     /// Simple returns from sample to sample, the first from the begin of the run.
     pub fn returns(&self) -> Vec<f64> {
         let before = std::iter::once(&self.start).chain(&self.values);
-        self.values
-            .iter()
-            .zip(before)
-            .map(|(value, before)| value / before - 1.0)
-            .collect()
+        self.values.iter().zip(before).map(|(value, before)| value / before - 1.0).collect()
     }
 }

@@ -35,10 +35,7 @@ impl TradeStatistics {
         let results = || trades.iter().map(|trade| trade.net_pnl);
         let (wins, won) = count_and_sum(results().filter(|result| *result > Money::ZERO));
         let (losses, lost) = count_and_sum(results().filter(|result| *result < Money::ZERO));
-        let holding: f64 = trades
-            .iter()
-            .map(|trade| (trade.closed_at.0 - trade.opened_at.0) as f64)
-            .sum();
+        let holding: f64 = trades.iter().map(|trade| (trade.closed_at.0 - trade.opened_at.0) as f64).sum();
         let count = trades.len() as f64;
         Self {
             win_rate: share(wins, trades.len()),

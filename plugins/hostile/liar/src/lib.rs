@@ -29,10 +29,7 @@ impl Lifecycle for Liar {
                 tunable: false,
                 doc: String::new(),
             }],
-            series: vec![SeriesSpec {
-                role: "main".into(),
-                timeframe_ns: None,
-            }],
+            series: vec![SeriesSpec { role: "main".into(), timeframe_ns: None }],
             wants: Wants::BARS,
         }
     }

@@ -1,0 +1,30 @@
+//! The product from outside: the real `host` binary, run as users run it.
+//!
+//! Every test works in a [`Sandbox`]: a folder with the layout of a checkout (`data`, `plugins/dist`, `config`), its
+//! own home and its own caches. The binary, the plugins and the bundled sample are made once, by the product itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "it is test code"
+)]
+#![allow(
+    clippy::disallowed_types,
+    reason = "it measures the wall time of processes"
+)]
+
+mod built;
+mod catalog;
+mod process;
+mod sandbox;
+
+pub use built::{host_binary, plugin, repository, sample, scratch};
+pub use catalog::{Catalog, MINUTE_MS, START_MS};
+pub use process::{Ran, run_to_end, start};
+pub use sandbox::Sandbox;
+
+/// Says why a test does nothing.
+pub fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
+}

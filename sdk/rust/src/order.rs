@@ -41,32 +41,17 @@ pub struct Order {
 impl Order {
     /// A market order.
     pub const fn market(side: Side, quantity: f64) -> Self {
-        Self {
-            side,
-            quantity,
-            kind: OrderKind::Market,
-            reduce_only: false,
-        }
+        Self { side, quantity, kind: OrderKind::Market, reduce_only: false }
     }
 
     /// A limit order that stays until it is cancelled.
     pub const fn limit(side: Side, quantity: f64, price: f64) -> Self {
-        Self {
-            side,
-            quantity,
-            kind: OrderKind::Limit { price, tif: Tif::Gtc },
-            reduce_only: false,
-        }
+        Self { side, quantity, kind: OrderKind::Limit { price, tif: Tif::Gtc }, reduce_only: false }
     }
 
     /// A stop-market order.
     pub const fn stop(side: Side, quantity: f64, trigger: f64, source: TriggerSource) -> Self {
-        Self {
-            side,
-            quantity,
-            kind: OrderKind::Stop { trigger, source },
-            reduce_only: false,
-        }
+        Self { side, quantity, kind: OrderKind::Stop { trigger, source }, reduce_only: false }
     }
 
     /// The same order with another life time; only limit orders have one.
@@ -108,10 +93,7 @@ impl Side {
 impl OrderEventKind {
     /// Whether the order is over.
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired
-        )
+        matches!(self, Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired)
     }
 
     /// Whether the order was executed, completely or in part.

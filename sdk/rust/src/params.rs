@@ -74,11 +74,7 @@ impl ParamType for bool {
     }
 
     fn from_value(value: &Value) -> Option<Self> {
-        if let Value::Flag(flag) = value {
-            Some(*flag)
-        } else {
-            None
-        }
+        if let Value::Flag(flag) = value { Some(*flag) } else { None }
     }
 }
 
@@ -88,11 +84,7 @@ impl ParamType for String {
     }
 
     fn from_value(value: &Value) -> Option<Self> {
-        if let Value::Text(text) = value {
-            Some(text.clone())
-        } else {
-            None
-        }
+        if let Value::Text(text) = value { Some(text.clone()) } else { None }
     }
 }
 
@@ -106,13 +98,7 @@ pub fn spec<T: ParamType>(name: &str, default: &T, doc: &[&str]) -> ParamSpec {
         max: None,
         step: None,
         tunable: false,
-        doc: doc
-            .iter()
-            .map(|line| line.trim())
-            .collect::<Vec<_>>()
-            .join(" ")
-            .trim()
-            .to_owned(),
+        doc: doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned(),
     }
 }
 
@@ -134,12 +120,8 @@ pub fn set_step<T: ParamType>(spec: &mut ParamSpec, step: &T) {
 pub fn read<T: ParamType>(values: &[Param], name: &str, default: T) -> Result<T, String> {
     match values.iter().find(|param| param.name == name) {
         None => Ok(default),
-        Some(param) => T::from_value(&param.value).ok_or_else(|| {
-            format!(
-                "parameter `{name}` is not of its declared type: {:?}",
-                param.value
-            )
-        }),
+        Some(param) => T::from_value(&param.value)
+            .ok_or_else(|| format!("parameter `{name}` is not of its declared type: {:?}", param.value)),
     }
 }
 

@@ -57,14 +57,7 @@ impl<S: Strategy> Runtime<S> {
             values.push(S::new(params, &owned, &mut host)?);
         }
         let params = postcard::to_stdvec(params).map_err(|error| error.to_string())?;
-        Ok(Self {
-            host,
-            series,
-            owners,
-            values,
-            keys,
-            params,
-        })
+        Ok(Self { host, series, owners, values, keys, params })
     }
 
     /// Delivers a bar.
@@ -122,14 +115,9 @@ impl<S: Strategy> Runtime<S> {
     /// What serde says of a state that cannot be stored.
     pub fn snapshot(&self) -> Result<Vec<u8>, String> {
         let states = self.keys.iter().zip(&self.values).map(|(key, value)| {
-            postcard::to_stdvec(value)
-                .map(|state| (key.clone(), state))
-                .map_err(|error| error.to_string())
+            postcard::to_stdvec(value).map(|state| (key.clone(), state)).map_err(|error| error.to_string())
         });
-        let snapshot = Snapshot {
-            params: self.params.clone(),
-            states: states.collect::<Result<_, _>>()?,
-        };
+        let snapshot = Snapshot { params: self.params.clone(), states: states.collect::<Result<_, _>>()? };
         postcard::to_stdvec(&snapshot).map_err(|error| error.to_string())
     }
 

@@ -101,17 +101,11 @@ pub trait Strategy: Serialize + DeserializeOwned + Sized + 'static {
 impl SeriesSpec {
     /// The series with the run's base timeframe, in the role `base`.
     pub fn base() -> Self {
-        Self {
-            role: "base".to_owned(),
-            timeframe_ns: None,
-        }
+        Self { role: "base".to_owned(), timeframe_ns: None }
     }
 
     /// A series with a timeframe of its own, in nanoseconds: `SeriesSpec::every("trend", 4 * HOUR)`.
     pub fn every(role: &str, timeframe_ns: i64) -> Self {
-        Self {
-            role: role.to_owned(),
-            timeframe_ns: Some(timeframe_ns),
-        }
+        Self { role: role.to_owned(), timeframe_ns: Some(timeframe_ns) }
     }
 }

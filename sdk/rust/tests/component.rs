@@ -16,15 +16,9 @@ fn repository() -> PathBuf {
 
 /// The core module of a package of the workspace.
 fn build(package: &str) -> Option<Vec<u8>> {
-    let sysroot = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()
-        .unwrap();
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
     let sysroot = String::from_utf8(sysroot.stdout).unwrap();
-    if !Path::new(sysroot.trim())
-        .join("lib/rustlib/wasm32-unknown-unknown")
-        .exists()
-    {
+    if !Path::new(sysroot.trim()).join("lib/rustlib/wasm32-unknown-unknown").exists() {
         println!("skipped: rustup target add wasm32-unknown-unknown");
         return None;
     }
@@ -54,12 +48,7 @@ fn build(package: &str) -> Option<Vec<u8>> {
 /// Names of a component's own imports and exports, without the version.
 fn interface(component: &[u8]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut imports, mut exports) = (BTreeSet::new(), BTreeSet::new());
-    let name = |name: &str| {
-        name.split('@')
-            .next()
-            .unwrap_or(name)
-            .replace("cryptobot:plugin/", "")
-    };
+    let name = |name: &str| name.split('@').next().unwrap_or(name).replace("cryptobot:plugin/", "");
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(component) {
         match payload.unwrap() {
@@ -83,17 +72,10 @@ fn check(package: &str, uses: &[&str]) {
     let component = encoder.validate(true).module(&core).unwrap().encode().unwrap();
     let (imports, exports) = interface(&component);
     // The panic hook logs; the types of the contract come along with any interface that uses them.
-    let expected: BTreeSet<String> = uses
-        .iter()
-        .chain(&["log", "types"])
-        .map(|name| (*name).to_owned())
-        .collect();
+    let expected: BTreeSet<String> =
+        uses.iter().chain(&["log", "types"]).map(|name| (*name).to_owned()).collect();
     assert_eq!(imports, expected, "{package}");
-    assert_eq!(
-        exports,
-        ["events", "lifecycle"].map(str::to_owned).into(),
-        "{package}"
-    );
+    assert_eq!(exports, ["events", "lifecycle"].map(str::to_owned).into(), "{package}");
     println!("{package}: {} bytes as a component", component.len());
     assert!(component.len() < 200_000, "{package}: {} bytes", component.len());
 }

@@ -55,10 +55,7 @@ impl Strategy for AboveAverage {
         }
         let draw = host.random() % 10;
         let position = host.position(series);
-        host.log(
-            Level::Debug,
-            format_args!("{} bar {} draw {draw} {position}", series.symbol, self.bars),
-        );
+        host.log(Level::Debug, format_args!("{} bar {} draw {draw} {position}", series.symbol, self.bars));
     }
 
     fn on_order(&mut self, _host: &mut Host, _series: &Series, event: &OrderEvent) {
@@ -83,47 +80,23 @@ impl Strategy for AboveAverage {
 export!(AboveAverage);
 
 fn waves(n: usize) -> Vec<f64> {
-    (0..n)
-        .map(|i| 100.0 + ((i % 11) as f64 - 5.0) * ((i % 3) as f64 + 1.0))
-        .collect()
+    (0..n).map(|i| 100.0 + ((i % 11) as f64 - 5.0) * ((i % 3) as f64 + 1.0)).collect()
 }
 
 #[test]
 fn parameters_are_described_and_read() {
     let specs = Params::specs();
     assert_eq!(specs.len(), 4);
-    assert_eq!(
-        (specs[0].name.as_str(), specs[0].doc.as_str()),
-        ("period", "Bars in the average.")
-    );
-    assert_eq!(
-        (specs[0].min, specs[0].max, specs[0].step),
-        (Some(1.0), Some(50.0), Some(1.0))
-    );
+    assert_eq!((specs[0].name.as_str(), specs[0].doc.as_str()), ("period", "Bars in the average."));
+    assert_eq!((specs[0].min, specs[0].max, specs[0].step), (Some(1.0), Some(50.0), Some(1.0)));
     assert_eq!(specs[0].default, Value::Integer(3));
     assert!(specs[1].tunable && !specs[0].tunable);
     assert_eq!((&specs[2].default, specs[2].min), (&Value::Flag(false), None));
-    let given = |name: &str, value| Param {
-        name: name.to_owned(),
-        value,
-    };
-    let params = Params::from_values(&[
-        given("period", Value::Integer(9)),
-        given("quiet", Value::Flag(true)),
-    ]);
-    assert_eq!(
-        params,
-        Ok(Params {
-            period: 9,
-            quiet: true,
-            ..Params::default()
-        })
-    );
-    assert!(
-        Params::from_values(&[given("period", Value::Integer(-1))])
-            .unwrap_err()
-            .contains("`period`")
-    );
+    let given = |name: &str, value| Param { name: name.to_owned(), value };
+    let params =
+        Params::from_values(&[given("period", Value::Integer(9)), given("quiet", Value::Flag(true))]);
+    assert_eq!(params, Ok(Params { period: 9, quiet: true, ..Params::default() }));
+    assert!(Params::from_values(&[given("period", Value::Integer(-1))]).unwrap_err().contains("`period`"));
     assert!(Params::from_values(&[given("size", Value::Text("1".into()))]).is_err());
 }
 
@@ -135,26 +108,17 @@ fn each_symbol_has_its_own_value_timers_and_positions() {
         .unwrap();
     assert_eq!(run.position(), -run.position_of("OTHER"));
     assert_ne!(run.position(), 0.0);
-    let timers: Vec<&str> = run
-        .logs
-        .iter()
-        .map(|line| line.message.as_str())
-        .filter(|text| text.starts_with("timer"))
-        .collect();
+    let timers: Vec<&str> =
+        run.logs.iter().map(|line| line.message.as_str()).filter(|text| text.starts_with("timer")).collect();
     assert_eq!(timers, ["timer 7 at bar 4", "timer 7 at bar 4"]);
     assert!(run.closed.iter().any(|close| close.series == 1));
 }
 
 #[test]
 fn orders_are_refused_before_the_start() {
-    let run = Tape::from_closes(waves(5))
-        .run::<AboveAverage>(&Params::default())
-        .unwrap();
+    let run = Tape::from_closes(waves(5)).run::<AboveAverage>(&Params::default()).unwrap();
     assert_eq!(run.orders[0].order, Order::market(Side::Buy, 1.0));
-    assert_eq!(
-        (run.events[0].kind, run.events[0].reason),
-        (OrderEventKind::Rejected, 8)
-    );
+    assert_eq!((run.events[0].kind, run.events[0].reason), (OrderEventKind::Rejected, 8));
 }
 
 #[test]
@@ -187,10 +151,7 @@ impl Strategy for Hourly {
 
     fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar) {
         if series.role == "hour" {
-            host.info(format_args!(
-                "{} {} {} {}",
-                bar.open, bar.high, bar.low, bar.close
-            ));
+            host.info(format_args!("{} {} {} {}", bar.open, bar.high, bar.low, bar.close));
             if bar.close > self.last {
                 host.buy(series, 1.0);
             }
@@ -205,9 +166,7 @@ impl Strategy for Hourly {
 
 #[test]
 fn higher_timeframes_are_built_from_the_tape() {
-    let run = Tape::from_closes((0..150).map(f64::from).map(|i| 100.0 + i))
-        .run::<Hourly>(&())
-        .unwrap();
+    let run = Tape::from_closes((0..150).map(f64::from).map(|i| 100.0 + i)).run::<Hourly>(&()).unwrap();
     let logs: Vec<&str> = run.logs.iter().map(|line| line.message.as_str()).collect();
     // Each bar opens at the close before.
     assert_eq!(logs, ["100 159 100 159", "159 219 159 219"]);
@@ -226,9 +185,7 @@ impl Strategy for Strongest {
 
     fn new(_params: &(), series: &[Series], host: &mut Host) -> Result<Self, String> {
         host.info(series.len());
-        Ok(Self {
-            returns: vec![0.0; series.len()],
-        })
+        Ok(Self { returns: vec![0.0; series.len()] })
     }
 
     fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar) {
@@ -242,10 +199,7 @@ impl Strategy for Strongest {
 
 #[test]
 fn a_portfolio_sees_all_symbols() {
-    let run = Tape::from_closes([1.0, 2.0])
-        .and("B", [1.0, 3.0])
-        .run::<Strongest>(&())
-        .unwrap();
+    let run = Tape::from_closes([1.0, 2.0]).and("B", [1.0, 3.0]).run::<Strongest>(&()).unwrap();
     let logs: Vec<&str> = run.logs.iter().map(|line| line.message.as_str()).collect();
     assert_eq!(logs, ["2", "best 1", "best 1"]);
 }
@@ -277,23 +231,14 @@ impl Strategy for Protected {
 
 #[test]
 fn stops_protect_from_the_bar_after_they_were_placed() {
-    let run = Tape::from_closes([100.0, 99.0, 95.0, 80.0, 120.0])
-        .fee(0.001)
-        .run::<Protected>(&())
-        .unwrap();
+    let run = Tape::from_closes([100.0, 99.0, 95.0, 80.0, 120.0]).fee(0.001).run::<Protected>(&()).unwrap();
     let prices: Vec<f64> = run.fills.iter().map(|fill| fill.price).collect();
     assert_eq!(prices, [100.0, 90.0]);
     assert_eq!(run.position(), 0.0);
     assert!((run.closed[0].net_pnl - (-20.0 - 0.38)).abs() < 1e-9);
     assert!((run.equity - 1_000_000.0 - run.closed[0].net_pnl).abs() < 1e-6);
-    let refused = Tape::from_closes([100.0, 99.0])
-        .balance(150.0)
-        .run::<Protected>(&())
-        .unwrap();
-    assert_eq!(
-        (refused.events[0].kind, refused.events[0].reason),
-        (OrderEventKind::Rejected, 3)
-    );
+    let refused = Tape::from_closes([100.0, 99.0]).balance(150.0).run::<Protected>(&()).unwrap();
+    assert_eq!((refused.events[0].kind, refused.events[0].reason), (OrderEventKind::Rejected, 3));
 }
 
 #[test]
@@ -301,18 +246,12 @@ fn a_state_of_other_parameters_or_another_version_is_refused_with_a_reason() {
     use cryptobot_sdk::testing::restore_elsewhere;
 
     let tape = Tape::from_closes(waves(20));
-    let other = Params {
-        period: 5,
-        ..Params::default()
-    };
+    let other = Params { period: 5, ..Params::default() };
     let refused = |version, params: &Params| {
         restore_elsewhere::<AboveAverage>(&tape, &Params::default(), version, params).unwrap_err()
     };
     assert_eq!(refused(1, &other), "the state was stored with other parameters");
-    assert_eq!(
-        refused(9, &other),
-        "state version 9 cannot be read; this plugin has version 1"
-    );
+    assert_eq!(refused(9, &other), "state version 9 cannot be read; this plugin has version 1");
 }
 
 /// Its indicator depends on what the test wants, as that of a changed version would.
@@ -329,9 +268,7 @@ impl Strategy for Renamed {
     type Params = ();
 
     fn new(_params: &(), series: &[Series], host: &mut Host) -> Result<Self, String> {
-        Ok(Self {
-            indicator: host.indicator(&series[0], KIND.get(), &[])?,
-        })
+        Ok(Self { indicator: host.indicator(&series[0], KIND.get(), &[])? })
     }
 
     fn on_bar(&mut self, _host: &mut Host, _series: &Series, _bar: &Bar) {
@@ -341,13 +278,8 @@ impl Strategy for Renamed {
 
 #[test]
 fn a_state_with_an_indicator_that_is_gone_is_refused() {
-    let error = Tape::from_closes([1.0, 2.0])
-        .run_with_restart::<Renamed>(&(), 1)
-        .unwrap_err();
-    assert!(
-        error.contains("`sma on tape TESTUSDT base 60000000000`"),
-        "{error}"
-    );
+    let error = Tape::from_closes([1.0, 2.0]).run_with_restart::<Renamed>(&(), 1).unwrap_err();
+    assert!(error.contains("`sma on tape TESTUSDT base 60000000000`"), "{error}");
 }
 
 /// Rests a post-only order and one that is filled or killed.
@@ -364,14 +296,8 @@ impl Strategy for Resting {
     fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar) {
         if host.bars(series) == 1 {
             host.submit(series, &Order::limit(Side::Buy, 1.0, bar.close).tif(Tif::Gtx));
-            host.submit(
-                series,
-                &Order::limit(Side::Buy, 1.0, bar.close - 2.0).tif(Tif::Gtx),
-            );
-            host.submit(
-                series,
-                &Order::limit(Side::Buy, 1.0, bar.close - 1.0).tif(Tif::Fok),
-            );
+            host.submit(series, &Order::limit(Side::Buy, 1.0, bar.close - 2.0).tif(Tif::Gtx));
+            host.submit(series, &Order::limit(Side::Buy, 1.0, bar.close - 1.0).tif(Tif::Fok));
             host.submit(series, &Order::market(Side::Sell, 1.0).reduce_only());
             host.submit(series, &Order::market(Side::Sell, f64::NAN));
         }
@@ -380,9 +306,7 @@ impl Strategy for Resting {
 
 #[test]
 fn limit_orders_rest_end_or_are_refused() {
-    let run = Tape::from_closes([100.0, 99.0, 97.0, 99.0])
-        .run::<Resting>(&())
-        .unwrap();
+    let run = Tape::from_closes([100.0, 99.0, 97.0, 99.0]).run::<Resting>(&()).unwrap();
     let ends: Vec<(OrderEventKind, u32)> = run
         .events
         .iter()

@@ -25,11 +25,7 @@ impl Position {
         fee: f64,
     ) -> Option<PositionClose> {
         let reduces = self.quantity * side.sign() < 0.0;
-        let closing = if reduces {
-            quantity.min(self.quantity.abs())
-        } else {
-            0.0
-        };
+        let closing = if reduces { quantity.min(self.quantity.abs()) } else { 0.0 };
         let opening = quantity - closing;
         let mut closed = None;
         if closing > 0.0 {

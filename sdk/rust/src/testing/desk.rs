@@ -144,14 +144,7 @@ impl Desk {
         }
         for (series, bar) in bars {
             self.history[*series as usize].push(*bar);
-            self.bank.update(
-                *series as usize,
-                bar.open,
-                bar.high,
-                bar.low,
-                bar.close,
-                bar.volume,
-            );
+            self.bank.update(*series as usize, bar.open, bar.high, bar.low, bar.close, bar.volume);
         }
     }
 
@@ -194,14 +187,7 @@ impl Desk {
             self.report(working, OrderEventKind::Triggered, 0);
         }
         let symbol = self.symbols[working.symbol].name.clone();
-        self.run.fills.push(Fill {
-            ts: self.now,
-            symbol,
-            id: working.id,
-            side,
-            quantity,
-            price,
-        });
+        self.run.fills.push(Fill { ts: self.now, symbol, id: working.id, side, quantity, price });
         let event = OrderEvent {
             price,
             quantity,
@@ -248,22 +234,13 @@ impl Desk {
     /// The position a target order leads to.
     fn target_of(&self, working: &Working) -> f64 {
         let symbol = working.symbol;
-        let working_orders = self
-            .working
-            .iter()
-            .filter(|other| other.symbol == symbol)
-            .map(market_quantity);
+        let working_orders = self.working.iter().filter(|other| other.symbol == symbol).map(market_quantity);
         self.symbols[symbol].position.quantity + working_orders.sum::<f64>() + market_quantity(working)
     }
 
     /// The quantity on the lot, or why the order is refused.
     fn check(&self, working: &Working) -> Result<f64, u32> {
-        let Order {
-            side,
-            quantity,
-            kind,
-            reduce_only,
-        } = working.order;
+        let Order { side, quantity, kind, reduce_only } = working.order;
         let symbol = &self.symbols[working.symbol];
         let price = match kind {
             OrderKind::Market => symbol.mark,
@@ -290,11 +267,7 @@ impl Desk {
         if reduce_only {
             let waits = matches!(kind, OrderKind::Stop { .. });
             let reduces = position * side.sign() < 0.0;
-            return if waits || reduces {
-                Ok(quantity)
-            } else {
-                Err(reason::NOTHING_TO_REDUCE)
-            };
+            return if waits || reduces { Ok(quantity) } else { Err(reason::NOTHING_TO_REDUCE) };
         }
         let open: f64 = self
             .working
@@ -313,11 +286,7 @@ impl Desk {
             .map(|(_, other)| (other.position.quantity * other.mark).abs())
             .sum();
         let fits = after * price + others <= self.equity() * self.leverage * (1.0 + 1e-9);
-        if fits || after <= position.abs() {
-            Ok(quantity)
-        } else {
-            Err(reason::INSUFFICIENT_MARGIN)
-        }
+        if fits || after <= position.abs() { Ok(quantity) } else { Err(reason::INSUFFICIENT_MARGIN) }
     }
 
     fn cancel_where(&mut self, which: impl Fn(&Working) -> bool) {
@@ -369,11 +338,8 @@ impl Desk {
     pub(super) fn into_run(mut self) -> TapeRun {
         self.run.logs = self.logs.take();
         self.run.equity = self.equity();
-        self.run.positions = self
-            .symbols
-            .iter()
-            .map(|symbol| (symbol.name.clone(), symbol.position.quantity))
-            .collect();
+        self.run.positions =
+            self.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.position.quantity)).collect();
         self.run
     }
 }
@@ -428,14 +394,7 @@ impl Desk {
         self.last_id += 1;
         let symbol = self.symbol_of[series as usize];
         let (id, decided_at) = (self.last_id, self.now);
-        self.intents.push(Intent::Order(Working {
-            id,
-            series,
-            symbol,
-            order,
-            is_target,
-            decided_at,
-        }));
+        self.intents.push(Intent::Order(Working { id, series, symbol, order, is_target, decided_at }));
         id
     }
 
@@ -444,8 +403,7 @@ impl Desk {
     }
 
     pub(crate) fn cancel_all(&mut self, series: u32) {
-        self.intents
-            .push(Intent::CancelAll(self.symbol_of[series as usize]));
+        self.intents.push(Intent::CancelAll(self.symbol_of[series as usize]));
     }
 
     fn position_of(&self, series: u32) -> &Position {
@@ -461,10 +419,7 @@ impl Desk {
     }
 
     fn values(&self) -> impl Iterator<Item = f64> {
-        let held = self
-            .symbols
-            .iter()
-            .filter(|symbol| symbol.position.quantity != 0.0);
+        let held = self.symbols.iter().filter(|symbol| symbol.position.quantity != 0.0);
         held.map(|symbol| symbol.position.quantity * symbol.mark)
     }
 
@@ -508,13 +463,9 @@ impl Desk {
         kind: &str,
         params: &[(&str, f64)],
     ) -> Result<u32, String> {
-        let params: Vec<(String, f64)> = params
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), *value))
-            .collect();
-        self.bank
-            .create(kind, series as usize, &params)
-            .map_err(|error| error.to_string())
+        let params: Vec<(String, f64)> =
+            params.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        self.bank.create(kind, series as usize, &params).map_err(|error| error.to_string())
     }
 
     pub(crate) fn indicator_value(&self, handle: u32, output: u32, n: u32) -> f64 {
@@ -546,10 +497,6 @@ impl Desk {
     }
 
     pub(crate) fn log(&self, level: Level, message: &str) {
-        self.logs.borrow_mut().push(LogLine {
-            ts: self.now,
-            level,
-            message: message.to_owned(),
-        });
+        self.logs.borrow_mut().push(LogLine { ts: self.now, level, message: message.to_owned() });
     }
 }

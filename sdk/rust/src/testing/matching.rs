@@ -46,33 +46,17 @@ mod tests {
     use super::*;
     use crate::TriggerSource;
 
-    const BAR: Bar = Bar {
-        ts: 1,
-        open: 100.0,
-        high: 110.0,
-        low: 90.0,
-        close: 105.0,
-        volume: 1.0,
-    };
+    const BAR: Bar = Bar { ts: 1, open: 100.0, high: 110.0, low: 90.0, close: 105.0, volume: 1.0 };
 
     #[test]
     fn orders_trade_at_the_prices_of_the_rules() {
-        let stop = |trigger| OrderKind::Stop {
-            trigger,
-            source: TriggerSource::Last,
-        };
+        let stop = |trigger| OrderKind::Stop { trigger, source: TriggerSource::Last };
         let limit = |price, tif| OrderKind::Limit { price, tif };
-        assert_eq!(
-            outcome(Side::Buy, OrderKind::Market, &BAR),
-            Outcome::Trades(100.0)
-        );
+        assert_eq!(outcome(Side::Buy, OrderKind::Market, &BAR), Outcome::Trades(100.0));
         assert_eq!(outcome(Side::Buy, stop(108.0), &BAR), Outcome::Trades(108.0));
         assert_eq!(outcome(Side::Sell, stop(102.0), &BAR), Outcome::Trades(100.0));
         assert_eq!(outcome(Side::Sell, stop(89.0), &BAR), Outcome::Rests);
-        assert_eq!(
-            outcome(Side::Buy, limit(95.0, Tif::Gtc), &BAR),
-            Outcome::Trades(95.0)
-        );
+        assert_eq!(outcome(Side::Buy, limit(95.0, Tif::Gtc), &BAR), Outcome::Trades(95.0));
         assert_eq!(outcome(Side::Buy, limit(90.0, Tif::Gtc), &BAR), Outcome::Rests);
         assert_eq!(outcome(Side::Buy, limit(95.0, Tif::Ioc), &BAR), Outcome::Ends);
     }

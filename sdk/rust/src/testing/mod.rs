@@ -63,8 +63,7 @@ impl Tape {
     /// Adds a symbol with these closes.
     #[must_use]
     pub fn and(mut self, symbol: &str, closes: impl IntoIterator<Item = f64>) -> Self {
-        self.symbols
-            .push((symbol.to_owned(), bars_of(closes, self.timeframe_ns)));
+        self.symbols.push((symbol.to_owned(), bars_of(closes, self.timeframe_ns)));
         self
     }
 
@@ -122,11 +121,7 @@ impl Tape {
     pub fn run_with_restart<S: Strategy>(&self, params: &S::Params, rows: usize) -> Result<TapeRun, String> {
         let all_series = self.series::<S>();
         let desk = Desk::new(&all_series, self.balance, self.leverage, self.fee);
-        let host = Host {
-            backend: desk,
-            slot: 0,
-            slots: 1,
-        };
+        let host = Host { backend: desk, slot: 0, slots: 1 };
         let mut runtime = Runtime::<S>::new(host, params, all_series.clone())?;
         runtime.host.backend.process_intents();
         runtime.host.backend.accept_orders();
@@ -227,11 +222,7 @@ pub fn restore_elsewhere<S: Strategy>(
     let series = tape.series::<S>();
     let host = || {
         let desk = Desk::new(&series, tape.balance, tape.leverage, tape.fee);
-        Host {
-            backend: desk,
-            slot: 0,
-            slots: 1,
-        }
+        Host { backend: desk, slot: 0, slots: 1 }
     };
     let mut old = Runtime::<S>::new(host(), before, series.clone())?;
     for (series, bar) in tape.rows(&series) {
@@ -279,14 +270,7 @@ fn bars_of(closes: impl IntoIterator<Item = f64>, timeframe_ns: i64) -> Vec<Bar>
         .into_iter()
         .map(|close| {
             let open = previous.replace(close).unwrap_or(close);
-            Bar {
-                ts: 0,
-                open,
-                high: open.max(close),
-                low: open.min(close),
-                close,
-                volume: 1.0,
-            }
+            Bar { ts: 0, open, high: open.max(close), low: open.min(close), close, volume: 1.0 }
         })
         .collect();
     stamp(&mut bars, timeframe_ns);
@@ -315,9 +299,7 @@ fn resample(bars: &[Bar], from_ns: i64, to_ns: i64) -> Vec<Bar> {
             Bar {
                 ts: last.ts,
                 open: bars[0].open,
-                high: bars
-                    .iter()
-                    .fold(f64::NEG_INFINITY, |high, bar| high.max(bar.high)),
+                high: bars.iter().fold(f64::NEG_INFINITY, |high, bar| high.max(bar.high)),
                 low: bars.iter().fold(f64::INFINITY, |low, bar| low.min(bar.low)),
                 close: last.close,
                 volume: bars.iter().map(|bar| bar.volume).sum(),

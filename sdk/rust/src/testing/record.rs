@@ -72,10 +72,7 @@ impl TapeRun {
 
     /// Position of a symbol at the end; 0 for one that is not on the tape.
     pub fn position_of(&self, symbol: &str) -> f64 {
-        self.positions
-            .iter()
-            .find(|(name, _)| name == symbol)
-            .map_or(0.0, |(_, position)| *position)
+        self.positions.iter().find(|(name, _)| name == symbol).map_or(0.0, |(_, position)| *position)
     }
 
     /// The targets that led to orders, in their order.
@@ -103,9 +100,5 @@ fn first_difference<T: PartialEq + std::fmt::Debug>(
     }
     let length = expected.len().max(found.len());
     let at = (0..length).find(|at| expected.get(*at) != found.get(*at))?;
-    Some(format!(
-        "{what} {at} is {:?}, not {:?}",
-        found.get(at),
-        expected.get(at)
-    ))
+    Some(format!("{what} {at} is {:?}, not {:?}", found.get(at), expected.get(at)))
 }

@@ -31,8 +31,13 @@ pub fn host_binary() -> &'static Path {
     BINARY.get_or_init(|| build_host(if cfg!(debug_assertions) { "dev" } else { "release" }))
 }
 
+/// The `host` binary in the release profile.
+pub fn built_release() -> PathBuf {
+    build_host("release")
+}
+
 /// Builds `host` in a profile and takes the path of the executable from what cargo says.
-pub(crate) fn build_host(profile: &str) -> PathBuf {
+fn build_host(profile: &str) -> PathBuf {
     let output = cargo()
         .args(["build", "--package", "host", "--bin", "host", "--profile", profile])
         .arg("--message-format=json-render-diagnostics")

@@ -1,38 +1,29 @@
-//! Small catalogs of made-up bars.
+//! Stored bars of tests.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::Path;
 
 use cryptobot_data::{BarTable, write_bars};
 use cryptobot_engine::BarBlock;
 use cryptobot_model::Timeframe;
 
-/// Open time of the first bar: 2024-01-01, ms.
+/// Open time of the sample's first bar: 2024-01-01, ms.
 pub const START_MS: i64 = 1_704_067_200_000;
 /// A minute, ms.
 pub const MINUTE_MS: i64 = 60_000;
 
-/// A catalog with one venue, `test`, that is being written.
-#[derive(Debug)]
-pub struct Catalog {
-    root: PathBuf,
-}
-
-impl Catalog {
-    /// A catalog below `root`.
-    pub fn new(root: PathBuf) -> Self {
-        Self { root }
-    }
-
-    /// Writes minute bars of a symbol into a file, and returns its path.
-    pub fn minutes(&self, symbol: &str, file: &str, bars: &BarBlock) -> PathBuf {
-        let path = self.root.join("test").join(symbol).join("1m").join(file);
-        write(&path, bars);
-        path
-    }
-}
-
-fn write(path: &Path, bars: &BarBlock) {
+/// Writes some rows of minute bars as a file of a catalog.
+pub fn write_minutes(path: &Path, bars: &BarBlock, rows: Range<usize>) {
+    let column = |values: &[f64]| values[rows.clone()].to_vec();
+    let part = BarBlock {
+        open_ms: bars.open_ms[rows.clone()].to_vec(),
+        open: column(&bars.open),
+        high: column(&bars.high),
+        low: column(&bars.low),
+        close: column(&bars.close),
+        volume: column(&bars.volume),
+    };
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-    write_bars(path, Timeframe::MINUTE, &BarTable::from(bars)).expect("bars");
+    write_bars(path, Timeframe::MINUTE, &BarTable::from(&part)).expect("bars");
 }

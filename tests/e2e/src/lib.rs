@@ -9,18 +9,17 @@
     clippy::print_stderr,
     reason = "it is test code"
 )]
-#![allow(
-    clippy::disallowed_types,
-    reason = "it measures the wall time of processes"
-)]
+#![allow(clippy::disallowed_types, reason = "it measures the wall time of processes")]
 
 mod built;
 mod catalog;
+mod component;
 mod process;
 mod sandbox;
 
-pub use built::{host_binary, plugin, repository, sample, scratch};
-pub use catalog::{Catalog, MINUTE_MS, START_MS};
+pub use built::{built_release, host_binary, plugin, repository, sample, scratch};
+pub use catalog::{MINUTE_MS, START_MS, write_minutes};
+pub use component::component_of;
 pub use process::{Ran, run_to_end, start};
 pub use sandbox::Sandbox;
 

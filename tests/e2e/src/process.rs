@@ -28,7 +28,6 @@ pub struct Ran {
 
 impl Ran {
     /// Checks the exit code; shows what was said where it is another.
-    #[must_use]
     pub fn expect(self, code: i32) -> Self {
         let Self { stdout, stderr, .. } = &self;
         assert_eq!(self.code, Some(code), "\nstdout: {stdout}\nstderr: {stderr}");
@@ -79,7 +78,8 @@ pub fn run_to_end(mut child: Child) -> Ran {
     let usage = child.wait4().expect("the process ends");
     drop(ended);
     watchdog.join().expect("the watchdog");
-    let text = |reader: Option<thread::JoinHandle<String>>| reader.map(|reader| reader.join().expect("output"));
+    let text =
+        |reader: Option<thread::JoinHandle<String>>| reader.map(|reader| reader.join().expect("output"));
     Ran {
         code: usage.status.code(),
         stdout: text(stdout).unwrap_or_default(),

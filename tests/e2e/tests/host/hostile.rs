@@ -1,0 +1,159 @@
+//! Plugins that misbehave: the host names them, stays small, and the others go on.
+
+use std::time::Duration;
+
+use cryptobot_e2e::{Ran, Sandbox};
+
+/// Most memory that a host may use, whatever a plugin does: a debug build with its symbols takes a good part of it.
+const MEMORY: u64 = 400 << 20;
+
+/// Short deadlines, so that loops end soon; long enough for honest work on a busy machine.
+const LIMITS: &str =
+    "limits: {callback_deadline_ms: 500, init_deadline_ms: 1500}\nperiod: {to: 2024-01-08}\n";
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::with_sample().with_plugin("hostile");
+    sandbox.write("limits.yaml", LIMITS);
+    sandbox
+}
+
+/// One clear line, bounded time and memory. The line names the plugin.
+fn contained(ran: Ran, words: &[&str]) -> String {
+    assert!(ran.peak_rss < MEMORY, "{} MB", ran.peak_rss >> 20);
+    assert!(ran.took < Duration::from_secs(60), "{:?}", ran.took);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    ran.refused(4, words)
+}
+
+fn behaves(behaviour: &str, callback: &str, words: &[&str]) {
+    let sandbox = sandbox();
+    let ran = sandbox.host(&format!(
+        "run --config limits.yaml --plugin hostile --timeframe 1h --set behaviour={behaviour} --set in={callback} \
+         --set quantity=0.01 --out run --format json"
+    ));
+    let summary = (ran.code == Some(4) && !ran.stdout.is_empty()).then(|| ran.json());
+    let line = contained(ran, words);
+    println!("{behaviour} in {callback}\n  {line}");
+    if let Some(summary) = summary {
+        assert_eq!(summary["faults"].as_array().unwrap().len(), 1);
+        assert_eq!(sandbox.summary("run"), summary);
+    }
+}
+
+#[test]
+fn files_that_are_no_plugins() {
+    let sandbox = Sandbox::with_sample();
+    let whole = sandbox.bytes("plugins/dist/sma-flip.wasm");
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    for (name, bytes, words) in [
+        ("empty", Vec::new(), "not a WebAssembly file"),
+        ("garbage", (0..100_000_u32).map(|n| (n * n >> 7) as u8).collect(), "not a WebAssembly file"),
+        ("truncated", whole[..whole.len() / 2].to_vec(), "damaged or truncated"),
+        ("truncated-by-one", whole[..whole.len() - 1].to_vec(), "damaged or truncated"),
+        ("damaged", damaged, "damaged or truncated"),
+        ("header-only", whole[..8].to_vec(), "does not export"),
+        ("module", b"\0asm\x01\0\0\0".to_vec(), "not a component"),
+        ("other-world", cryptobot_e2e::component_of("world w { export run: func(); }"), "not a strategy"),
+    ] {
+        let file = format!("{name}.wasm");
+        sandbox.write(&file, bytes);
+        println!("{}", contained(sandbox.host(&format!("run --plugin {file}")), &[&file, words]));
+        let inspected = sandbox.host(&format!("plugin inspect {file}"));
+        println!("{}", contained(inspected, &[&file, words]));
+        let checked = sandbox.host(&format!("plugin check {file}")).expect(4);
+        assert!(checked.stdout.contains(words), "{}", checked.stdout);
+    }
+}
+
+#[test]
+fn a_plugin_that_traps() {
+    behaves("trap", "on-bar", &["plugin hostile", "trap", "panicked or aborted"]);
+    behaves("trap", "init", &["plugin hostile", "trap"]);
+    behaves("trap", "stop", &["plugin hostile", "trap"]);
+    behaves("panic", "on-order", &["plugin hostile", "the market", "is closed"]);
+}
+
+#[test]
+fn a_plugin_that_loops_for_ever() {
+    behaves("loop", "on-bar", &["plugin hostile", "deadline", "500 ms"]);
+    behaves("loop", "init", &["plugin hostile", "deadline", "1500 ms"]);
+}
+
+#[test]
+fn a_plugin_that_wants_all_memory() {
+    behaves("allocate", "on-bar", &["plugin hostile", "memory", "64 MiB"]);
+    behaves("allocate", "init", &["plugin hostile", "memory", "64 MiB"]);
+}
+
+#[test]
+fn a_plugin_that_recurses_without_end() {
+    behaves("recurse", "on-bar", &["plugin hostile", "trap", "call stack overflowed"]);
+}
+
+#[test]
+fn a_plugin_that_floods() {
+    behaves("flood-logs", "on-bar", &["plugin hostile", "log-flood", "1000"]);
+    behaves("flood-orders", "on-bar", &["plugin hostile", "order-flood", "1000"]);
+    behaves("flood-orders", "init", &["plugin hostile", "order-flood", "1000"]);
+    behaves("flood-nan", "on-bar", &["plugin hostile", "invalid-argument-flood", "100"]);
+    behaves("flood-timers", "on-bar", &["plugin hostile", "timer-flood", "1000"]);
+    behaves("flood-indicators", "on-bar", &["plugin hostile", "indicators"]);
+}
+
+#[test]
+fn a_plugin_that_breaks_the_contract() {
+    behaves("broken-text", "on-bar", &["plugin hostile", "contract"]);
+    behaves("unknown-series", "on-bar", &["plugin hostile", "contract", "series 7"]);
+    behaves("refuse", "init", &["plugin hostile", "refused", "I would"]);
+}
+
+/// What looks frightening and is none: the host answers it.
+#[test]
+fn what_is_refused_is_no_fault() {
+    for behaviour in ["one-nan", "unknown-order", "huge-window", "huge-indicator"] {
+        let sandbox = sandbox();
+        let ran = sandbox
+            .host(&format!(
+                "run --config limits.yaml --plugin hostile --timeframe 1h --set behaviour={behaviour} --format json"
+            ))
+            .expect(0);
+        assert!(ran.peak_rss < MEMORY, "{} MB", ran.peak_rss >> 20);
+        let summary = ran.json();
+        assert_eq!(summary["faults"].as_array().unwrap().len(), 0);
+        if behaviour == "one-nan" {
+            let run = "runs/hostile-BTCUSDT-1h";
+            let refused = sandbox.read(&format!("{run}/orders.csv"));
+            assert_eq!(refused.matches("invalid-argument").count(), 1, "{refused}");
+        }
+    }
+}
+
+#[test]
+fn the_others_go_on_as_if_it_had_not_been_there() {
+    let flip = "bots:\n  flip: {plugin: sma-flip, params: {quantity: 0.1}, timeframe: 15m, balance: 10000}\n";
+    for (name, behaviour) in
+        [("villain", "trap"), ("a-villain", "loop"), ("villain", "allocate"), ("a-villain", "flood-nan")]
+    {
+        let sandbox = sandbox();
+        let villain = format!(
+            "  {name}: {{plugin: hostile, params: {{behaviour: {behaviour}}}, timeframe: 1h, balance: 10000}}\n"
+        );
+        sandbox.write("alone.yaml", format!("{LIMITS}{flip}"));
+        sandbox.write("both.yaml", format!("balance: 20000\n{LIMITS}{flip}{villain}"));
+        sandbox.host("run --config alone.yaml --out alone").expect(0);
+        let ran = sandbox.host("run --config both.yaml --out both --format json");
+        let printed = ran.json();
+        contained(ran, &[name]);
+        assert_eq!(sandbox.summary("both"), printed);
+        assert_eq!(printed["period"]["to"], "2024-01-08T00:00:00Z");
+        let trades = |run: &str| {
+            let table = sandbox.read(&format!("{run}/trades.csv"));
+            let own = table.lines().filter(|line| line.split(',').nth(1) == Some("flip"));
+            own.map(|line| line.split_once(',').unwrap().1.to_owned()).collect::<Vec<_>>()
+        };
+        assert!(trades("alone").len() > 10);
+        assert_eq!(trades("alone"), trades("both"), "{name} {behaviour}");
+        sandbox.host("journal verify both").expect(0);
+    }
+}

@@ -15,6 +15,9 @@ use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
 
+/// The import by which plugins look back on closed bars; only for them the host keeps any.
+const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
+
 /// Folders that a run uses besides its data.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -72,7 +75,9 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let Markets { list, series, from, to, timeframe, synthetic, warnings } = markets;
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.into_iter().zip(series).enumerate() {
-        let history = (bot.info.warmup_bars as usize).max(config.limits.history_bars);
+        let looks_back = bot.plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
+        let history =
+            if looks_back { config.limits.history_bars.max(bot.info.warmup_bars as usize) } else { 0 };
         let desk = Desk::new(
             StrategyId::from(slot),
             series,

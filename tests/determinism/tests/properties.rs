@@ -220,3 +220,62 @@ fn higher_bars_are_what_their_minutes_were() {
         }
     }
 }
+
+/// What falls on one time comes in one order: news of orders, bars by length, timers; a timer that is set for the time
+/// of the step still goes off in it, one that a timer sets goes off in the next.
+#[test]
+fn one_step_has_one_order() {
+    use cryptobot_engine::{Desk, Fault};
+    use cryptobot_model::{Bar, OrderEvent, OrderKind, SeriesId, Side};
+    use cryptobot_test_support::native::Logic;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Diary(Arc<Mutex<Vec<String>>>);
+    impl Diary {
+        fn note(&self, desk: &Desk, what: &str) {
+            let minute = (desk.now.millis() - cryptobot_test_support::market::START_MS) / 60_000;
+            self.0.lock().unwrap().push(format!("{minute} {what}"));
+        }
+    }
+    impl Logic for Diary {
+        fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+            self.note(desk, &format!("bar {}", series.0));
+            if series == SeriesId(0) {
+                desk.submit(series, Side::Buy, 0.1, OrderKind::Market, false)?;
+                desk.set_timer(1, desk.now)?;
+            }
+            Ok(())
+        }
+        fn on_order(&mut self, desk: &mut Desk, event: &OrderEvent) -> Result<(), Fault> {
+            self.note(desk, &format!("{:?}", event.kind).to_lowercase());
+            Ok(())
+        }
+        fn on_timer(&mut self, desk: &mut Desk, id: u32, now: Timestamp) -> Result<(), Fault> {
+            self.note(desk, &format!("timer {id}"));
+            if id == 1 {
+                desk.set_timer(2, now)?;
+            }
+            Ok(())
+        }
+    }
+
+    let diary = Diary::default();
+    let timeframes = [Timeframe::MINUTE, "2m".parse().unwrap()];
+    MemoryRun::new(vec![(instrument("S"), random_walk(2, 1))])
+        .with(diary.clone(), &timeframes, 0)
+        .run(&mut HashOnly::default());
+    let expected = [
+        "1 bar 0",
+        "1 timer 1",
+        "2 submitted",
+        "2 accepted",
+        "2 filled",
+        "2 bar 0",
+        "2 bar 1",
+        "2 timer 2",
+        "2 timer 1",
+    ];
+    // The overdue timer goes before the one of this minute.
+    assert_eq!(*diary.0.lock().unwrap(), expected);
+}

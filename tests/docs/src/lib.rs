@@ -70,7 +70,7 @@ impl Block {
                     last.command.push_str(line);
                 }
                 (Some(command), _) => {
-                    shown.push(Shown { command: command.to_owned(), output: String::new() })
+                    shown.push(Shown { command: command.to_owned(), output: String::new() });
                 }
                 (None, Some(last)) => {
                     last.output.push_str(line);
@@ -96,10 +96,10 @@ impl Block {
     }
 }
 
-/// Whether a text is what a page shows: equal but for `…`, which stands for anything, and for blanks at line ends.
+/// Whether a text is what a page shows: equal but for `…`, which stands for anything, and for the number of blanks, since
+/// columns are as wide as their widest value.
 pub fn is_as_shown(actual: &str, shown: &str) -> bool {
-    let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    let (actual, shown) = (trimmed(actual), trimmed(shown));
+    let (actual, shown) = (single_spaced(actual), single_spaced(shown));
     let (actual, shown) = (actual.trim_matches('\n'), shown.trim_matches('\n'));
     let pieces: Vec<&str> = shown.split('…').collect();
     let [first, between @ .., last] = pieces.as_slice() else {
@@ -113,6 +113,11 @@ pub fn is_as_shown(actual: &str, shown: &str) -> bool {
         rest = &rest[at + piece.len()..];
     }
     rest.ends_with(last)
+}
+
+fn single_spaced(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -111,7 +112,7 @@ fn scratch(page: &str) -> PathBuf {
 fn play(commands: &[Shown], folder: &Path) -> Vec<(String, i32)> {
     let mut script = String::from("exec 2>&1\n");
     for shown in commands {
-        script.push_str(&format!("{}\nprintf '{MARK}%d\\n{MARK}' $?\n", shown.command));
+        writeln!(script, "{}\nprintf '{MARK}%d\\n{MARK}' $?", shown.command).unwrap();
     }
     let mut path = host().parent().unwrap().as_os_str().to_owned();
     path.push(":");

@@ -18,12 +18,9 @@ const TAG_TRADE: u8 = 5;
 const TAG_WALLET: u8 = 6;
 const TAG_FAULT: u8 = 7;
 
-/// No entry is longer: the longest one has 15 fields of at most 17 bytes.
-const LONGEST_ENTRY: usize = 256;
-
 /// Appends the encoding of an entry.
 pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
-    let mut out = Encoder { bytes: [0; LONGEST_ENTRY + 16], length: 0 };
+    let mut out = Encoder(block);
     match entry {
         Entry::Intent { ts, strategy, intent } => {
             out.byte(TAG_INTENT).time(*ts).uint(strategy.0.into());
@@ -53,20 +50,17 @@ pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
             out.byte(TAG_FAULT).time(*ts).uint(strategy.0.into()).byte(fault.kind as u8);
         }
     }
-    block.extend_from_slice(&out.bytes[..out.length]);
 }
 
-/// Collects one entry. Every write stores its full width and advances by what counts, so that it compiles to a few
-/// instructions without a branch.
-struct Encoder {
-    bytes: [u8; LONGEST_ENTRY + 16],
-    length: usize,
-}
+/// Appends fields. Every write stores its full width and keeps what counts, so that it compiles to a few instructions
+/// without a branch on the value.
+struct Encoder<'a>(&'a mut Vec<u8>);
 
-impl Encoder {
+impl Encoder<'_> {
     fn put<const N: usize>(&mut self, bytes: [u8; N], counting: usize) -> &mut Self {
-        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
-        self.length += counting;
+        let end = self.0.len() + counting;
+        self.0.extend_from_slice(&bytes);
+        self.0.truncate(end);
         self
     }
 

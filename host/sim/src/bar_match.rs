@@ -70,7 +70,7 @@ impl<'a> BarMatch<'a> {
         let open_ts = self.interval.open_ts;
         let by_open = arrived.partition_point(|message| message.arrives_at <= open_ts);
         let (early, late) = arrived.split_at(by_open);
-        let mut state = State { working, ..State::default() };
+        let mut state = State { working, reports: std::mem::take(reports), ..State::default() };
         for message in early {
             match message.what {
                 MessageKind::Order(order) => {
@@ -82,7 +82,7 @@ impl<'a> BarMatch<'a> {
             }
         }
         self.at_open(&mut state);
-        reports.append(&mut state.reports);
+        *reports = std::mem::take(&mut state.reports);
         if late.is_empty() && !state.working.iter().any(|order| self.in_reach(order)) {
             return state.working;
         }
@@ -113,7 +113,8 @@ impl<'a> BarMatch<'a> {
 
     fn at_open(&self, state: &mut State) {
         let (open, ts) = (self.interval.bar.open, self.interval.open_ts);
-        for mut order in std::mem::take(&mut state.working) {
+        let mut orders = std::mem::take(&mut state.working);
+        for mut order in orders.drain(..) {
             if order.fresh {
                 order.fresh = false;
                 if let Some(order) = self.arrive(state, order, open, ts, FillRule::Open) {
@@ -124,6 +125,10 @@ impl<'a> BarMatch<'a> {
             } else {
                 state.working.push(order);
             }
+        }
+        if state.working.is_empty() {
+            // Most orders do not rest: the list keeps its memory for the next one.
+            state.working = orders;
         }
     }
 

@@ -85,6 +85,8 @@ pub(crate) struct Book {
     keeps_stats: bool,
     in_transit: Vec<Message>,
     working: Vec<Working>,
+    /// Kept between bars for its memory only.
+    arrived: Vec<Message>,
 }
 
 impl Book {
@@ -95,6 +97,7 @@ impl Book {
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
             working: Vec::new(),
+            arrived: Vec::new(),
         }
     }
 
@@ -128,15 +131,15 @@ impl Book {
         position_of: &dyn Fn(StrategyId) -> Quantity,
         reports: &mut Vec<Report>,
     ) {
-        let arrived = self.take_arrivals(interval);
+        self.take_arrivals(interval);
         let working = std::mem::take(&mut self.working);
         let matching = BarMatch::new(interval, &self.pricing, &self.stats, position_of);
-        self.working = matching.run(working, &arrived, reports);
+        self.working = matching.run(working, &self.arrived, reports);
     }
 
-    /// The messages that reach the exchange before the bar ends. A new order waits for a bar that began after its
-    /// decision; a cancel may also come inside a bar if its order is there.
-    fn take_arrivals(&mut self, interval: &BarInterval) -> Vec<Message> {
+    /// Collects the messages that reach the exchange before the bar ends. A new order waits for a bar that began after
+    /// its decision; a cancel may also come inside a bar if its order is there.
+    fn take_arrivals(&mut self, interval: &BarInterval) {
         let working = &self.working;
         let due = |message: &Message| {
             let known = |id: OrderId| working.iter().any(|order| order.order.id == id);
@@ -146,11 +149,11 @@ impl Book {
                     MessageKind::Cancel(id) => message.decided_at <= interval.open_ts || known(id),
                 }
         };
+        self.arrived.clear();
         if self.in_transit.iter().all(&due) {
-            return std::mem::take(&mut self.in_transit);
+            std::mem::swap(&mut self.arrived, &mut self.in_transit);
+        } else {
+            self.arrived.extend(self.in_transit.extract_if(.., |message| due(message)));
         }
-        let (arrived, waiting) = self.in_transit.iter().copied().partition(due);
-        self.in_transit = waiting;
-        arrived
     }
 }

@@ -35,7 +35,7 @@ demo: build sample
 
 test: build sample
 	@.ci/setup.sh test
-	@CRYPTOBOT_HOST=$(HOST) .ci/test.sh
+	@CRYPTOBOT_HOST_RELEASE=$(HOST) .ci/test.sh
 
 lint: setup
 	@.ci/lint.sh

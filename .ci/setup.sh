@@ -12,9 +12,11 @@ has() { command -v "$1" > /dev/null 2>&1; }
 
 # Runs apt-get as root, directly or through sudo without a password. Fails where neither is possible.
 apt() {
-    has apt-get || return 1
     local -a as_root=()
+    echo "there is no apt-get" > "$LOG"
+    has apt-get || return 1
     if [ "$(id -u)" != 0 ]; then
+        echo "that needs root or sudo without a password" > "$LOG"
         has sudo && sudo -n true 2> /dev/null || return 1
         as_root=(sudo -n)
     fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test and ends with the line `N passed, N failed`. Called by the Makefile, which has set CARGO_TARGET_DIR
-# and CRYPTOBOT_HOST and has made everything that tests need.
+# and CRYPTOBOT_HOST_RELEASE and has made everything that tests need.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

@@ -58,11 +58,11 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The release build of `host`: named by `CRYPTOBOT_HOST`, or built here.
+/// The release build of `host`: named by `CRYPTOBOT_HOST_RELEASE`, or built here.
 fn host() -> &'static Path {
     static HOST: OnceLock<PathBuf> = OnceLock::new();
     HOST.get_or_init(|| {
-        if let Some(host) = env::var_os("CRYPTOBOT_HOST") {
+        if let Some(host) = env::var_os("CRYPTOBOT_HOST_RELEASE") {
             return PathBuf::from(host);
         }
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);

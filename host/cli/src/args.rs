@@ -99,10 +99,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
     /// Balance of the account [default: 10000].
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub(crate) balance: Option<Money>,
     /// Seed of all randomness [default: 42].
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// Run although bars are missing; noted in the results.
     #[arg(long)]

@@ -2,7 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the crate that prints")]
+#![allow(clippy::disallowed_types, reason = "the edge: it reads files and measures wall time")]
 
 mod args;
 mod commands;
@@ -22,7 +22,7 @@ fn main() {
     process::exit(match commands::dispatch(arguments, started) {
         Ok(code) => i32::from(code as u8),
         Err(error) => {
-            eprintln!("error: {error}");
+            output::complain(format_args!("error: {error}"));
             i32::from(error.exit_code() as u8)
         }
     });

@@ -1,4 +1,7 @@
-//! Results for people.
+//! Where everything is printed, and results for people.
+
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
@@ -8,26 +11,39 @@ use cryptobot_run::Finished;
 /// Figures beside each other in a line of the summary.
 const COLUMNS: usize = 3;
 
-/// Prints a run's figures and where its files are.
-pub(crate) fn summary(finished: &Finished) {
-    let summary = &finished.summary;
-    println!("{}  {}  {}", summary.run.plugin, summary.instruments.join(" "), summary.timeframe);
-    if summary.synthetic {
-        println!("SYNTHETIC DATA: generated bars, not market data");
+/// Prints a result and a line break. A reader that has seen enough (`host run | head`) is no error.
+pub(crate) fn print(result: impl Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{result}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
     }
+}
+
+/// Prints a message on standard error. Where that cannot be written, nobody is left to be told.
+pub(crate) fn complain(message: impl Display) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// A run's figures and where its files are.
+pub(crate) fn summary(finished: &Finished) -> String {
+    let summary = &finished.summary;
+    let mut text =
+        format!("{}  {}  {}\n", summary.run.plugin, summary.instruments.join(" "), summary.timeframe);
+    if summary.synthetic {
+        text.push_str("SYNTHETIC DATA: generated bars, not market data\n");
+    }
+    // Writing to a String cannot fail.
     for group in summary.groups() {
-        println!("\n{}", group.title);
-        println!("{}", figures(&group));
+        let _ = writeln!(text, "\n{}\n{}", group.title, figures(&group));
     }
     if summary.strategies.len() > 1 {
-        println!("\nStrategies\n{}", strategies(finished));
+        let _ = writeln!(text, "\nStrategies\n{}", strategies(finished));
     }
-    for warning in &summary.warnings {
-        eprintln!("warning: {warning}");
-    }
-    println!("\nrun      {}", summary.run.id);
-    println!("journal  {}", summary.journal_sha256);
-    println!("report   {}", finished.folder.join("report.html").display());
+    let _ = writeln!(text, "\nrun      {}", summary.run.id);
+    let _ = writeln!(text, "journal  {}", summary.journal_sha256);
+    let _ = write!(text, "report   {}", finished.folder.join("report.html").display());
+    text
 }
 
 fn figures(group: &Group) -> Table {

@@ -280,8 +280,7 @@ impl RunConfig {
     pub fn read(path: &Path) -> Result<Self, RunError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
-        serde_saphyr::from_str(&text)
-            .map_err(|error| RunError::ConfigSyntax { path: path.to_owned(), message: error.to_string() })
+        serde_saphyr::from_str(&text).map_err(|error| syntax_error(path, &error))
     }
 
     /// The configuration as a run file.
@@ -365,6 +364,20 @@ impl Execution {
     }
 }
 
+/// One line that says where and what, in words for people.
+fn syntax_error(path: &Path, error: &serde_saphyr::Error) -> RunError {
+    let options = serde_saphyr::render_options! {
+        formatter: &serde_saphyr::UserMessageFormatter,
+        snippets: serde_saphyr::SnippetMode::Off,
+    };
+    let rendered = error.render_with_options(options);
+    let at = error.location().map(|location| (location.line(), location.column()));
+    // The place stands beside the file's name already.
+    let place = at.map(|(line, column)| format!(" at line {line}, column {column}")).unwrap_or_default();
+    let message = rendered.strip_suffix(&place).unwrap_or(&rendered).replace('\n', " ");
+    RunError::ConfigSyntax { path: path.to_owned(), at, message }
+}
+
 fn positive(field: &str, value: Money) -> Result<(), RunError> {
     if value > Money::ZERO {
         Ok(())
@@ -422,7 +435,7 @@ mod tests {
                 .starts_with("execution.fees.taker")
         );
         assert!(
-            check(&format!("execution: {{slippage: {{model: fixed, bps: .nan}}}}\n{bots}"))
+            check(&format!("execution: {{slippage: {{model: fixed, bps: -1}}}}\n{bots}"))
                 .starts_with("execution.slippage.bps")
         );
         assert!(

@@ -37,12 +37,14 @@ pub enum RunError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The configuration is not what the schema says; the message has line and column.
-    #[error("{}: {message}", path.display())]
+    /// The configuration is not what the schema says.
+    #[error("{}{}: {message}", path.display(), at.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default())]
     ConfigSyntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong and where.
+        /// Line and column, from 1, where they are known.
+        at: Option<(u64, u64)>,
+        /// What is wrong.
         message: String,
     },
     /// A value makes no sense.
@@ -75,6 +77,16 @@ pub enum RunError {
     /// The plugin runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// There is no market data at all.
+    #[error(
+        "{}: {}; give the folder of market data with --data, or make the sample with `host data generate`",
+        root.display(),
+        if root.is_dir() { "holds no market data (VENUE/SYMBOL/KIND/YEAR.parquet)" } else { "no such folder" }
+    )]
+    NoData {
+        /// The folder that was asked for.
+        root: PathBuf,
+    },
     /// The data are bad or missing.
     #[error("{0}")]
     Data(DataError),
@@ -116,7 +128,7 @@ impl RunError {
             | Self::FindPlugin(_)
             | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
             Self::LoadPlugin { .. } | Self::PluginFault { .. } => ExitCode::Plugin,
-            Self::Data(_) => ExitCode::Data,
+            Self::NoData { .. } | Self::Data(_) => ExitCode::Data,
             Self::Runtime(_)
             | Self::Folder(_)
             | Self::Journal { .. }
@@ -128,7 +140,10 @@ impl RunError {
 
 impl From<DataError> for RunError {
     fn from(error: DataError) -> Self {
-        Self::Data(error)
+        match error {
+            DataError::NoCatalog { root } => Self::NoData { root },
+            error => Self::Data(error),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use cryptobot_model::{Money, OrderKind, Timestamp, TriggerSource};
 use crate::error::{ExitCode, RunError};
 use crate::identity;
 use crate::prepare::PreparedRun;
+use crate::refusals::Refusals;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,7 @@ struct RunRecorder {
     collector: Collector,
     /// Whether a stop watches the mark price, for which the last price stands in.
     watches_mark: bool,
+    refusals: Refusals,
 }
 
 impl Recorder for RunRecorder {
@@ -54,6 +56,9 @@ impl Recorder for RunRecorder {
             && let OrderKind::StopMarket { source: TriggerSource::Mark, .. } = order.kind
         {
             self.watches_mark = true;
+        }
+        if let Entry::Decision { ts, id, decision: Decision::Refused(reason) } = entry {
+            self.refusals.note(*ts, *id, *reason);
         }
         self.journal.append(entry);
         self.collector.entry(entry);
@@ -82,6 +87,7 @@ impl PreparedRun {
             journal: JournalWriter::new(BufWriter::new(file)),
             collector: self.collector(),
             watches_mark: false,
+            refusals: Refusals::default(),
         };
         let expected_bars = self.expected_bars;
         let loaded = Instant::now();
@@ -94,6 +100,8 @@ impl PreparedRun {
             self.warnings
                 .push("stops on the mark price watched the last price: no mark prices are read".to_owned());
         }
+        let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
+        self.warnings.extend(recorder.refusals.warnings(&names));
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
         self.write(&record, &outcome, journal, loaded, engine_time)

@@ -13,6 +13,7 @@ mod identity;
 mod markets;
 pub mod overrides;
 mod prepare;
+mod refusals;
 mod spelled;
 
 pub use config::RunConfig;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cryptobot_data::{Catalog, DataError, SeriesReader, SeriesRequest};
+use cryptobot_data::{Catalog, SeriesReader, SeriesRequest};
 use cryptobot_model::{Instrument, InstrumentId, SeriesId, SeriesInfo, Timeframe, Timestamp};
 
 use crate::bots::LoadedBot;
@@ -103,9 +103,7 @@ fn only_venue(catalog: &Catalog) -> Result<String, RunError> {
     let venues = catalog.venues()?;
     match <[String; 1]>::try_from(venues) {
         Ok([venue]) => Ok(venue),
-        Err(venues) if venues.is_empty() => {
-            Err(RunError::Data(DataError::NoCatalog { root: catalog.root().to_owned() }))
-        }
+        Err(venues) if venues.is_empty() => Err(RunError::NoData { root: catalog.root().to_owned() }),
         Err(venues) => {
             let problem = format!("there are data of several; choose one of {}", venues.join(", "));
             Err(RunError::config("--venue", problem))

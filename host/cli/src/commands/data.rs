@@ -5,6 +5,7 @@ use cryptobot_run::ExitCode;
 
 use crate::args::DataCommand;
 use crate::commands::CommandError;
+use crate::output::print;
 
 pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
     let DataCommand::Generate { out, seed } = command;
@@ -13,6 +14,6 @@ pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
         Outcome::Cached => "there already:",
         Outcome::Replaced => "made anew",
     };
-    println!("{what} {} ({})", out.join(sample::VENUE).display(), sample::LABEL);
+    print(format_args!("{what} {} ({})", out.join(sample::VENUE).display(), sample::LABEL))?;
     Ok(ExitCode::Done)
 }

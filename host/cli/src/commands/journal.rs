@@ -8,6 +8,7 @@ use cryptobot_run::ExitCode;
 
 use crate::args::JournalCommand;
 use crate::commands::CommandError;
+use crate::output::print;
 
 pub(super) fn run(command: &JournalCommand) -> Result<ExitCode, CommandError> {
     let JournalCommand::Verify { path } = command;
@@ -17,6 +18,6 @@ pub(super) fn run(command: &JournalCommand) -> Result<ExitCode, CommandError> {
         Err(source) => return Err(CommandError::OpenJournal { path, source }),
     };
     let verified = verify(file).map_err(|source| CommandError::VerifyJournal { path, source })?;
-    println!("{}  {} blocks, {} bytes", verified.hash, verified.blocks, verified.bytes);
+    print(format_args!("{}  {} blocks, {} bytes", verified.hash, verified.blocks, verified.bytes))?;
     Ok(ExitCode::Done)
 }

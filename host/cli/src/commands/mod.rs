@@ -15,6 +15,7 @@ use clap::CommandFactory;
 use cryptobot_run::{ExitCode, RunError};
 
 use crate::args::{Arguments, Command};
+use crate::output::print;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,9 @@ pub(crate) enum CommandError {
     /// A result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] serde_json::Error),
+    /// Standard output does not take the result.
+    #[error("cannot write to standard output: {0}")]
+    Print(#[from] io::Error),
 }
 
 impl CommandError {
@@ -73,9 +77,11 @@ impl CommandError {
             Self::Run(error) => error.exit_code(),
             Self::Data(_) => ExitCode::Data,
             Self::FindPlugin(_) | Self::NewPlugin(_) | Self::OpenJournal { .. } => ExitCode::Usage,
-            Self::BuildPlugin(_) | Self::VerifyJournal { .. } | Self::Output(_) | Self::Runtime(_) => {
-                ExitCode::Failed
-            }
+            Self::BuildPlugin(_)
+            | Self::VerifyJournal { .. }
+            | Self::Output(_)
+            | Self::Print(_)
+            | Self::Runtime(_) => ExitCode::Failed,
             Self::InspectPlugin { .. } => ExitCode::Plugin,
         }
     }
@@ -90,11 +96,13 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
         Command::Config(command) => config::run(&command),
         Command::Journal(command) => journal::run(&command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "host", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "host", &mut script);
+            print(String::from_utf8_lossy(&script).trim_end())?;
             Ok(ExitCode::Done)
         }
         Command::Reference => {
-            print!("{}", reference::markdown());
+            print(reference::markdown().trim_end())?;
             Ok(ExitCode::Done)
         }
     }

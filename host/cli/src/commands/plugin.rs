@@ -1,5 +1,6 @@
 //! `host plugin`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use cryptobot_plugin::{Inspection, Language, cache_folder, check, inspect, plugin_folders, resolve};
@@ -8,7 +9,7 @@ use cryptobot_wasm::{Limits, Runtime, RuntimeConfig};
 
 use crate::args::{self, Format, PluginCommand};
 use crate::commands::CommandError;
-use crate::output::plain_table;
+use crate::output::{plain_table, print};
 
 pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CommandError> {
     match command {
@@ -22,17 +23,17 @@ pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CommandError> {
 fn new(dir: &Path, language: args::Language, sdk: Option<&Path>) -> Result<ExitCode, CommandError> {
     let args::Language::Rust = language;
     let project = cryptobot_plugin::new(dir, Language::Rust, sdk)?;
-    println!("made {}:", project.dir.display());
+    print(format_args!("made {}:", project.dir.display()))?;
     for file in &project.files {
-        println!("  {}", file.display());
+        print(format_args!("  {}", file.display()))?;
     }
-    println!("next: cd {} && cargo test && host plugin build", project.dir.display());
+    print(format_args!("next: cd {} && cargo test && host plugin build", project.dir.display()))?;
     Ok(ExitCode::Done)
 }
 
 fn build(dir: &Path, out: &Path) -> Result<ExitCode, CommandError> {
     let built = cryptobot_plugin::build(dir, out)?;
-    println!("{}  {} bytes  sha256 {}", built.path.display(), built.size_bytes, built.sha256);
+    print(format_args!("{}  {} bytes  sha256 {}", built.path.display(), built.size_bytes, built.sha256))?;
     Ok(ExitCode::Done)
 }
 
@@ -48,10 +49,10 @@ fn check_plugin(plugin: &str) -> Result<ExitCode, CommandError> {
     let path = found(plugin)?;
     let report = check(&runtime()?, &path, &Limits::default());
     for passed in &report.passed {
-        println!("ok       {passed}");
+        print(format_args!("ok       {passed}"))?;
     }
     for problem in &report.problems {
-        println!("problem  {problem}");
+        print(format_args!("problem  {problem}"))?;
     }
     Ok(if report.is_ok() { ExitCode::Done } else { ExitCode::Plugin })
 }
@@ -61,24 +62,25 @@ fn inspect_plugin(plugin: &str, format: Format) -> Result<ExitCode, CommandError
     let inspection = inspect(&runtime()?, &path, &Limits::default())
         .map_err(|source| CommandError::InspectPlugin { path, source })?;
     match format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&inspection)?),
-        Format::Human => show(&inspection),
+        Format::Json => print(serde_json::to_string_pretty(&inspection)?)?,
+        Format::Human => show(&inspection)?,
     }
     Ok(ExitCode::Done)
 }
 
-fn show(inspection: &Inspection) {
-    println!("{} {}  contract {}", inspection.name, inspection.version, inspection.contract);
-    println!("{} bytes  sha256 {}", inspection.size_bytes, inspection.sha256);
-    println!("warm-up {} bars  wants {}", inspection.warmup_bars, inspection.wants.join(", "));
+fn show(inspection: &Inspection) -> io::Result<()> {
+    print(format_args!("{} {}  contract {}", inspection.name, inspection.version, inspection.contract))?;
+    print(format_args!("{} bytes  sha256 {}", inspection.size_bytes, inspection.sha256))?;
+    print(format_args!("warm-up {} bars  wants {}", inspection.warmup_bars, inspection.wants.join(", ")))?;
     for series in &inspection.series {
-        println!("series {}  {}", series.role, series.timeframe.as_deref().unwrap_or("base timeframe"));
+        let timeframe = series.timeframe.as_deref().unwrap_or("base timeframe");
+        print(format_args!("series {}  {timeframe}", series.role))?;
     }
     for import in &inspection.imports {
-        println!("uses {}: {}", import.name, import.functions.join(", "));
+        print(format_args!("uses {}: {}", import.name, import.functions.join(", ")))?;
     }
     if inspection.params.is_empty() {
-        return;
+        return Ok(());
     }
     let mut table = plain_table();
     table.set_header(["Parameter", "Type", "Default", "Range", "Meaning"]);
@@ -92,5 +94,5 @@ fn show(inspection: &Inspection) {
             spec.doc.clone(),
         ]);
     }
-    println!("{table}");
+    print(table)
 }

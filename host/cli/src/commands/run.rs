@@ -37,11 +37,12 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     });
     progress.clear();
     let finished = finished?;
-    match format {
-        Format::Human => output::summary(&finished),
-        Format::Json => print!("{}", finished.summary.to_json()?),
-    }
-    say_what_happened(&finished);
+    let printed = match format {
+        Format::Human => output::print(output::summary(&finished)),
+        Format::Json => output::print(finished.summary.to_json()?.trim_end()),
+    };
+    say_what_happened(&finished, format);
+    printed?;
     Ok(finished.exit_code)
 }
 
@@ -69,22 +70,28 @@ fn interruption() -> Arc<AtomicBool> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(ExitCode::Interrupted as u8));
         }
-        eprintln!("interrupted: saving what is finished (again to quit at once)");
+        output::complain("interrupted: saving what is finished (again to quit at once)");
     });
     if let Err(error) = installed {
-        eprintln!("warning: Ctrl-C will not save results: {error}");
+        output::complain(format_args!("warning: Ctrl-C will not save results: {error}"));
     }
     raised
 }
 
-fn say_what_happened(finished: &Finished) {
+/// Warnings, which JSON holds already, and why plugins were stopped.
+fn say_what_happened(finished: &Finished, format: Format) {
+    if format == Format::Human {
+        for warning in &finished.summary.warnings {
+            output::complain(format_args!("warning: {warning}"));
+        }
+    }
     for fault in &finished.summary.faults {
-        eprintln!(
+        output::complain(format_args!(
             "error: plugin {} was stopped at {}: {}: {}",
             fault.strategy, fault.ts, fault.kind, fault.message
-        );
+        ));
     }
     if finished.exit_code == ExitCode::Interrupted {
-        eprintln!("interrupted: the results end at {}", finished.summary.period.to);
+        output::complain(format_args!("interrupted: the results end at {}", finished.summary.period.to));
     }
 }

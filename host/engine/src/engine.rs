@@ -7,23 +7,23 @@
 
 use std::ops::ControlFlow;
 
-use cryptobot_model::{
-    Bar, Fill, Instrument, InstrumentId, Money, OrderEvent, OrderEventKind, OrderId, Price, RefusalReason,
-    SeriesId, Side, StrategyId, Timestamp,
-};
-use cryptobot_risk::{Grid, ProposedOrder};
-use cryptobot_sim::{BarInterval, Report};
+use cryptobot_model::{Bar, Fill, InstrumentId, Money, Price, SeriesId, StrategyId, Timestamp};
+use cryptobot_sim::Report;
 
-use crate::aggregate::Aggregator;
 use crate::desk::{Intent, TimerCommand};
-use crate::fault::{Fault, FaultKind};
-use crate::feed::{Feed, NEVER};
-use crate::recorder::{Decision, Entry, Mark, Recorder};
+use crate::fault::Fault;
+use crate::feed::NEVER;
+use crate::recorder::{Entry, Mark, Recorder};
 use crate::setup::{InstrumentSetup, SetupError, StrategySetup};
 use crate::slot::{News, Slot};
 use crate::source::SourceError;
 use crate::timers::Timers;
 use crate::venue::Venue;
+
+mod market;
+mod requests;
+
+use market::Market;
 
 /// Steps between two looks at progress and interruption.
 const STEPS_PER_REPORT: u64 = 4_096;
@@ -70,21 +70,6 @@ pub struct FinalAccount {
     pub wallet: Money,
     /// Wallet plus unrealised profit, exact.
     pub equity: Money,
-}
-
-/// Who gets the bars of an instrument at one timeframe.
-type Subscribers = Vec<(usize, SeriesId)>;
-
-struct Market {
-    instrument: Instrument,
-    grid: Grid,
-    feed: Feed,
-    /// The bar that closed last.
-    bar: BarInterval,
-    base: Subscribers,
-    higher: Vec<(Aggregator, Subscribers)>,
-    /// Strategies that see its price.
-    traders: Vec<usize>,
 }
 
 /// One run.
@@ -393,143 +378,6 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    fn handle_requests(&mut self, index: usize, recorder: &mut dyn Recorder) {
-        let desk = self.slots[index].strategy.desk();
-        desk.take_timers(&mut self.timer_commands);
-        desk.take_intents(&mut self.intents);
-        let mut intents = std::mem::take(&mut self.intents);
-        for intent in intents.drain(..) {
-            if self.slots[index].is_active() {
-                self.handle_intent(index, &intent, recorder);
-            }
-        }
-        self.intents = intents;
-        self.handle_timers(index, recorder);
-    }
-
-    fn handle_timers(&mut self, index: usize, recorder: &mut dyn Recorder) {
-        let strategy = self.slots[index].id;
-        for command in std::mem::take(&mut self.timer_commands) {
-            match command {
-                TimerCommand::Set { id, at } => self.timers.set(strategy, id, at),
-                TimerCommand::Cancel { id } => self.timers.cancel(strategy, id),
-            }
-        }
-        let limit = self.slots[index].strategy.desk().limits().timers;
-        if self.slots[index].is_active() && self.timers.count(strategy) > limit {
-            let fault = Fault::new(FaultKind::TimerFlood, format!("more than {limit} timers set"));
-            self.quarantine(index, fault, recorder);
-        }
-    }
-
-    fn handle_intent(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
-        let slot = &mut self.slots[index];
-        recorder.entry(&Entry::Intent { ts: self.now, strategy: slot.id, intent });
-        match *intent {
-            Intent::Order { .. } => self.decide(index, intent, recorder),
-            Intent::Cancel { id } => match slot.open.iter().find(|order| order.id == id) {
-                Some(order) => self.venue.cancel(order.instrument, id, self.now),
-                None => self.refuse(index, SeriesId(0), id, Side::Buy, RefusalReason::UnknownOrder, recorder),
-            },
-            Intent::CancelAll { series } => {
-                let Ok(info) = slot.strategy.desk().series_info(series) else {
-                    return;
-                };
-                let instrument = info.instrument;
-                for order in slot.open.iter().filter(|order| order.instrument == instrument) {
-                    self.venue.cancel(instrument, order.id, self.now);
-                }
-            }
-        }
-    }
-
-    fn decide(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
-        let Intent::Order { id, series, side, quantity, kind, reduce_only, .. } = *intent else {
-            return;
-        };
-        let slot = &mut self.slots[index];
-        let desk = slot.strategy.desk();
-        let accepting = desk.accepting;
-        let Ok(info) = desk.series_info(series) else {
-            return;
-        };
-        let instrument = info.instrument;
-        let proposed = ProposedOrder {
-            id,
-            strategy: slot.id,
-            series,
-            instrument,
-            side,
-            quantity,
-            kind,
-            reduce_only,
-            decided_at: self.now,
-        };
-        let market = &self.markets[instrument.index()];
-        let verdict = if accepting {
-            let exposure = slot.exposure(instrument, &self.prices);
-            cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)
-        } else {
-            Err(RefusalReason::NotAccepting)
-        };
-        match verdict {
-            Ok(approved) => {
-                let order = *approved.get();
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &Decision::Approved(order) });
-                slot.add_open(&order);
-                let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Submitted);
-                let event = OrderEvent { remaining: order.quantity, ..plain };
-                recorder.entry(&Entry::Order(&event));
-                slot.news.push(News::Order(event));
-                self.has_news = true;
-                self.venue.submit(approved);
-            }
-            Err(reason) => {
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &Decision::Refused(reason) });
-                self.refuse(index, series, id, side, reason, recorder);
-            }
-        }
-        self.slots[index].refresh_pending(instrument);
-    }
-
-    fn refuse(
-        &mut self,
-        index: usize,
-        series: SeriesId,
-        id: OrderId,
-        side: Side,
-        reason: RefusalReason,
-        recorder: &mut dyn Recorder,
-    ) {
-        let slot = &mut self.slots[index];
-        let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Rejected);
-        let event = OrderEvent { reason: Some(reason), ..plain };
-        recorder.entry(&Entry::Order(&event));
-        slot.news.push(News::Order(event));
-        self.has_news = true;
-        if reason == RefusalReason::InvalidArgument {
-            slot.invalid_arguments += 1;
-            let limit = slot.strategy.desk().limits().invalid_arguments;
-            if slot.invalid_arguments > limit {
-                let message =
-                    format!("more than {limit} orders with numbers that are not finite and positive");
-                self.quarantine(index, Fault::new(FaultKind::InvalidArgumentFlood, message), recorder);
-            }
-        }
-    }
-
-    /// The strategy is not called again; its orders are cancelled, its position is held and marked to the end.
-    fn quarantine(&mut self, index: usize, fault: Fault, recorder: &mut dyn Recorder) {
-        let slot = &mut self.slots[index];
-        recorder.entry(&Entry::Fault { ts: self.now, strategy: slot.id, fault: &fault });
-        slot.fault = Some(fault);
-        slot.news.clear();
-        for order in &slot.open {
-            self.venue.cancel(order.instrument, order.id, self.now);
-        }
-        self.timers.cancel_all(slot.id);
-    }
-
     fn outcome(&self, interrupted: bool) -> Outcome {
         let accounts = self.slots.iter().map(|slot| {
             let open = slot.account.positions().iter().zip(&self.prices);
@@ -549,48 +397,6 @@ impl<V: Venue> Engine<V> {
             accounts: accounts.collect(),
             faults: faults.collect(),
         }
-    }
-}
-
-impl Market {
-    fn wire(id: InstrumentId, setup: InstrumentSetup, slots: &mut [Slot]) -> Result<Self, EngineError> {
-        let mut market = Self {
-            grid: Grid::new(&setup.instrument),
-            feed: Feed::open(setup.source, setup.timeframe)?,
-            bar: BarInterval::default(),
-            instrument: setup.instrument,
-            base: Vec::new(),
-            higher: Vec::new(),
-            traders: Vec::new(),
-        };
-        let mut higher: Vec<(cryptobot_model::Timeframe, Subscribers)> = Vec::new();
-        for (index, slot) in slots.iter_mut().enumerate() {
-            for series in slot.strategy.desk().series().iter().filter(|series| series.instrument == id) {
-                if !market.traders.contains(&index) {
-                    market.traders.push(index);
-                }
-                if series.timeframe == setup.timeframe {
-                    market.base.push((index, series.id));
-                    continue;
-                }
-                if !series.timeframe.divisible_by(setup.timeframe) {
-                    return Err(SetupError::Timeframe {
-                        symbol: series.symbol.clone(),
-                        wanted: series.timeframe,
-                        base: setup.timeframe,
-                    }
-                    .into());
-                }
-                match higher.iter_mut().find(|(timeframe, _)| *timeframe == series.timeframe) {
-                    Some((_, subscribers)) => subscribers.push((index, series.id)),
-                    None => higher.push((series.timeframe, vec![(index, series.id)])),
-                }
-            }
-        }
-        higher.sort_by_key(|(timeframe, _)| *timeframe);
-        market.higher =
-            higher.into_iter().map(|(timeframe, list)| (Aggregator::new(timeframe), list)).collect();
-        Ok(market)
     }
 }
 

@@ -374,8 +374,19 @@ fn syntax_error(path: &Path, error: &serde_saphyr::Error) -> RunError {
     let at = error.location().map(|location| (location.line(), location.column()));
     // The place stands beside the file's name already.
     let place = at.map(|(line, column)| format!(" at line {line}, column {column}")).unwrap_or_default();
-    let message = rendered.strip_suffix(&place).unwrap_or(&rendered).replace('\n', " ");
+    let message = in_words(rendered.strip_suffix(&place).unwrap_or(&rendered)).replace('\n', " ");
     RunError::ConfigSyntax { path: path.to_owned(), at, message }
+}
+
+/// What the parser says in names of types, for people.
+fn in_words(message: &str) -> &str {
+    match message {
+        "invalid u64" | "invalid usize" => "must be a whole number, 0 or more",
+        "invalid floating point" => "must be a number",
+        "invalid boolean" | "invalid bool" => "must be true or false",
+        "expected string scalar" => "must be a single value",
+        other => other,
+    }
 }
 
 fn positive(field: &str, value: Money) -> Result<(), RunError> {

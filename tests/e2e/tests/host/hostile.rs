@@ -20,7 +20,7 @@ fn sandbox() -> Sandbox {
 /// One clear line, bounded time and memory. The line names the plugin.
 fn contained(ran: Ran, words: &[&str]) -> String {
     assert!(ran.peak_rss < MEMORY, "{} MB", ran.peak_rss >> 20);
-    assert!(ran.took < Duration::from_secs(60), "{:?}", ran.took);
+    assert!(ran.took < Duration::from_mins(1), "{:?}", ran.took);
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     ran.refused(4, words)
 }
@@ -29,7 +29,7 @@ fn behaves(behaviour: &str, callback: &str, words: &[&str]) {
     let sandbox = sandbox();
     let ran = sandbox.host(&format!(
         "run --config limits.yaml --plugin hostile --timeframe 1h --set behaviour={behaviour} --set in={callback} \
-         --set quantity=0.01 --out run --format json"
+         --out run --format json"
     ));
     let summary = (ran.code == Some(4) && !ran.stdout.is_empty()).then(|| ran.json());
     let line = contained(ran, words);
@@ -48,7 +48,11 @@ fn files_that_are_no_plugins() {
     damaged[whole.len() / 2..].iter_mut().for_each(|byte| *byte ^= 0x5a);
     for (name, bytes, words) in [
         ("empty", Vec::new(), "not a WebAssembly file"),
-        ("garbage", (0..100_000_u32).map(|n| (n * n >> 7) as u8).collect(), "not a WebAssembly file"),
+        (
+            "garbage",
+            (0..100_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect(),
+            "not a WebAssembly file",
+        ),
         ("truncated", whole[..whole.len() / 2].to_vec(), "damaged or truncated"),
         ("truncated-by-one", whole[..whole.len() - 1].to_vec(), "damaged or truncated"),
         ("damaged", damaged, "damaged or truncated"),

@@ -1,5 +1,12 @@
 //! Tests of the product from outside, by what a user wants from it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may; messages are printed to be read with --nocapture"
+)]
+#![allow(clippy::disallowed_types, reason = "they open files and wait for processes")]
 
 mod data_faults;
 mod determinism;

@@ -1,11 +1,12 @@
 //! Mistakes in commands and run files: each is named, with what is right, and costs no data.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
-use cryptobot_e2e::{Ran, Sandbox, run_to_end, start};
+use cryptobot_e2e::{Ran, Sandbox, run_to_end, skip, start};
 
 /// A run that works, to which mistakes are added.
-const RUN: &str = "run --plugin sma-flip --timeframe 1h --to 2024-01-10";
+const RUN: &str = "run --plugin sma-flip --timeframe 1h --set quantity=0.1";
 
 fn refused(sandbox: &Sandbox, more: &str, code: i32, words: &[&str]) {
     let line = sandbox.host(&format!("{RUN} {more}")).refused(code, words);
@@ -65,7 +66,7 @@ fn flags_are_checked() {
     usage_error(with("--mode paper"), &["--mode", "paper", "backtest"]);
     usage_error(with("--frobnicate"), &["--frobnicate"]);
     usage_error(sandbox.host("run"), &["--plugin"]);
-    usage_error(sandbox.host("rnu"), &["rnu", "run"]);
+    usage_error(sandbox.host("rnu"), &["rnu", "--help"]);
     assert!(sandbox.host("--help").expect(0).stdout.contains("run"));
     assert!(sandbox.host("--version").expect(0).stdout.starts_with("host "));
 }
@@ -89,21 +90,24 @@ fn run_files_are_checked_with_file_and_line() {
     let file = |text: &str, words: &[&str]| {
         sandbox.write("bad.yaml", text);
         for command in ["run --config bad.yaml", "config check bad.yaml"] {
-            let mut all = vec!["bad.yaml"];
-            all.extend(words);
-            println!("{}", sandbox.host(command).refused(2, &all));
+            println!("{}", sandbox.host(command).refused(2, words));
         }
     };
-    file("seed: 1\nbots:\n  a:\n    plugin: sma-flip\n    tmeframe: 1h\n", &["tmeframe", "timeframe", "5:5"]);
-    file("seed: 1\n  balance: 5\nbots: {}\n", &["2:"]);
-    file("seed: many\n", &["1:7", "many"]);
-    file("balance: [1]\n", &["1:"]);
-    file("bots:\n  a:\n    plugin: sma-flip\n    timeframe: 1x\n", &["4:16", "1x"]);
-    file("execution:\n  latency: {model: normal, base_ms: 5}\n", &["normal", "constant"]);
-    file("period: {from: 2024-13-01}\n", &["2024-13-01", "1:"]);
-    file("execution:\n  fees: {maker: 0.0002}\n", &["taker"]);
-    file("bots: {a: {plugin: sma-flip}, a: {plugin: sma-flip}}\n", &["a"]);
-    file("seed: \"", &["1:"]);
+    file(
+        "seed: 1\nbots:\n  a:\n    plugin: sma-flip\n    tmeframe: 1h\n",
+        &["tmeframe", "timeframe", "bad.yaml:5:5: "],
+    );
+    file("seed: 1\n  balance: 5\nbots: {}\n", &["bad.yaml:1:7: ", "whole number"]);
+    file("seed: many\n", &["bad.yaml:1:7: ", "whole number"]);
+    file("allow_gaps: perhaps\n", &["bad.yaml:1:13: ", "true or false"]);
+    file("execution: {open_late: {k: much}}\n", &["bad.yaml:1:28: ", "must be a number"]);
+    file("balance: [1]\n", &["bad.yaml:1:10: ", "single value"]);
+    file("bots:\n  a:\n    plugin: sma-flip\n    timeframe: 1x\n", &["bad.yaml:4:16: ", "1x"]);
+    file("execution:\n  latency: {model: normal, base_ms: 5}\n", &["bad.yaml:2:", "normal", "constant"]);
+    file("period: {from: 2024-13-01}\n", &["2024-13-01", "bad.yaml:1:16: "]);
+    file("execution:\n  fees: {maker: 0.0002}\n", &["bad.yaml:2:", "taker"]);
+    file("bots: {a: {plugin: sma-flip}, a: {plugin: sma-flip}}\n", &["bad.yaml:1:31: ", "a"]);
+    file("seed: \"", &["bad.yaml:1:"]);
     file("", &["bots"]);
     file(
         "limits: {history_bars: 100000000}\nbots: {a: {plugin: sma-flip}}\n",
@@ -134,9 +138,9 @@ fn symbols_and_venues_that_are_not_there_are_named() {
     refused(&sandbox, "--symbol BTCUSD", 3, &["BTCUSD", "BTCUSDT", "ETHUSDT"]);
     refused(&sandbox, "--symbol ../BTCUSDT", 3, &["../BTCUSDT"]);
     refused(&sandbox, "--venue binance-usdm", 3, &["binance-usdm", "synthetic"]);
-    refused(&sandbox, "--data nothing", 3, &["nothing", "--data"]);
+    refused(&sandbox, "--data nothing", 3, &["nothing: no such folder", "--data", "host data generate"]);
     fs::create_dir(sandbox.path("empty")).unwrap();
-    refused(&sandbox, "--data empty", 3, &["empty", "--data"]);
+    refused(&sandbox, "--data empty", 3, &["empty: holds no market data", "--data", "host data generate"]);
 }
 
 #[test]
@@ -164,18 +168,81 @@ fn disks_that_take_nothing_are_named() {
     refused(&sandbox, "--out /proc/run", 1, &["/proc/run"]);
     sandbox.write("file", "");
     refused(&sandbox, "--out file/run", 1, &["file/run"]);
-    // A limit on file sizes stands for a disk that is full: 4 KiB, less than any journal.
-    let mut shell = std::process::Command::new("sh");
-    let host = sandbox.command(&format!("{RUN} --out run"));
+    // Disks of some KiB, full with the journal or with what is written after it.
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    for (size, file) in [("8k", "disk/run/journal.bin"), ("200k", "disk/run/.")] {
+        let mut shell = on_a_small_disk(&sandbox, size, &format!("{RUN} --to 2024-02-01 --out disk/run"));
+        let ran = run_to_end(start(&mut shell));
+        if ran.stderr.contains("unshare") {
+            return skip("a small disk needs `unshare` and user namespaces");
+        }
+        println!("{}", ran.refused(1, &[file, "No space left on device"]));
+    }
+    // What is only for speed is not needed: here the caches have no place.
+    fs::create_dir(sandbox.path("disk/.cache")).unwrap();
+    let mut shell = on_a_small_disk(&sandbox, "4k", &format!("{RUN} --out run --format json"));
+    shell.env("HOME", sandbox.path("disk"));
+    run_to_end(start(&mut shell)).expect(0);
+}
+
+/// `host` with a file system of its own at `disk`.
+fn on_a_small_disk(sandbox: &Sandbox, size: &str, arguments: &str) -> Command {
+    let host = sandbox.command(arguments);
+    let mut shell = Command::new("sh");
     shell
-        .arg("-c")
-        .arg("trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"")
+        .args([
+            "-c",
+            "exec unshare -rm sh -c 'mount -t tmpfs -o size=\"$0\" unshare disk && exec \"$@\"' \"$@\"",
+            "sh",
+            size,
+        ])
         .arg(host.get_program())
-        .args(host.get_args());
-    shell.current_dir(sandbox.path("")).env("HOME", sandbox.path("home"));
-    let line = run_to_end(start(&mut shell)).refused(1, &["run/"]);
-    println!("{line}");
-    assert!(!sandbox.path("run/summary.json").exists());
-    // The folder can be used again.
-    sandbox.host(&format!("{RUN} --out run")).expect(0);
+        .args(host.get_args())
+        .current_dir(sandbox.path(""))
+        .env("HOME", sandbox.path("home"));
+    shell
+}
+
+#[test]
+fn output_that_goes_nowhere_is_no_panic() {
+    let sandbox = Sandbox::with_sample();
+    for arguments in [
+        &format!("{RUN} --out run"),
+        &format!("{RUN} --format json"),
+        "plugin inspect sma-flip",
+        "config schema",
+    ] {
+        let mut full = sandbox.command(arguments);
+        let child =
+            full.stdout(fs::File::create("/dev/full").unwrap()).stderr(Stdio::piped()).spawn().unwrap();
+        let line = run_to_end(child).refused(1, &["standard output", "No space left on device"]);
+        println!("{line}");
+        // As `host run | head -1`: the reader has gone.
+        let mut closed = sandbox.command(arguments);
+        let mut child = closed.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(run_to_end(child).expect(0).stderr, "");
+        let mut deaf = sandbox.command(&format!("{arguments} --frobnicate"));
+        let status =
+            deaf.stdout(Stdio::null()).stderr(fs::File::create("/dev/full").unwrap()).status().unwrap();
+        assert_eq!(status.code(), Some(2));
+    }
+    assert!(sandbox.path("run/summary.json").is_file());
+}
+
+#[test]
+fn orders_that_were_refused_are_said_to_be() {
+    let sandbox = Sandbox::with_sample();
+    let ran = sandbox.host(&format!("{RUN} --set quantity=5")).expect(0);
+    let warning = ran.stderr.lines().next().unwrap();
+    println!("{warning}");
+    assert!(warning.starts_with("warning: sma-flip: "), "{warning}");
+    assert!(
+        warning.contains("orders were refused as insufficient-margin") && warning.contains("--balance"),
+        "{warning}"
+    );
+    let json =
+        sandbox.host(&format!("{RUN} --set quantity=0.001 --to 2024-01-20 --format json")).expect(0).json();
+    assert!(json["warnings"].to_string().contains("below-minimum"), "{}", json["warnings"]);
+    assert_eq!(json["fills"], 0);
 }

@@ -304,6 +304,11 @@ impl RunConfig {
         }
         positive("balance", self.balance)?;
         for (name, bot) in &self.bots {
+            if !is_bot_name(name) {
+                let problem =
+                    "a bot's name has letters, digits, `-` and `_`, at most 64: it names folders and files";
+                return Err(RunError::config(format!("bots.{name:?}"), problem));
+            }
             if bot.plugin.is_empty() {
                 return Err(RunError::config(
                     format!("bots.{name}.plugin"),
@@ -319,10 +324,13 @@ impl RunConfig {
         {
             return Err(RunError::config(
                 "period",
-                format!("begins {} and ends {}: nothing is left", from.0, to.0),
+                format!("begins {} and ends {}: --from must be before --to", from.0, to.0),
             ));
         }
         self.execution.check()?;
+        if !(1..=65_536).contains(&self.limits.memory_mib) {
+            return Err(RunError::config("limits.memory_mib", "must lie in 1..65536"));
+        }
         if self.limits.history_bars > 1_000_000 {
             return Err(RunError::config("limits.history_bars", "must be at most 1000000"));
         }
@@ -387,6 +395,16 @@ fn in_words(message: &str) -> &str {
         "expected string scalar" => "must be a single value",
         other => other,
     }
+}
+
+/// Whether a name can stand in paths, tables and before the dot of `--set bot.name=value`.
+fn is_bot_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.chars().all(|letter| bot_letter(letter) == letter)
+}
+
+/// The letter itself where a bot's name may have it, else `-`.
+pub(crate) fn bot_letter(letter: char) -> char {
+    if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' }
 }
 
 fn positive(field: &str, value: Money) -> Result<(), RunError> {

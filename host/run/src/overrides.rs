@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 
-use crate::config::{Bot, RunConfig};
+use crate::config::{Bot, RunConfig, bot_letter};
 use crate::error::RunError;
 use crate::spelled::Spelled;
 
@@ -70,8 +70,8 @@ impl Overrides {
 fn set_plugin(config: &mut RunConfig, plugin: &str) -> Result<(), RunError> {
     match config.bots.len() {
         0 => {
-            let name =
-                Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or("bot").to_owned();
+            let stem = Path::new(plugin).file_stem().and_then(|stem| stem.to_str()).unwrap_or("bot");
+            let name: String = stem.chars().take(64).map(bot_letter).collect();
             config.bots.insert(name, Bot { plugin: plugin.to_owned(), ..Bot::default() });
         }
         1 => {

@@ -78,7 +78,10 @@ fn periods_and_balances_must_make_sense() {
         let line = sandbox.host(&format!("run --plugin sma-flip {more}")).refused(2, words);
         println!("{line}");
     };
-    period("--from 2024-03-01 --to 2024-02-01", &["period", "2024-03-01", "2024-02-01"]);
+    period(
+        "--from 2024-03-01 --to 2024-02-01",
+        &["period", "2024-03-01", "2024-02-01", "--from must be before --to"],
+    );
     period("--from 2024-03-01 --to 2024-03-01", &["period", "2024-03-01"]);
     period("--balance 0", &["balance", "greater than zero"]);
     period("--balance -5", &["balance", "greater than zero"]);
@@ -113,8 +116,23 @@ fn run_files_are_checked_with_file_and_line() {
         "limits: {history_bars: 100000000}\nbots: {a: {plugin: sma-flip}}\n",
         &["limits.history_bars", "1000000"],
     );
+    file("limits: {memory_mib: 0}\nbots: {a: {plugin: sma-flip}}\n", &["limits.memory_mib", "1..65536"]);
     println!("{}", sandbox.host("run --config none.yaml").refused(2, &["none.yaml"]));
     println!("{}", sandbox.host("run --config data").refused(2, &["data"]));
+}
+
+#[test]
+fn names_of_bots_lead_nowhere() {
+    let sandbox = Sandbox::with_sample();
+    for name in ["../../evil", "a/b", "", "two\\nlines", "a.b", "über"] {
+        sandbox.write("named.yaml", format!("bots: {{\"{name}\": {{plugin: sma-flip}}}}\n"));
+        println!("{}", sandbox.host("run --config named.yaml").refused(2, &["bots.", "letters, digits"]));
+    }
+    assert!(!sandbox.path("runs").exists() && !sandbox.path("../evil-BTCUSDT-1h").exists());
+    // A plugin's file may be called anything.
+    sandbox.link(&cryptobot_e2e::plugin("sma-flip"), "flip.v1+über.wasm");
+    sandbox.host("run --plugin flip.v1+über.wasm --timeframe 1d").expect(0);
+    assert!(sandbox.path("runs/flip-v1--ber-BTCUSDT-1d/summary.json").is_file());
 }
 
 #[test]

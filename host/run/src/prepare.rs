@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
-use cryptobot_data::{HashJob, reference_sha256};
+use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{Desk, DeskLimits, Engine, Exchange, ExchangeConfig, InstrumentSetup, StrategySetup};
 use cryptobot_model::{Instrument, Money, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Runtime, RuntimeConfig};
@@ -101,7 +101,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let sources = list.into_iter().map(|market| InstrumentSetup {
         instrument: market.instrument,
         timeframe: market.timeframe,
-        source: Box::new(market.reader),
+        source: Box::new(ReadAhead::new(market.reader)),
     });
     let exchange = Exchange::new(&instruments, &exchange_config(&config));
     let engine = Engine::new(sources.collect(), setups, exchange)?;

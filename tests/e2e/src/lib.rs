@@ -2,6 +2,9 @@
 //!
 //! Every test works in a [`Sandbox`]: a folder with the layout of a checkout (`data`, `plugins/dist`, `config`), its
 //! own home and its own caches. The binary, the plugins and the bundled sample are made once, by the product itself.
+//!
+//! `CRYPTOBOT_HOST_RELEASE` names a release binary to compare journals with, `CRYPTOBOT_E2E_RELEASE=1` builds one;
+//! `CRYPTOBOT_PYTHON` is a Python with numpy and pyarrow for the benchmark's data.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -32,8 +32,9 @@ fn behaves(behaviour: &str, callback: &str, words: &[&str]) {
          --out run --format json"
     ));
     let summary = (ran.code == Some(4) && !ran.stdout.is_empty()).then(|| ran.json());
+    let peak = ran.peak_rss >> 20;
     let line = contained(ran, words);
-    println!("{behaviour} in {callback}\n  {line}");
+    println!("{behaviour} in {callback}, {peak} MB\n  {line}");
     if let Some(summary) = summary {
         assert_eq!(summary["faults"].as_array().unwrap().len(), 1);
         assert_eq!(sandbox.summary("run"), summary);

@@ -179,9 +179,11 @@ fn a_second_run_replaces_the_first_in_its_folder() {
 fn the_second_run_of_a_plugin_does_not_compile_it() {
     let sandbox = Sandbox::with_sample();
     let run = "run --plugin sma-flip --timeframe 1d --format json";
-    let (cold, warm) = (sandbox.host(run).expect(0), sandbox.host(run).expect(0));
+    let cold = sandbox.host(run).expect(0);
     let load = |ran: &cryptobot_e2e::Ran| ran.json()["timing"]["load_s"].as_f64().unwrap();
     let compiled = fs::read_dir(sandbox.path("home/.cache/cryptobot-pro/compiled")).unwrap().count();
     assert!(compiled > 0);
-    assert!(load(&warm) < load(&cold), "{} against {}", load(&warm), load(&cold));
+    // The best of three, because other work on the machine only ever adds to it.
+    let warm = (0..3).map(|_| load(&sandbox.host(run).expect(0))).fold(f64::MAX, f64::min);
+    assert!(warm < load(&cold) / 2.0, "{warm} s against {} s", load(&cold));
 }

@@ -210,7 +210,7 @@ fn on_a_small_disk(sandbox: &Sandbox, size: &str, arguments: &str) -> Command {
     shell
         .args([
             "-c",
-            "exec unshare -rm sh -c 'mount -t tmpfs -o size=\"$0\" unshare disk && exec \"$@\"' \"$@\"",
+            "exec unshare -rm sh -c 'mount -t tmpfs -o size=\"$0\" tmpfs disk || { echo unshare: no mount >&2; exit 1; }; exec \"$@\"' \"$@\"",
             "sh",
             size,
         ])

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
-use cryptobot_engine::{Desk, DeskLimits, Engine, Exchange, ExchangeConfig, InstrumentSetup, StrategySetup};
-use cryptobot_model::{Instrument, Money, StrategyId, Timeframe, Timestamp};
-use cryptobot_wasm::{Runtime, RuntimeConfig};
+use cryptobot_engine::{
+    Desk, DeskLimits, Engine, Exchange, ExchangeConfig, InstrumentSetup, Strategy, StrategySetup,
+};
+use cryptobot_model::{Instrument, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
+use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
 
 use crate::bots::{self, LoadedBot};
 use crate::config::{Latency, Limits, RunConfig, Slippage};
@@ -17,6 +19,9 @@ use crate::markets::{self, Markets};
 
 /// The import by which plugins look back on closed bars; only for them the host keeps any.
 const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
+
+/// A warm-up that is longer does not make the host keep more bars.
+const MOST_WARM_UP_BARS: usize = 100_000;
 
 /// Folders that a run uses besides its data.
 #[derive(Clone, Debug)]
@@ -60,13 +65,13 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let limits = wasm_limits(&config.limits);
     let bots = bots::load(&mut config, &runtime, &environment.plugin_folders, &limits)?;
     let markets = markets::open(&mut config, &bots)?;
-    let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
-
     let period = (markets.from, markets.to);
     let touched = markets.list.iter().flat_map(|market| market.reader.touched()).collect();
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(touched, period, hashes);
     let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
+    rehearse(&config, &bots, &markets, &limits)?;
+    let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
 
     let expected_bars = markets.list.iter().map(|market| market.reader.expected_rows()).sum();
@@ -74,24 +79,10 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
     let Markets { list, series, from, to, timeframe, synthetic, warnings } = markets;
     let mut setups = Vec::with_capacity(bots.len());
-    for (slot, (bot, series)) in bots.into_iter().zip(series).enumerate() {
-        let looks_back = bot.plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
-        let history =
-            if looks_back { config.limits.history_bars.max(bot.info.warmup_bars as usize) } else { 0 };
-        let desk = Desk::new(
-            StrategyId::from(slot),
-            series,
-            instruments.len(),
-            history,
-            config.seed,
-            desk_limits(&config.limits),
-        );
-        let strategy = bot
-            .plugin
-            .instantiate(desk, bot.params, &limits)
-            .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })?;
+    for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
+        let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
         setups.push(StrategySetup {
-            strategy: Box::new(strategy),
+            strategy: Box::new(instantiate(bot, desk, &limits)?),
             wants: bot.info.wants,
             balance: bot.balance,
             leverage: 1.0,
@@ -121,6 +112,50 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         warnings,
         started: environment.started,
     })
+}
+
+/// Lets every plugin begin once and throws the result away, so that a run whose only plugin refuses its parameters ends
+/// before it replaces an earlier one. With several, those that can begin are run and the others reported.
+fn rehearse(
+    config: &RunConfig,
+    bots: &[LoadedBot],
+    markets: &Markets,
+    limits: &cryptobot_wasm::Limits,
+) -> Result<(), RunError> {
+    let mut first_fault = None;
+    for (slot, (bot, series)) in bots.iter().zip(&markets.series).enumerate() {
+        let desk = desk(config, bot, StrategyId::from(slot), series.clone(), markets.list.len());
+        let mut strategy = instantiate(bot, desk, limits)?;
+        strategy.desk().begin(markets.from);
+        match strategy.init() {
+            Ok(()) => return Ok(()),
+            Err(fault) => first_fault = first_fault.or(Some((bot.name.clone(), fault))),
+        }
+    }
+    first_fault.map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault }))
+}
+
+fn instantiate(
+    bot: &LoadedBot,
+    desk: Desk,
+    limits: &cryptobot_wasm::Limits,
+) -> Result<WasmStrategy, RunError> {
+    bot.plugin
+        .instantiate(desk, bot.params.clone(), limits)
+        .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })
+}
+
+fn desk(
+    config: &RunConfig,
+    bot: &LoadedBot,
+    strategy: StrategyId,
+    series: Vec<SeriesInfo>,
+    instruments: usize,
+) -> Desk {
+    let looks_back = bot.plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
+    let warm_up = (bot.info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
+    let history = if looks_back { config.limits.history_bars.max(warm_up) } else { 0 };
+    Desk::new(strategy, series, instruments, history, config.seed, desk_limits(&config.limits))
 }
 
 fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {

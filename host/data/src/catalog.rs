@@ -46,11 +46,13 @@ impl Catalog {
     /// The venues, sorted.
     pub fn venues(&self) -> Result<Vec<String>, DataError> {
         let mut venues = folders(&self.root)?;
-        // A venue holds symbols that hold kinds; other folders may stand beside the venues.
+        // A venue holds symbols that hold kinds that hold files; other folders may stand beside the venues.
         venues.retain(|venue| {
-            let symbols = folders(&self.root.join(venue)).unwrap_or_default();
-            symbols.iter().any(|symbol| {
-                folders(&self.root.join(venue).join(symbol)).is_ok_and(|kinds| !kinds.is_empty())
+            let venue = self.root.join(venue);
+            let symbols = folders(&venue).unwrap_or_default();
+            symbols.iter().map(|symbol| venue.join(symbol)).any(|symbol| {
+                let kinds = folders(&symbol).unwrap_or_default();
+                kinds.iter().any(|kind| holds_parquet(&symbol.join(kind)))
             })
         });
         Ok(venues)
@@ -212,6 +214,11 @@ fn is_name(name: &str) -> bool {
 
 fn folders(folder: &Path) -> Result<Vec<String>, DataError> {
     names(folder, Path::is_dir)
+}
+
+fn holds_parquet(folder: &Path) -> bool {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|file| file.extension().is_some_and(|extension| extension == "parquet"))
 }
 
 /// Sorted names in a folder, without hidden ones: the order of the file system's listing never matters.

@@ -180,6 +180,16 @@ fn nothing_of_others_is_deleted() {
 }
 
 #[test]
+fn a_plugin_that_refuses_its_parameters_replaces_no_run() {
+    let sandbox = Sandbox::with_sample();
+    sandbox.host(&format!("{RUN} --out kept")).expect(0);
+    let kept = sandbox.path("kept/summary.json");
+    let before = fs::read(&kept).unwrap();
+    refused(&sandbox, "--out kept --set fast=40", 4, &["fast (40) must be below slow (30)"]);
+    assert_eq!(fs::read(&kept).unwrap(), before);
+}
+
+#[test]
 fn disks_that_take_nothing_are_named() {
     let sandbox = Sandbox::with_sample();
     // Nobody can make folders in /proc, not even root.

@@ -15,6 +15,7 @@ fn year(strategies: usize, instruments: usize) -> Collector {
     let label = |number: usize| AccountLabel {
         name: number.to_string(),
         initial_balance: Money::from_f64(1e4).unwrap(),
+        instruments: Vec::new(),
     };
     let instrument = |number: usize| InstrumentLabel { venue: "v".to_owned(), symbol: number.to_string() };
     let mut collector = Collector::new(Setup {

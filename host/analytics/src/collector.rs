@@ -1,7 +1,7 @@
 //! Listens to the engine and keeps what reports need.
 
 use cryptobot_engine::{Entry, Mark, Recorder};
-use cryptobot_model::{ClosedTrade, Fill, Money, Quantity, StrategyId, Timestamp};
+use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Quantity, StrategyId, Timestamp};
 
 use crate::account::Activity;
 use crate::curve::{Clock, EquityTrack, PriceTrack};
@@ -15,6 +15,8 @@ pub struct AccountLabel {
     pub name: String,
     /// What it begins with.
     pub initial_balance: Money,
+    /// What it may trade, by which its buy-and-hold comparison is made; empty = all instruments of the run.
+    pub instruments: Vec<InstrumentId>,
 }
 
 /// An instrument as reports name it.
@@ -148,6 +150,7 @@ impl Collector {
             if let Some(exact) = final_equities.get(index) {
                 account.final_equity = *exact;
             }
+            account.instruments = label.instruments;
             strategies.push(account);
         }
         let curve =

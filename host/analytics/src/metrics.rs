@@ -79,7 +79,7 @@ pub struct Metrics {
     pub exposure: Option<f64>,
     /// Traded notional over mean equity.
     pub turnover: Option<f64>,
-    /// Return of all instruments of the run in equal parts, bought at their first close and held.
+    /// Return of what the account may trade in equal parts, bought at the first closes and held.
     pub buy_and_hold_return: Option<f64>,
 }
 
@@ -101,7 +101,7 @@ fn account_metrics(
     trades: &[&ClosedTrade],
     options: MetricsOptions,
 ) -> Metrics {
-    let market = record.buy_and_hold();
+    let market = record.buy_and_hold(account);
     let samples = Samples::of_account(record, account);
     let market_samples = Samples::new(record, 1.0, &market);
     let (returns, per_year) = (samples.returns(), samples.period.per_year());

@@ -64,6 +64,8 @@ pub struct AccountRecord {
     pub name: String,
     /// What it began with.
     pub initial_balance: Money,
+    /// What it may trade; empty = all instruments of the run.
+    pub instruments: Vec<InstrumentId>,
     /// Wallet plus unrealised profit at the end.
     pub final_equity: Money,
     /// One per bucket.
@@ -100,6 +102,7 @@ impl AccountRecord {
         Self {
             name,
             initial_balance,
+            instruments: Vec::new(),
             final_equity: marked.unwrap_or(initial_balance),
             equity,
             drawdowns,
@@ -146,16 +149,25 @@ pub struct OpenPosition {
 }
 
 impl Record {
-    /// Value of one unit of money put into all instruments of the run in equal parts at their first close, per
-    /// bucket. An instrument that has no price yet counts as cash.
-    pub fn buy_and_hold(&self) -> Vec<f64> {
-        let count = self.prices.len() as f64;
+    /// Value of one unit of money put into what an account may trade, in equal parts at the first closes, per bucket. An
+    /// instrument that has no price yet counts as cash.
+    pub fn buy_and_hold(&self, account: &AccountRecord) -> Vec<f64> {
+        let traded = |index: usize| {
+            account.instruments.is_empty() || account.instruments.contains(&InstrumentId::from(index))
+        };
+        let curves: Vec<&PriceCurve> = self
+            .prices
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| traded(*index))
+            .map(|(_, curve)| curve)
+            .collect();
         let value = |bucket: usize| {
-            let growth = self.prices.iter().map(|curve| {
+            let growth = curves.iter().map(|curve| {
                 let growth = curve.buckets[bucket].last / curve.first;
                 if growth.is_finite() { growth } else { 1.0 }
             });
-            growth.sum::<f64>() / count
+            growth.sum::<f64>() / curves.len() as f64
         };
         (0..self.times.len()).map(value).collect()
     }

@@ -189,7 +189,11 @@ impl CurveData {
             time: record.times.iter().map(|ts| next_second(*ts)).collect(),
             equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
             drawdown: equity.iter().map(|bucket| short(bucket.of_peak - 1.0)).collect(),
-            market: record.buy_and_hold().into_iter().map(|value| short(value * balance)).collect(),
+            market: record
+                .buy_and_hold(&record.portfolio)
+                .into_iter()
+                .map(|value| short(value * balance))
+                .collect(),
         }
     }
 }

@@ -181,7 +181,7 @@ pub fn equity(record: &Record) -> String {
         header.push(',');
         header.push_str(&escape(&format!("equity:{}", strategy.name)));
     }
-    let market = record.buy_and_hold();
+    let market = record.buy_and_hold(&record.portfolio);
     let balance = record.portfolio.initial_balance.to_f64();
     let mut table = Table::new(&header, record.times.len() + 1);
     let start = record.portfolio.initial_balance;

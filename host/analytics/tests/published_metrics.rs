@@ -107,6 +107,7 @@ fn ours(case: &Case) -> Metrics {
         strategies: vec![AccountLabel {
             name: "s".to_owned(),
             initial_balance: Money::from_f64(BALANCE).unwrap(),
+            instruments: Vec::new(),
         }],
         instruments: vec![InstrumentLabel { venue: "v".to_owned(), symbol: "X".to_owned() }],
         from: at(0),

@@ -64,7 +64,11 @@ fn exact_equities_of_the_ledger_win_over_marked_ones() {
 
 fn bare_setup() -> Setup {
     Setup {
-        strategies: vec![AccountLabel { name: "s".to_owned(), initial_balance: "100".parse().unwrap() }],
+        strategies: vec![AccountLabel {
+            name: "s".to_owned(),
+            initial_balance: "100".parse().unwrap(),
+            instruments: Vec::new(),
+        }],
         instruments: vec![InstrumentLabel { venue: "v".to_owned(), symbol: "X".to_owned() }],
         from: Timestamp(0),
         to: Timestamp(1),

@@ -12,7 +12,7 @@ use cryptobot_analytics::{
 };
 use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
 use cryptobot_journal::{JournalHash, JournalWriter};
-use cryptobot_model::{Money, OrderKind, Timestamp, TriggerSource};
+use cryptobot_model::{Instrument, InstrumentId, Money, OrderKind, Timestamp, TriggerSource};
 
 use crate::error::{ExitCode, RunError};
 use crate::identity;
@@ -108,10 +108,11 @@ impl PreparedRun {
     }
 
     fn collector(&self) -> Collector {
-        let strategies = self
-            .strategies
-            .iter()
-            .map(|(name, balance, _)| AccountLabel { name: name.clone(), initial_balance: *balance });
+        let strategies = self.strategies.iter().map(|(name, balance, _)| AccountLabel {
+            name: name.clone(),
+            initial_balance: *balance,
+            instruments: self.traded(name),
+        });
         let instruments = self.instruments.iter().map(|instrument| InstrumentLabel {
             venue: instrument.venue.clone(),
             symbol: instrument.symbol.clone(),
@@ -122,6 +123,16 @@ impl PreparedRun {
             from: self.from,
             to: self.to,
         })
+    }
+
+    /// The instruments that a bot trades.
+    fn traded(&self, bot: &str) -> Vec<InstrumentId> {
+        let Some(bot) = self.config.bots.get(bot) else { return Vec::new() };
+        let traded = |instrument: &Instrument| {
+            bot.venue.as_ref() == Some(&instrument.venue) && bot.symbols.contains(&instrument.symbol)
+        };
+        let indices = self.instruments.iter().enumerate().filter(|(_, instrument)| traded(instrument));
+        indices.map(|(index, _)| InstrumentId::from(index)).collect()
     }
 
     fn write(

@@ -65,7 +65,11 @@ impl RandomRun {
         let mut collector = Collector::new(Setup {
             strategies: names
                 .iter()
-                .map(|name| AccountLabel { name: self.text(name), initial_balance: balance })
+                .map(|name| AccountLabel {
+                    name: self.text(name),
+                    initial_balance: balance,
+                    instruments: Vec::new(),
+                })
                 .collect(),
             instruments: instruments.clone(),
             from: self.from,

@@ -40,12 +40,14 @@ test: build sample
 lint: setup
 	@.ci/lint.sh
 
-bench: setup
+bench: build
 	cargo bench --locked --package cryptobot-analytics --bench mark
 	cargo bench --locked --package cryptobot-data --bench read
 	cargo bench --locked --package cryptobot-indicators --bench updates
 	cargo bench --locked --package cryptobot-wasm --bench calls
-	cargo run --locked --release --package cryptobot-bench
+	cargo build --locked --release --package cryptobot-bench
+	$(CARGO_TARGET_DIR)/release/cryptobot-bench job plugins/dist/sma-flip.wasm
+	@for bars in 100000 1000000 10000000; do $(CARGO_TARGET_DIR)/release/cryptobot-bench stream $$bars; done
 
 docs: host
 	$(HOST) reference > docs/src/reference/commands.md

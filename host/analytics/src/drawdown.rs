@@ -34,7 +34,7 @@ pub(crate) struct DrawdownTracker {
     longest: Option<Drawdown>,
 }
 
-/// What [`DrawdownTracker::finish`] found.
+/// What a [`DrawdownTracker`] found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drawdowns {
     /// The one that lost the largest share of its peak.

@@ -121,6 +121,7 @@ impl MeanReversion {
 export!(MeanReversion);
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test tape may differ between machines")]
 mod tests {
     use super::*;
 

@@ -64,6 +64,7 @@ impl Strategy for SmaFlip {
 export!(SmaFlip);
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test tape may differ between machines")]
 mod tests {
     use super::*;
 

@@ -134,6 +134,7 @@ impl Trend {
 export!(Trend);
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test tape may differ between machines")]
 mod tests {
     use super::*;
 

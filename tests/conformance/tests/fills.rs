@@ -1,4 +1,5 @@
 //! Plays every case in `cases/`: adding a case is adding a folder with a `case.yaml`.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
 //! Random strategies on random markets.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::thread;

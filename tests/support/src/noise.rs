@@ -48,7 +48,10 @@ impl Noise {
             }
             14 if (draw >> 50).is_multiple_of(8) => desk.cancel_all(series)?,
             15 => {
-                desk.set_timer((draw >> 45) as u32 % 5, desk.now.plus((draw >> 20) as i64 % 600_000_000_000))?;
+                desk.set_timer(
+                    (draw >> 45) as u32 % 5,
+                    desk.now.plus((draw >> 20) as i64 % 600_000_000_000),
+                )?;
             }
             16 if (draw >> 50).is_multiple_of(32) => {
                 self.keep(desk.submit(series, side, f64::NAN, OrderKind::Market, false)?);

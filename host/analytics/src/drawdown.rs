@@ -34,7 +34,7 @@ pub(crate) struct DrawdownTracker {
     longest: Option<Drawdown>,
 }
 
-/// What a [`DrawdownTracker`] found.
+/// What was found over a whole run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drawdowns {
     /// The one that lost the largest share of its peak.

@@ -220,9 +220,13 @@ impl<V: Venue> Engine<V> {
             self.match_bar(self.due[position], recorder);
         }
         self.mark(recorder);
-        self.deliver_news(recorder);
+        if std::mem::take(&mut self.has_news) {
+            self.deliver_news(recorder);
+        }
         self.deliver_bars(recorder);
-        self.deliver_timers(recorder);
+        if !self.timers.is_empty() {
+            self.deliver_timers(recorder);
+        }
         Ok(())
     }
 
@@ -232,9 +236,14 @@ impl<V: Venue> Engine<V> {
         let position_of =
             |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
         self.venue.on_bar(instrument, &self.markets[index].bar, &position_of, &mut self.reports);
-        if self.reports.is_empty() {
-            return;
+        if !self.reports.is_empty() {
+            self.apply_reports(instrument, recorder);
         }
+    }
+
+    // Kept out of the loop, which most bars go through without any report: the loop stays in registers.
+    #[inline(never)]
+    fn apply_reports(&mut self, instrument: InstrumentId, recorder: &mut dyn Recorder) {
         let mut reports = std::mem::take(&mut self.reports);
         for report in reports.drain(..) {
             self.apply(instrument, &report, recorder);
@@ -267,10 +276,8 @@ impl<V: Venue> Engine<V> {
         recorder.mark(&Mark { ts: self.now, prices: &self.prices, equities: &self.equities });
     }
 
+    #[inline(never)]
     fn deliver_news(&mut self, recorder: &mut dyn Recorder) {
-        if !std::mem::take(&mut self.has_news) {
-            return;
-        }
         for index in 0..self.slots.len() {
             if self.slots[index].news.is_empty() {
                 continue;
@@ -318,6 +325,7 @@ impl<V: Venue> Engine<V> {
     }
 
     /// Delivers the higher bars that close now: by timeframe, then instrument.
+    #[inline(never)]
     fn deliver_higher_bars(&mut self, recorder: &mut dyn Recorder) {
         let mut closed: Vec<(i64, usize, usize, Bar)> = Vec::new();
         for (market_index, market) in self.markets.iter_mut().enumerate() {
@@ -352,10 +360,8 @@ impl<V: Venue> Engine<V> {
         }
     }
 
+    #[inline(never)]
     fn deliver_timers(&mut self, recorder: &mut dyn Recorder) {
-        if self.timers.is_empty() {
-            return;
-        }
         let mut due = Vec::new();
         self.timers.take_due(self.now, &mut due);
         for (strategy, id) in due {

@@ -11,6 +11,7 @@ use crate::slot::News;
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
+    #[inline(never)]
     pub(super) fn handle_requests(&mut self, index: usize, recorder: &mut dyn Recorder) {
         let desk = self.slots[index].strategy.desk();
         desk.take_timers(&mut self.timer_commands);
@@ -137,6 +138,7 @@ impl<V: Venue> Engine<V> {
     }
 
     /// The strategy is not called again; its orders are cancelled, its position is held and marked to the end.
+    #[cold]
     pub(super) fn quarantine(&mut self, index: usize, fault: Fault, recorder: &mut dyn Recorder) {
         let slot = &mut self.slots[index];
         recorder.entry(&Entry::Fault { ts: self.now, strategy: slot.id, fault: &fault });

@@ -3,11 +3,14 @@
 //! An entry is a tag byte and its fields in order: integers and exact numbers (counts of 10⁻⁸ units), zigzag where they
 //! have a sign, as a length byte and that many little-endian bytes, the fewest that hold the value; times as eight
 //! bytes; `f64` as eight bytes with one NaN; options as a byte and the value.
+//!
+//! What another entry says is not said twice: an approval is the submission, and the event of an execution leaves its
+//! numbers to the fill that follows it.
 
 use cryptobot_engine::{Decision, Entry, Intent};
 use cryptobot_model::{
-    ClosedTrade, Fill, Liquidity, OrderEvent, OrderKind, OrderRequest, Side, TimeInForce, Timestamp,
-    TriggerSource,
+    ClosedTrade, Fill, Liquidity, OrderEvent, OrderEventKind, OrderKind, OrderRequest, RefusalReason, Side,
+    TimeInForce, Timestamp, TriggerSource,
 };
 
 const TAG_INTENT: u8 = 1;
@@ -17,6 +20,7 @@ const TAG_FILL: u8 = 4;
 const TAG_TRADE: u8 = 5;
 const TAG_WALLET: u8 = 6;
 const TAG_FAULT: u8 = 7;
+const TAG_EXECUTED: u8 = 8;
 
 /// Appends the encoding of an entry.
 pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
@@ -32,6 +36,10 @@ pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
                 Decision::Approved(order) => out.byte(0).request(order),
                 Decision::Refused(reason) => out.byte(1).uint(reason.code().into()),
             };
+        }
+        Entry::Order(event) if event.kind == OrderEventKind::Submitted => {}
+        Entry::Order(event) if !event.quantity.is_zero() => {
+            out.byte(TAG_EXECUTED).uint(event.id.0).byte(event.kind as u8).units(event.remaining.units());
         }
         Entry::Order(event) => {
             out.byte(TAG_ORDER).order_event(event);
@@ -154,9 +162,8 @@ impl Encoder<'_> {
 
     fn order_event(&mut self, event: &OrderEvent) -> &mut Self {
         self.time(event.ts).uint(event.strategy.0.into()).uint(event.series.0.into()).uint(event.id.0);
-        self.byte(event.kind as u8).side(event.side).units(event.price.units()).units(event.quantity.units());
-        self.units(event.remaining.units()).units(event.fee.units()).flag(event.maker);
-        self.uint(event.reason.map_or(0, cryptobot_model::RefusalReason::code).into())
+        self.byte(event.kind as u8).side(event.side).units(event.remaining.units());
+        self.uint(event.reason.map_or(0, RefusalReason::code).into())
     }
 
     fn fill(&mut self, fill: &Fill) -> &mut Self {

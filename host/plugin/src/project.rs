@@ -64,7 +64,7 @@ pub enum NewError {
 /// Writes a new plugin project into `dir`, whose last part is its name.
 ///
 /// `sdk` is the folder of an SDK crate to use; without one the SDK's sources are written into the project, which
-/// then needs nothing but crates.io.
+/// then needs nothing but the package registry.
 pub fn new(dir: &Path, language: Language, sdk: Option<&Path>) -> Result<NewProject, NewError> {
     let Language::Rust = language;
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

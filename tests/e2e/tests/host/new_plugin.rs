@@ -35,7 +35,7 @@ fn a_new_plugin_is_tested_built_checked_and_run() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tested = in_project(&sandbox, Command::new(cargo).arg("test"));
     if NO_NETWORK.iter().any(|words| tested.stderr.contains(words)) {
-        return skip("crates.io cannot be reached");
+        return skip("the package registry cannot be reached");
     }
     assert!(tested.expect(0).stdout.contains("test result: ok"));
 

@@ -85,8 +85,7 @@ fn files_that_are_no_parquet_are_named() {
     println!("{}", sandbox.host(RUN).refused(3, &["test/AUSDT/1m/last.parquet"]));
     sandbox.write(file, &whole);
     sandbox.host(RUN).expect(0);
-    fs::remove_dir_all(sandbox.path("data/test/AUSDT/1m")).unwrap();
-    fs::create_dir(sandbox.path("data/test/AUSDT/funding")).unwrap();
+    fs::rename(sandbox.path("data/test/AUSDT/1m"), sandbox.path("data/test/AUSDT/funding")).unwrap();
     println!("{}", sandbox.host(RUN).refused(3, &["AUSDT", "15m", "funding"]));
 }
 

@@ -198,7 +198,7 @@ fn disks_that_take_nothing_are_named() {
     refused(&sandbox, "--out file/run", 1, &["file/run"]);
     // Disks of some KiB, full with the journal or with what is written after it.
     fs::create_dir(sandbox.path("disk")).unwrap();
-    for (size, file) in [("8k", "disk/run/journal.bin"), ("200k", "disk/run/.")] {
+    for (size, file) in [("4k", "disk/run/journal.bin"), ("200k", "disk/run/.")] {
         let mut shell = on_a_small_disk(&sandbox, size, &format!("{RUN} --to 2024-02-01 --out disk/run"));
         let ran = run_to_end(start(&mut shell));
         if ran.stderr.contains("unshare") {

@@ -88,6 +88,34 @@ const fn step(dividend_negative: bool, divisor_negative: bool) -> i64 {
     if dividend_negative == divisor_negative { 1 } else { -1 }
 }
 
+/// Writes a count of units without trailing zeros. Tables have millions of numbers: nothing is allocated unless padding
+/// is asked for.
+fn write_units(units: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (whole, rest) = match u64::try_from(units.unsigned_abs()) {
+        Ok(size) => (u128::from(size / ONE as u64), size % ONE as u64),
+        Err(_) => (units.unsigned_abs() / ONE as u128, (units.unsigned_abs() % ONE as u128) as u64),
+    };
+    let mut digits = *b".00000000";
+    let mut left = rest;
+    for digit in digits[1..].iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    let kept = digits.iter().rposition(|digit| (b'1'..=b'9').contains(digit)).map_or(0, |last| last + 1);
+    let fraction = std::str::from_utf8(&digits[..kept]).map_err(|_| fmt::Error)?;
+    if f.width().is_some() {
+        return f.pad_integral(units >= 0, "", &format!("{whole}{fraction}"));
+    }
+    if units < 0 {
+        f.write_str("-")?;
+    }
+    match u64::try_from(whole) {
+        Ok(whole) => write!(f, "{whole}")?,
+        Err(_) => write!(f, "{whole}")?,
+    }
+    f.write_str(fraction)
+}
+
 macro_rules! exact {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -150,10 +178,7 @@ macro_rules! exact {
         /// The shortest exact decimal: no trailing zeros.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let size = self.0.unsigned_abs();
-                let (whole, rest) = (size / ONE as u128, size % ONE as u128);
-                let digits = if rest == 0 { String::new() } else { format!(".{rest:08}") };
-                f.pad_integral(self.0 >= 0, "", &format!("{whole}{}", digits.trim_end_matches('0')))
+                write_units(self.0, f)
             }
         }
 
@@ -292,6 +317,15 @@ mod tests {
         let price = Price::from_f64(LARGEST).unwrap();
         assert_eq!(quantity.at(price).to_f64(), 1e22);
         assert_eq!((-quantity).at(price).share(quantity, quantity + quantity).to_f64(), -5e21);
+    }
+
+    #[test]
+    fn numbers_are_written_without_trailing_zeros() {
+        for text in ["0", "-0.00000001", "100", "-1.5", "12345678901.00000009", "99999999999999999999.5"] {
+            assert_eq!(text.parse::<Money>().unwrap().to_string(), text);
+        }
+        let money: Money = "-1.50".parse().unwrap();
+        assert_eq!(format!("{money:>8}|{money:<6}|"), "    -1.5|-1.5  |");
     }
 
     #[test]

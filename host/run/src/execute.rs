@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cryptobot_analytics::{
@@ -168,8 +170,11 @@ impl PreparedRun {
             metrics: MetricsOptions { risk_free: self.config.metrics.risk_free },
         };
         let mut summary = Summary::new(record, info);
-        self.folder.write_tables(record)?;
-        self.folder.write_report(record, &summary, &configuration)?;
+        thread::scope(|scope| {
+            let tables = scope.spawn(|| self.folder.write_tables(record));
+            self.folder.write_report(record, &summary, &configuration)?;
+            tables.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })?;
         summary.timing.report_s = reporting.elapsed().as_secs_f64();
         summary.timing.total_s = self.started.elapsed().as_secs_f64();
         self.folder.write_summary(&mut summary)?;

@@ -280,3 +280,29 @@ fn one_step_has_one_order() {
     // The overdue timer goes before the one of this minute.
     assert_eq!(*diary.0.lock().unwrap(), expected);
 }
+
+/// An order given in `init` is refused with its reason and never sent.
+#[test]
+fn orders_are_refused_in_init() {
+    use cryptobot_engine::{Desk, Fault};
+    use cryptobot_model::{Bar, OrderKind, RefusalReason, SeriesId, Side};
+    use cryptobot_test_support::native::Logic;
+
+    struct Hasty;
+    impl Logic for Hasty {
+        fn init(&mut self, desk: &mut Desk) -> Result<(), Fault> {
+            desk.submit(SeriesId(0), Side::Buy, 1.0, OrderKind::Market, false).map(|_| ())
+        }
+        fn on_bar(&mut self, _desk: &mut Desk, _series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+
+    let mut record = Record::default();
+    MemoryRun::new(vec![(instrument("S"), random_walk(3, 1))])
+        .with(Hasty, &[Timeframe::MINUTE], 0)
+        .run(&mut record);
+    let reasons: Vec<_> = record.events.iter().map(|event| (event.kind, event.reason)).collect();
+    assert_eq!(reasons, [(OrderEventKind::Rejected, Some(RefusalReason::NotAccepting))]);
+    assert!(record.fills.is_empty());
+}

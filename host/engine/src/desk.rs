@@ -10,6 +10,7 @@ use cryptobot_model::{
 
 use crate::fault::{Fault, FaultKind};
 use crate::history::{BarRing, Column};
+use crate::prices::PriceBoard;
 use crate::random::Random;
 
 /// How much a strategy may ask for. One callback, unless said otherwise.
@@ -126,8 +127,8 @@ pub struct AccountView {
     pub positions: Vec<f64>,
     /// Average entry prices; 0 when flat.
     pub average_prices: Vec<f64>,
-    /// Newest prices that the strategy has been shown.
-    pub marks: Vec<f64>,
+    /// Newest prices.
+    pub marks: PriceBoard,
     /// Signed unfilled quantity of market and target orders.
     pub pending: Vec<f64>,
     /// Largest notional per unit of equity.
@@ -138,10 +139,8 @@ impl AccountView {
     /// Equity: `cash + Σ position * mark`, summed in the order of instruments.
     pub fn equity(&self) -> f64 {
         let mut equity = self.cash;
-        for (position, mark) in self.positions.iter().zip(&self.marks) {
-            if *position != 0.0 {
-                equity += position * mark;
-            }
+        for (instrument, position) in self.held() {
+            equity += position * self.marks.get(instrument);
         }
         equity
     }
@@ -149,10 +148,14 @@ impl AccountView {
     /// What new positions may still use: `equity - Σ |position * mark| / leverage`.
     pub fn available_margin(&self) -> f64 {
         let mut used = 0.0;
-        for (position, mark) in self.positions.iter().zip(&self.marks) {
-            used += (position * mark).abs();
+        for (instrument, position) in self.held() {
+            used += (position * self.marks.get(instrument)).abs();
         }
         self.equity() - used / self.leverage
+    }
+
+    fn held(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.positions.iter().copied().enumerate().filter(|(_, position)| *position != 0.0)
     }
 }
 
@@ -202,7 +205,7 @@ impl Desk {
                 cash: 0.0,
                 positions: vec![0.0; instruments],
                 average_prices: vec![0.0; instruments],
-                marks: vec![0.0; instruments],
+                marks: PriceBoard::new(instruments),
                 pending: vec![0.0; instruments],
                 leverage: 1.0,
             },
@@ -229,7 +232,14 @@ impl Desk {
     }
 
     /// Shows the desk a bar that has closed, before its callback.
+    #[inline]
     pub fn observe(&mut self, series: SeriesId, bar: &Bar) {
+        if !self.history.is_empty() || !self.indicators.is_empty() {
+            self.remember(series, bar);
+        }
+    }
+
+    fn remember(&mut self, series: SeriesId, bar: &Bar) {
         if let Some(ring) = self.history.get_mut(series.index()) {
             ring.push(bar);
         }

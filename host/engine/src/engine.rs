@@ -13,6 +13,7 @@ use cryptobot_sim::Report;
 use crate::desk::{Intent, TimerCommand};
 use crate::fault::Fault;
 use crate::feed::NEVER;
+use crate::prices::PriceBoard;
 use crate::recorder::{Entry, Mark, Recorder};
 use crate::setup::{InstrumentSetup, SetupError, StrategySetup};
 use crate::slot::{News, Slot};
@@ -77,13 +78,15 @@ pub struct Engine<V> {
     venue: V,
     markets: Vec<Market>,
     slots: Vec<Slot>,
+    /// Newest closes, for marking; the board shows the same ones to the desks.
     prices: Vec<f64>,
+    board: PriceBoard,
     equities: Vec<f64>,
     timers: Timers,
     now: Timestamp,
     bars: u64,
-    /// When the next base bar of each market closes.
-    next_closes: Vec<Timestamp>,
+    /// When the next base bar closes.
+    next_close: Timestamp,
     has_higher_bars: bool,
     has_news: bool,
     // Kept between steps for their memory only.
@@ -106,16 +109,21 @@ impl<V: Venue> Engine<V> {
             .enumerate()
             .map(|(index, setup)| Slot::new(StrategyId::from(index), setup, count))
             .collect();
+        let board = PriceBoard::new(count);
+        for slot in &mut slots {
+            slot.strategy.desk().account.marks = board.clone();
+        }
         let mut markets = Vec::with_capacity(count);
         for (index, setup) in instruments.into_iter().enumerate() {
             markets.push(Market::wire(InstrumentId::from(index), setup, &mut slots)?);
         }
         Ok(Self {
             venue,
-            next_closes: markets.iter().map(|market: &Market| market.feed.next_close()).collect(),
+            next_close: markets.iter().map(|market: &Market| market.next_close).min().unwrap_or(NEVER),
             has_news: false,
             has_higher_bars: markets.iter().any(|market| !market.higher.is_empty()),
             prices: vec![f64::NAN; count],
+            board,
             equities: vec![0.0; slots.len()],
             markets,
             slots,
@@ -161,12 +169,12 @@ impl<V: Venue> Engine<V> {
     }
 
     fn start(&mut self, recorder: &mut dyn Recorder) {
-        self.now = self.markets.iter().map(|market| market.feed.next_close()).min().unwrap_or(Timestamp(0));
+        self.now = if self.next_close == NEVER { Timestamp(0) } else { self.next_close };
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
             slot.strategy.desk().begin(self.now);
-            let result = slot.strategy.init();
-            self.finish_callback(index, result, recorder);
+            let asked = slot.strategy.init().map(|()| slot.asked());
+            self.finish_callback(index, asked, recorder);
             self.slots[index].strategy.desk().accepting = true;
         }
         self.now = Timestamp(i64::MIN);
@@ -178,21 +186,20 @@ impl<V: Venue> Engine<V> {
                 let desk = self.slots[index].strategy.desk();
                 desk.accepting = false;
                 desk.begin(self.now);
-                let result = self.slots[index].strategy.stop();
-                self.finish_callback(index, result, recorder);
+                let slot = &mut self.slots[index];
+                let asked = slot.strategy.stop().map(|()| slot.asked());
+                self.finish_callback(index, asked, recorder);
             }
         }
     }
 
     /// The time of the next step: the next bar, higher bar or timer. `None` when the base bars have ended.
+    #[inline]
     fn next_time(&self) -> Option<Timestamp> {
-        let mut next = NEVER;
-        for close in &self.next_closes {
-            next = next.min(*close);
-        }
-        if next == NEVER {
+        if self.next_close == NEVER {
             return None;
         }
+        let mut next = self.next_close;
         if self.has_higher_bars {
             for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {
                 next = next.min(aggregator.closes_at());
@@ -204,23 +211,12 @@ impl<V: Venue> Engine<V> {
         Some(self.timers.next_after(self.now).map_or(next, |timer| timer.min(next)))
     }
 
+    #[inline]
     fn step(&mut self, at: Timestamp, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
         self.now = at;
-        self.due.clear();
-        for (index, (close, market)) in self.next_closes.iter_mut().zip(&mut self.markets).enumerate() {
-            if *close == at {
-                market.feed.take(&mut market.bar)?;
-                *close = market.feed.next_close();
-                self.prices[index] = market.bar.bar.close;
-                self.due.push(index);
-            }
-        }
-        self.bars += self.due.len() as u64;
-        for position in 0..self.due.len() {
-            self.match_bar(self.due[position], recorder);
-        }
+        self.take_bars(recorder)?;
         self.mark(recorder);
-        if std::mem::take(&mut self.has_news) {
+        if self.has_news {
             self.deliver_news(recorder);
         }
         self.deliver_bars(recorder);
@@ -230,46 +226,33 @@ impl<V: Venue> Engine<V> {
         Ok(())
     }
 
-    fn match_bar(&mut self, index: usize, recorder: &mut dyn Recorder) {
-        let instrument = InstrumentId::from(index);
-        let slots = &self.slots;
-        let position_of =
-            |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
-        self.venue.on_bar(instrument, &self.markets[index].bar, &position_of, &mut self.reports);
-        if !self.reports.is_empty() {
-            self.apply_reports(instrument, recorder);
+    /// Takes the bars that close now and matches orders with them, instrument by instrument.
+    #[inline]
+    fn take_bars(&mut self, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
+        self.due.clear();
+        self.next_close = NEVER;
+        let Self { venue, markets, slots, prices, reports, .. } = self;
+        for (index, (market, price)) in markets.iter_mut().zip(prices).enumerate() {
+            if market.next_close == self.now {
+                let interval = market.take()?;
+                *price = interval.bar.close;
+                self.board.set(index, *price);
+                self.due.push(index);
+                let instrument = InstrumentId::from(index);
+                let position_of =
+                    |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
+                venue.on_bar(instrument, interval, &position_of, reports);
+                if !reports.is_empty() {
+                    self.has_news |= apply_reports(slots, instrument, reports, recorder);
+                }
+            }
+            self.next_close = self.next_close.min(market.next_close);
         }
-    }
-
-    // Kept out of the loop, which most bars go through without any report: the loop stays in registers.
-    #[inline(never)]
-    fn apply_reports(&mut self, instrument: InstrumentId, recorder: &mut dyn Recorder) {
-        let mut reports = std::mem::take(&mut self.reports);
-        for report in reports.drain(..) {
-            self.apply(instrument, &report, recorder);
-        }
-        self.reports = reports;
-    }
-
-    fn apply(&mut self, instrument: InstrumentId, report: &Report, recorder: &mut dyn Recorder) {
-        let slot = &mut self.slots[report.event.strategy.index()];
-        recorder.entry(&Entry::Order(&report.event));
-        slot.follow(&report.event);
-        slot.refresh_pending(instrument);
-        slot.news.push(News::Order(report.event));
-        self.has_news = true;
-        if let Some(fill) = &report.fill {
-            apply_fill(slot, report.event.series, fill, recorder);
-        }
+        self.bars += self.due.len() as u64;
+        Ok(())
     }
 
     fn mark(&mut self, recorder: &mut dyn Recorder) {
-        for index in &self.due {
-            let market = &self.markets[*index];
-            for trader in &market.traders {
-                self.slots[*trader].strategy.desk().account.marks[*index] = market.bar.bar.close;
-            }
-        }
         for (equity, slot) in self.equities.iter_mut().zip(&self.slots) {
             *equity = slot.equity(&self.prices);
         }
@@ -278,6 +261,7 @@ impl<V: Venue> Engine<V> {
 
     #[inline(never)]
     fn deliver_news(&mut self, recorder: &mut dyn Recorder) {
+        self.has_news = false;
         for index in 0..self.slots.len() {
             if self.slots[index].news.is_empty() {
                 continue;
@@ -290,13 +274,11 @@ impl<V: Venue> Engine<V> {
                 }
                 slot.strategy.desk().begin(self.now);
                 let result = match news {
-                    News::Order(event) if slot.wants.orders => slot.strategy.on_order(&event),
-                    News::Closed(series, trade) if slot.wants.position_closes => {
-                        slot.strategy.on_position_close(series, &trade)
-                    }
-                    News::Order(_) | News::Closed(..) => continue,
+                    News::Order(event) => slot.strategy.on_order(&event),
+                    News::Closed(series, trade) => slot.strategy.on_position_close(series, &trade),
                 };
-                self.finish_callback(index, result, recorder);
+                let asked = result.map(|()| slot.asked());
+                self.finish_callback(index, asked, recorder);
             }
             // What came up meanwhile is for the next step; the old list's memory is kept.
             all_news.append(&mut self.slots[index].news);
@@ -304,20 +286,26 @@ impl<V: Venue> Engine<V> {
         }
     }
 
+    #[inline]
     fn deliver_bars(&mut self, recorder: &mut dyn Recorder) {
         for position in 0..self.due.len() {
             let market = self.due[position];
-            for subscriber in 0..self.markets[market].base.len() {
-                let (slot, series) = self.markets[market].base[subscriber];
-                let bar = self.markets[market].bar.bar;
-                self.deliver_bar(slot, series, &bar, recorder);
+            let mut subscriber = 0;
+            // Looked up anew for every subscriber: what one of them asks for may touch anything.
+            while let Some((index, series)) = self.markets[market].base.get(subscriber) {
+                let (index, bar) = (*index, &self.markets[market].feed.newest().bar);
+                let asked = self.slots[index].bar_closed(self.now, *series, bar);
+                if !matches!(asked, Ok(false)) {
+                    self.finish_callback(index, asked, recorder);
+                }
+                subscriber += 1;
             }
         }
         if self.has_higher_bars {
             for index in &self.due {
                 let market = &mut self.markets[*index];
                 for (aggregator, _) in &mut market.higher {
-                    aggregator.push(&market.bar);
+                    aggregator.push(market.feed.newest());
                 }
             }
             self.deliver_higher_bars(recorder);
@@ -340,23 +328,10 @@ impl<V: Venue> Engine<V> {
         closed.sort_by_key(|(length, market, position, _)| (*length, *market, *position));
         for (_, market, position, bar) in closed {
             for subscriber in 0..self.markets[market].higher[position].1.len() {
-                let (slot, series) = self.markets[market].higher[position].1[subscriber];
-                self.deliver_bar(slot, series, &bar, recorder);
+                let (index, series) = self.markets[market].higher[position].1[subscriber];
+                let asked = self.slots[index].bar_closed(self.now, series, &bar);
+                self.finish_callback(index, asked, recorder);
             }
-        }
-    }
-
-    fn deliver_bar(&mut self, index: usize, series: SeriesId, bar: &Bar, recorder: &mut dyn Recorder) {
-        let slot = &mut self.slots[index];
-        if !slot.is_active() {
-            return;
-        }
-        let desk = slot.strategy.desk();
-        desk.begin(self.now);
-        desk.observe(series, bar);
-        if slot.wants.bars {
-            let result = slot.strategy.on_bar(series, bar);
-            self.finish_callback(index, result, recorder);
         }
     }
 
@@ -368,18 +343,18 @@ impl<V: Venue> Engine<V> {
             let slot = &mut self.slots[strategy.index()];
             if slot.is_active() && slot.wants.timers {
                 slot.strategy.desk().begin(self.now);
-                let result = slot.strategy.on_timer(id, self.now);
-                self.finish_callback(strategy.index(), result, recorder);
+                let asked = slot.strategy.on_timer(id, self.now).map(|()| slot.asked());
+                self.finish_callback(strategy.index(), asked, recorder);
             }
         }
     }
 
     /// After every callback: a fault quarantines, what was asked for is decided and sent.
-    #[inline]
-    fn finish_callback(&mut self, index: usize, result: Result<(), Fault>, recorder: &mut dyn Recorder) {
-        match result {
-            Ok(()) if !self.slots[index].strategy.desk().has_requests() => {}
-            Ok(()) => self.handle_requests(index, recorder),
+    #[inline(never)]
+    fn finish_callback(&mut self, index: usize, asked: Result<bool, Fault>, recorder: &mut dyn Recorder) {
+        match asked {
+            Ok(false) => {}
+            Ok(true) => self.handle_requests(index, recorder),
             Err(fault) => self.quarantine(index, fault, recorder),
         }
     }
@@ -406,12 +381,36 @@ impl<V: Venue> Engine<V> {
     }
 }
 
-fn apply_fill(slot: &mut Slot, series: SeriesId, fill: &Fill, recorder: &mut dyn Recorder) {
+/// Follows what the exchange reported; tells whether there is news of it.
+// Kept out of the loop, which most bars go through without any report: the loop stays in registers.
+#[inline(never)]
+fn apply_reports(
+    slots: &mut [Slot],
+    instrument: InstrumentId,
+    reports: &mut Vec<Report>,
+    recorder: &mut dyn Recorder,
+) -> bool {
+    let mut has_news = false;
+    for report in reports.drain(..) {
+        let slot = &mut slots[report.event.strategy.index()];
+        recorder.entry(&Entry::Order(&report.event));
+        slot.follow(&report.event);
+        slot.refresh_pending(instrument);
+        has_news |= slot.tell_order(&report.event);
+        if let Some(fill) = &report.fill {
+            has_news |= apply_fill(slot, report.event.series, fill, recorder);
+        }
+    }
+    has_news
+}
+
+/// Books a fill; tells whether there is news of it.
+fn apply_fill(slot: &mut Slot, series: SeriesId, fill: &Fill, recorder: &mut dyn Recorder) -> bool {
     recorder.entry(&Entry::Fill(fill));
     let closed = slot.apply(fill);
     recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
-    if let Some(trade) = closed {
+    closed.is_some_and(|trade| {
         recorder.entry(&Entry::Trade(&trade));
-        slot.news.push(News::Closed(series, trade));
-    }
+        slot.tell_closed(series, &trade)
+    })
 }

@@ -17,8 +17,9 @@ pub(crate) struct Feed {
     block: BarBlock,
     /// Rows of the block that are in the window or were.
     taken: usize,
+    /// The newest bar that was taken, then those that come next.
     window: Vec<BarInterval>,
-    next: usize,
+    newest: usize,
 }
 
 impl Feed {
@@ -28,28 +29,30 @@ impl Feed {
             length_ns: timeframe.nanos(),
             block: BarBlock::default(),
             taken: 0,
-            window: Vec::with_capacity(WINDOW_ROWS),
-            next: 0,
+            window: Vec::with_capacity(WINDOW_ROWS + 1),
+            newest: 0,
         };
+        feed.window.push(BarInterval::default());
         feed.refill()?;
         Ok(feed)
     }
 
     /// Close time of the next bar, [`NEVER`] at the end.
     pub(crate) fn next_close(&self) -> Timestamp {
-        self.window.get(self.next).map_or(NEVER, |interval| interval.bar.ts)
+        self.window.get(self.newest + 1).map_or(NEVER, |interval| interval.bar.ts)
     }
 
-    /// Takes the next bar into `interval`, where there is one.
-    pub(crate) fn take(&mut self, interval: &mut BarInterval) -> Result<(), SourceError> {
-        if let Some(next) = self.window.get(self.next) {
-            *interval = *next;
-            self.next += 1;
-            if self.next == self.window.len() {
-                self.refill()?;
-            }
-        }
-        Ok(())
+    /// The newest bar that was taken; an empty one before the first.
+    #[inline]
+    pub(crate) fn newest(&self) -> &BarInterval {
+        &self.window[self.newest]
+    }
+
+    /// Takes the next bar. It is there: [`Feed::next_close`] told when it closes.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Result<(), SourceError> {
+        self.newest += 1;
+        if self.newest + 1 == self.window.len() { self.refill() } else { Ok(()) }
     }
 
     fn refill(&mut self) -> Result<(), SourceError> {
@@ -59,12 +62,12 @@ impl Feed {
         }
         let rows = self.taken..(self.taken + WINDOW_ROWS).min(self.block.len());
         self.taken = rows.end;
-        self.next = 0;
         let (block, length_ns) = (&self.block, self.length_ns);
         let prices =
             block.open[rows.clone()].iter().zip(&block.high[rows.clone()]).zip(&block.low[rows.clone()]);
         let ends = block.close[rows.clone()].iter().zip(&block.volume[rows.clone()]);
-        self.window.clear();
+        self.window.drain(..self.newest);
+        self.newest = 0;
         self.window.extend(block.open_ms[rows].iter().zip(prices).zip(ends).map(
             |((open_ms, ((open, high), low)), (close, volume))| {
                 let open_ts = Timestamp::from_millis(*open_ms);

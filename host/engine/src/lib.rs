@@ -7,6 +7,7 @@ pub mod engine;
 pub mod fault;
 mod feed;
 pub mod history;
+pub mod prices;
 pub mod random;
 pub mod recorder;
 pub mod setup;
@@ -20,6 +21,7 @@ pub use desk::{AccountView, Desk, DeskLimits, Intent, LogLevel, LogLine, TimerCo
 pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
+pub use prices::PriceBoard;
 pub use recorder::{Decision, Entry, Mark, NoRecorder, Recorder};
 pub use setup::{InstrumentSetup, SetupError, StrategySetup};
 pub use source::{BarBlock, BarSource, MemorySource, SourceError};

@@ -2,8 +2,8 @@
 
 use cryptobot_ledger::Account;
 use cryptobot_model::{
-    ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Quantity, SeriesId,
-    Side, StrategyId, Wants,
+    Bar, ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Quantity,
+    SeriesId, Side, StrategyId, Timestamp, Wants,
 };
 use cryptobot_risk::Exposure;
 
@@ -68,6 +68,33 @@ impl Slot {
 
     pub(crate) fn is_active(&self) -> bool {
         self.fault.is_none()
+    }
+
+    /// Shows a bar to the strategy unless it is quarantined; tells whether it asked for anything.
+    #[inline]
+    pub(crate) fn bar_closed(&mut self, now: Timestamp, series: SeriesId, bar: &Bar) -> Result<bool, Fault> {
+        if self.is_active() { self.strategy.bar_closed(now, series, bar, self.wants.bars) } else { Ok(false) }
+    }
+
+    /// Whether the strategy left requests on its desk.
+    pub(crate) fn asked(&mut self) -> bool {
+        self.strategy.desk().has_requests()
+    }
+
+    /// Keeps the news of an order for the strategy, if it wants any; tells whether it does.
+    pub(crate) fn tell_order(&mut self, event: &OrderEvent) -> bool {
+        if self.wants.orders {
+            self.news.push(News::Order(*event));
+        }
+        self.wants.orders
+    }
+
+    /// The same for a position that closed.
+    pub(crate) fn tell_closed(&mut self, series: SeriesId, trade: &ClosedTrade) -> bool {
+        if self.wants.position_closes {
+            self.news.push(News::Closed(series, *trade));
+        }
+        self.wants.position_closes
     }
 
     /// `cash + Σ position × price`, in the order of instruments.

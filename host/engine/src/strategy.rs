@@ -20,6 +20,29 @@ pub trait Strategy {
     /// A bar of one of its series has closed.
     fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault>;
 
+    /// Shows the strategy a bar that has closed at `now`: to its desk, and by its callback if it wants bars. Returns
+    /// whether it asked for anything.
+    ///
+    /// This is what happens on every bar. It is a method of the trait so that it is compiled for each kind of strategy
+    /// and costs the engine one dynamic call.
+    #[inline]
+    fn bar_closed(
+        &mut self,
+        now: Timestamp,
+        series: SeriesId,
+        bar: &Bar,
+        wants_bars: bool,
+    ) -> Result<bool, Fault> {
+        let desk = self.desk();
+        desk.begin(now);
+        desk.observe(series, bar);
+        if !wants_bars {
+            return Ok(false);
+        }
+        self.on_bar(series, bar)?;
+        Ok(self.desk().has_requests())
+    }
+
     /// One of its orders took a step.
     fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault>;
 

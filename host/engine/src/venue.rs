@@ -35,6 +35,7 @@ impl Venue for Exchange {
         Self::cancel(self, instrument, id, decided_at);
     }
 
+    #[inline]
     fn on_bar(
         &mut self,
         instrument: InstrumentId,

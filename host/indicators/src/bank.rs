@@ -89,6 +89,11 @@ impl Bank {
         Ok(handle)
     }
 
+    /// Whether there is no indicator.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Feeds a closed bar to the indicators of a series.
     pub fn update(&mut self, series: usize, open: f64, high: f64, low: f64, close: f64, volume: f64) {
         let Some(handles) = self.of_series.get(series) else {

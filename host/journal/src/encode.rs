@@ -22,53 +22,68 @@ const TAG_WALLET: u8 = 6;
 const TAG_FAULT: u8 = 7;
 const TAG_EXECUTED: u8 = 8;
 
-/// Appends the encoding of an entry.
-pub(crate) fn encode(entry: &Entry<'_>, block: &mut Vec<u8>) {
-    let mut out = Encoder(block);
-    match entry {
-        Entry::Intent { ts, strategy, intent } => {
-            out.byte(TAG_INTENT).time(*ts).uint(strategy.0.into());
-            out.intent(intent);
-        }
-        Entry::Decision { ts, id, decision } => {
-            out.byte(TAG_DECISION).time(*ts).uint(id.0);
-            match decision {
-                Decision::Approved(order) => out.byte(0).request(order),
-                Decision::Refused(reason) => out.byte(1).uint(reason.code().into()),
-            };
-        }
-        Entry::Order(event) if event.kind == OrderEventKind::Submitted => {}
-        Entry::Order(event) if !event.quantity.is_zero() => {
-            out.byte(TAG_EXECUTED).uint(event.id.0).byte(event.kind as u8).units(event.remaining.units());
-        }
-        Entry::Order(event) => {
-            out.byte(TAG_ORDER).order_event(event);
-        }
-        Entry::Fill(fill) => {
-            out.byte(TAG_FILL).fill(fill);
-        }
-        Entry::Trade(trade) => {
-            out.byte(TAG_TRADE).trade(trade);
-        }
-        Entry::Wallet { ts, strategy, wallet } => {
-            out.byte(TAG_WALLET).time(*ts).uint(strategy.0.into()).units(wallet.units());
-        }
-        Entry::Fault { ts, strategy, fault } => {
-            // The message is for people and may name addresses of a build; the kind is what happened.
-            out.byte(TAG_FAULT).time(*ts).uint(strategy.0.into()).byte(fault.kind as u8);
-        }
-    }
+/// More than any entry takes.
+pub(crate) const LONGEST: usize = 512;
+
+/// Writes the encoding of an entry at the beginning of `room`, which has [`LONGEST`] bytes or more, and returns its
+/// length.
+pub(crate) fn encode(entry: &Entry<'_>, room: &mut [u8]) -> usize {
+    let mut out = Encoder { room, length: 0 };
+    out.entry(entry);
+    out.length
 }
 
 /// Appends fields. Every write stores its full width and keeps what counts, so that it compiles to a few instructions
 /// without a branch on the value.
-struct Encoder<'a>(&'a mut Vec<u8>);
+struct Encoder<'a> {
+    room: &'a mut [u8],
+    length: usize,
+}
 
 impl Encoder<'_> {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        match entry {
+            Entry::Intent { ts, strategy, intent } => {
+                self.byte(TAG_INTENT).time(*ts).uint(strategy.0.into());
+                self.intent(intent);
+            }
+            Entry::Decision { ts, id, decision } => {
+                self.byte(TAG_DECISION).time(*ts).uint(id.0);
+                match decision {
+                    Decision::Approved(order) => self.byte(0).request(order),
+                    Decision::Refused(reason) => self.byte(1).uint(reason.code().into()),
+                };
+            }
+            Entry::Order(event) if event.kind == OrderEventKind::Submitted => {}
+            Entry::Order(event) if !event.quantity.is_zero() => {
+                self.byte(TAG_EXECUTED)
+                    .uint(event.id.0)
+                    .byte(event.kind as u8)
+                    .units(event.remaining.units());
+            }
+            Entry::Order(event) => {
+                self.byte(TAG_ORDER).order_event(event);
+            }
+            Entry::Fill(fill) => {
+                self.byte(TAG_FILL).fill(fill);
+            }
+            Entry::Trade(trade) => {
+                self.byte(TAG_TRADE).trade(trade);
+            }
+            Entry::Wallet { ts, strategy, wallet } => {
+                self.byte(TAG_WALLET).time(*ts).uint(strategy.0.into()).units(wallet.units());
+            }
+            Entry::Fault { ts, strategy, fault } => {
+                // The message is for people and may name addresses of a build; the kind is what happened.
+                self.byte(TAG_FAULT).time(*ts).uint(strategy.0.into()).byte(fault.kind as u8);
+            }
+        }
+    }
+
+    #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N], counting: usize) -> &mut Self {
-        let end = self.0.len() + counting;
-        self.0.extend_from_slice(&bytes);
-        self.0.truncate(end);
+        self.room[self.length..self.length + N].copy_from_slice(&bytes);
+        self.length += counting;
         self
     }
 
@@ -86,6 +101,12 @@ impl Encoder<'_> {
     }
 
     fn units(&mut self, value: i128) -> &mut Self {
+        // Nearly all amounts fit a machine word.
+        if let Ok(value) = i64::try_from(value)
+            && value.unsigned_abs() < 1 << 62
+        {
+            return self.uint(((value << 1) ^ (value >> 63)) as u64);
+        }
         let zigzag = ((value << 1) ^ (value >> 127)) as u128;
         let length = (135 - zigzag.leading_zeros() as usize) / 8;
         self.byte(length as u8).put(zigzag.to_le_bytes(), length)
@@ -197,9 +218,10 @@ mod tests {
             reduce_only: false,
             target: None,
         };
-        let mut out = Vec::new();
-        encode(&Entry::Intent { ts: Timestamp(-1), strategy: StrategyId(0), intent: &intent }, &mut out);
-        out
+        let mut room = [0; LONGEST];
+        let entry = Entry::Intent { ts: Timestamp(-1), strategy: StrategyId(0), intent: &intent };
+        let length = encode(&entry, &mut room);
+        room[..length].to_vec()
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! have equal journals, whatever language their strategies were written in.
 #![forbid(unsafe_code)]
 
+mod background;
 mod encode;
 mod verify;
 mod writer;
 
+pub use background::Background;
 pub use verify::{Verified, VerifyError, verify};
-pub use writer::{JournalHash, JournalWriter};
+pub use writer::{Blocks, Chain, JournalHash, JournalWriter};
 
 /// First bytes of a journal file: name and format version.
 pub const MAGIC: &[u8; 8] = b"CBPJRNL\x01";

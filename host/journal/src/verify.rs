@@ -90,21 +90,43 @@ fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use cryptobot_engine::Entry;
     use cryptobot_model::{Money, StrategyId, Timestamp};
 
     use super::*;
-    use crate::JournalWriter;
+    use crate::{Blocks, JournalWriter};
 
     fn journal(entries: i64) -> (Vec<u8>, JournalHash) {
         let mut bytes = Vec::new();
-        let mut writer = JournalWriter::new(&mut bytes);
+        let hash = filled(JournalWriter::new(&mut bytes), entries);
+        (bytes, hash)
+    }
+
+    fn filled<B: Blocks>(mut writer: JournalWriter<B>, entries: i64) -> JournalHash {
         for ts in 0..entries {
             let wallet = Money::from_f64(ts as f64).unwrap();
             writer.append(&Entry::Wallet { ts: Timestamp(ts), strategy: StrategyId(0), wallet });
         }
-        let hash = writer.finish().unwrap();
-        (bytes, hash)
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn a_thread_writes_the_same_bytes() {
+        struct Shared(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Shared {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let writer = JournalWriter::in_background(Shared(Arc::clone(&written))).unwrap();
+        let hash = filled(writer, 200_000);
+        assert!((&*written.lock().unwrap(), hash) == (&journal(200_000).0, journal(200_000).1));
     }
 
     #[test]
@@ -145,6 +167,8 @@ mod tests {
             }
         }
         let error = JournalWriter::new(Full).finish().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let error = JournalWriter::in_background(Full).unwrap().finish().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use cryptobot_engine::Entry;
 use sha2::{Digest, Sha256};
 
-use crate::encode::encode;
+use crate::background::Background;
+use crate::encode::{LONGEST, encode};
 use crate::{BLOCK_BYTES, HASH_BYTES, MAGIC};
 
 /// The last hash of a journal's chain; prints as hexadecimal.
@@ -30,49 +31,99 @@ impl JournalHash {
     }
 }
 
-/// Encodes entries, hashes them block by block and hands the blocks to a writer.
-pub struct JournalWriter<W> {
+/// What becomes of the blocks of a journal.
+pub trait Blocks {
+    /// Takes a full block and returns an empty buffer for the next one.
+    fn take(&mut self, block: Vec<u8>) -> Vec<u8>;
+
+    /// The hash of the journal, or the first error of its writer.
+    fn finish(self) -> io::Result<JournalHash>;
+}
+
+/// Hashes blocks and hands them to a writer.
+#[derive(Debug)]
+pub struct Chain<W> {
     out: W,
-    block: Vec<u8>,
     hash: JournalHash,
-    entries: u64,
     failure: Option<io::Error>,
 }
 
-impl<W: Write> JournalWriter<W> {
-    /// A journal that goes to `out`; [`io::sink`] where only the hash is wanted.
-    pub fn new(mut out: W) -> Self {
+impl<W: Write> Chain<W> {
+    /// A chain that goes to `out`.
+    pub(crate) fn new(mut out: W) -> Self {
         let failure = out.write_all(MAGIC).err();
-        Self {
-            out,
-            block: Vec::with_capacity(BLOCK_BYTES + 512),
-            hash: JournalHash::start(),
-            entries: 0,
-            failure,
+        Self { out, hash: JournalHash::start(), failure }
+    }
+
+    fn write(&mut self, block: &[u8]) -> io::Result<()> {
+        self.out.write_all(&(block.len() as u32).to_le_bytes())?;
+        self.out.write_all(block)?;
+        self.out.write_all(&self.hash.0)
+    }
+}
+
+impl<W: Write> Blocks for Chain<W> {
+    fn take(&mut self, mut block: Vec<u8>) -> Vec<u8> {
+        self.hash = self.hash.chain(&block);
+        if self.failure.is_none() {
+            self.failure = self.write(&block).err();
         }
+        block.clear();
+        block
+    }
+
+    fn finish(mut self) -> io::Result<JournalHash> {
+        match self.failure {
+            Some(error) => Err(error),
+            None => self.out.flush().map(|()| self.hash),
+        }
+    }
+}
+
+/// Encodes entries and passes them on in blocks.
+#[derive(Debug)]
+pub struct JournalWriter<B> {
+    blocks: B,
+    /// The block that is being filled, and room for the entry that fills it.
+    block: Vec<u8>,
+    filled: usize,
+    entries: u64,
+}
+
+impl<W: Write> JournalWriter<Chain<W>> {
+    /// A journal that goes to `out`; [`io::sink`] where only the hash is wanted.
+    pub fn new(out: W) -> Self {
+        Self::over(Chain::new(out))
+    }
+}
+
+impl JournalWriter<Background> {
+    /// A journal that is hashed and written on a thread of its own, while the run goes on.
+    pub fn in_background<W: Write + Send + 'static>(out: W) -> io::Result<Self> {
+        Background::start(Chain::new(out)).map(Self::over)
+    }
+}
+
+impl<B: Blocks> JournalWriter<B> {
+    fn over(blocks: B) -> Self {
+        Self { blocks, block: vec![0; BLOCK_BYTES + LONGEST], filled: 0, entries: 0 }
     }
 
     /// Appends an entry. A failing writer is remembered until [`JournalWriter::finish`].
     pub fn append(&mut self, entry: &Entry<'_>) {
-        encode(entry, &mut self.block);
+        self.filled += encode(entry, &mut self.block[self.filled..]);
         self.entries += 1;
-        if self.block.len() >= BLOCK_BYTES {
+        if self.filled >= BLOCK_BYTES {
             self.close_block();
         }
     }
 
     fn close_block(&mut self) {
-        self.hash = self.hash.chain(&self.block);
-        if self.failure.is_none() {
-            self.failure = self.write_block().err();
-        }
-        self.block.clear();
-    }
-
-    fn write_block(&mut self) -> io::Result<()> {
-        self.out.write_all(&(self.block.len() as u32).to_le_bytes())?;
-        self.out.write_all(&self.block)?;
-        self.out.write_all(&self.hash.0)
+        let mut block = std::mem::take(&mut self.block);
+        block.truncate(self.filled);
+        self.block = self.blocks.take(block);
+        self.block.resize(BLOCK_BYTES + LONGEST, 0);
+        self.filled = 0;
     }
 
     /// Entries so far.
@@ -82,12 +133,9 @@ impl<W: Write> JournalWriter<W> {
 
     /// Closes the journal and returns its hash, or the first error of the writer.
     pub fn finish(mut self) -> io::Result<JournalHash> {
-        if !self.block.is_empty() {
+        if self.filled > 0 {
             self.close_block();
         }
-        match self.failure {
-            Some(error) => Err(error),
-            None => self.out.flush().map(|()| self.hash),
-        }
+        self.blocks.finish()
     }
 }

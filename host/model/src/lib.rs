@@ -16,7 +16,7 @@ pub mod plugin_info;
 pub mod time;
 
 pub use bar::Bar;
-pub use decimal::{Money, Price, Quantity};
+pub use decimal::{Money, Price, Quantity, Rate};
 pub use event::{ClosedTrade, Fill, FillRule, Liquidity, OrderEvent, OrderEventKind};
 pub use ids::{InstrumentId, OrderId, SeriesId, StrategyId};
 pub use instrument::Instrument;

@@ -107,7 +107,7 @@ impl Trial<'_> {
                 desk.begin(bar.ts);
                 desk.accepting = true;
                 desk.account.cash = 10_000.0;
-                desk.account.marks[0] = bar.close;
+                desk.account.marks.set(0, bar.close);
                 desk.observe(info.id, &bar);
                 let called = strategy.on_bar(info.id, &bar);
                 called.map_err(|fault| format!("on-bar failed at bar {}: {fault}", step + 1))?;

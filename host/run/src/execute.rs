@@ -13,7 +13,7 @@ use cryptobot_analytics::{
     Timing,
 };
 use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
-use cryptobot_journal::{JournalHash, JournalWriter};
+use cryptobot_journal::{Background, JournalHash, JournalWriter};
 use cryptobot_model::{Instrument, InstrumentId, Money, OrderKind, Timestamp, TriggerSource};
 
 use crate::error::{ExitCode, RunError};
@@ -45,7 +45,7 @@ pub struct Finished {
 
 /// The two listeners of every run.
 struct RunRecorder {
-    journal: JournalWriter<BufWriter<File>>,
+    journal: JournalWriter<Background>,
     collector: Collector,
     /// Whether a stop watches the mark price, for which the last price stands in.
     watches_mark: bool,
@@ -86,7 +86,7 @@ impl PreparedRun {
         let journal_error = |source| RunError::Journal { path: journal_file.clone(), source };
         let file = File::create(&journal_file).map_err(journal_error)?;
         let mut recorder = RunRecorder {
-            journal: JournalWriter::new(BufWriter::new(file)),
+            journal: JournalWriter::in_background(BufWriter::new(file)).map_err(journal_error)?,
             collector: self.collector(),
             watches_mark: false,
             refusals: Refusals::default(),

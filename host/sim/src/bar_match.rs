@@ -312,11 +312,8 @@ impl<'a> BarMatch<'a> {
             return;
         }
         let whole = quantity == order.remaining;
-        let slippage = if whole {
-            execution.slippage
-        } else {
-            execution.slippage.times(quantity.decimal() / order.remaining.decimal())
-        };
+        let slippage =
+            if whole { execution.slippage } else { execution.slippage.share(quantity, order.remaining) };
         order.remaining -= quantity;
         let fee = self.pricing.fee(quantity, execution.price, execution.liquidity);
         let kind = if whole { OrderEventKind::Filled } else { OrderEventKind::PartiallyFilled };

@@ -125,6 +125,8 @@ impl Book {
         }
     }
 
+    // Kept out of the loop, which most bars go through without an order.
+    #[inline(never)]
     fn match_orders(
         &mut self,
         interval: &BarInterval,

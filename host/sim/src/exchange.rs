@@ -56,6 +56,7 @@ impl Exchange {
 
     /// Matches the orders of an instrument with a bar that has closed. `position_of` tells the position of a strategy
     /// at the bar's beginning, for reduce-only orders. Reports are appended in the order in which things happened.
+    #[inline]
     pub fn on_bar(
         &mut self,
         instrument: InstrumentId,

@@ -1,8 +1,7 @@
 //! What an execution costs: slipped price and fee.
 
-use cryptobot_model::{Instrument, Liquidity, Money, Price, Quantity, Side};
+use cryptobot_model::{Instrument, Liquidity, Money, Price, Quantity, Rate, Side};
 use cryptobot_risk::Grid;
-use rust_decimal::Decimal;
 
 use crate::config::{ExchangeConfig, Slippage};
 use crate::stats::MarketStats;
@@ -13,8 +12,8 @@ const BPS: f64 = 1e-4;
 #[derive(Clone, Debug)]
 pub(crate) struct Pricing {
     grid: Grid,
-    maker_fee: Decimal,
-    taker_fee: Decimal,
+    maker_fee: Rate,
+    taker_fee: Rate,
     slippage: Slippage,
     open_late: f64,
 }
@@ -23,8 +22,8 @@ impl Pricing {
     pub(crate) fn new(instrument: &Instrument, config: &ExchangeConfig) -> Self {
         Self {
             grid: Grid::new(instrument),
-            maker_fee: instrument.maker_fee,
-            taker_fee: instrument.taker_fee,
+            maker_fee: instrument.maker_fee.into(),
+            taker_fee: instrument.taker_fee.into(),
             slippage: config.slippage,
             open_late: config.open_late,
         }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use cryptobot_engine::{BarBlock, Strategy};
-use cryptobot_model::{Instrument, ParamValue, Timeframe};
+use cryptobot_model::{Instrument, ParamValue, Timeframe, Wants};
 use cryptobot_test_support::market::random_walk;
-use cryptobot_test_support::run::{HashOnly, MemoryRun, desk, instrument};
+use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument};
 use cryptobot_test_support::sma_flip::SmaFlip;
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
@@ -30,7 +30,12 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         .map(|index| (instrument(&format!("P{index:02}USDT")), random_walk(YEAR, index as u64)))
         .collect();
 
-    let (mut arrays, mut native, mut event, mut many) = (f64::MAX, f64::MAX, f64::MAX, f64::MAX);
+    let wants = match plugin.describe(&Limits::default()) {
+        Ok(info) => info.wants,
+        Err(fault) => return failed(&fault.to_string()),
+    };
+    let (mut arrays, mut native, mut event, mut told, mut many) =
+        (f64::MAX, f64::MAX, f64::MAX, f64::MAX, f64::MAX);
     let mut hashes = Vec::new();
     for _ in 0..rounds {
         arrays = arrays.min(timed(|| black_box(plain(&one[0].1))).0);
@@ -38,16 +43,24 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
             engine(&one, |markets| MemoryRun::new(markets).with(flip(), &[Timeframe::MINUTE], 42));
         native = native.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&one, |markets| component(markets, &plugin));
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants));
         event = event.min(took);
+        hashes.push(hash);
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, ALL_WANTS));
+        told = told.min(took);
         hashes.push(hash);
     }
     for _ in 0..rounds.div_ceil(3) {
-        many = many.min(engine(&ten, |markets| component(markets, &plugin)).0);
+        many = many.min(engine(&ten, |markets| component(markets, &plugin, wants)).0);
     }
     hashes.dedup();
     println!("one year of minute bars, best of {rounds}      ms   ratio to arrays");
-    for (name, took) in [("arrays", arrays), ("native strategy", native), ("component, per event", event)] {
+    for (name, took) in [
+        ("arrays", arrays),
+        ("native strategy, told of every order", native),
+        ("component", event),
+        ("component, told of every order", told),
+    ] {
         println!("{name:38} {took:8.2} {:8.1}", took / arrays);
     }
     println!("{:38} {many:8.2} {:8.1}", format!("component, {SYMBOLS} symbols"), many / arrays);
@@ -81,7 +94,7 @@ fn engine(
     (took, recorder.finish().1.to_string())
 }
 
-fn component(markets: Vec<(Instrument, BarBlock)>, plugin: &Plugin) -> MemoryRun {
+fn component(markets: Vec<(Instrument, BarBlock)>, plugin: &Plugin, wants: Wants) -> MemoryRun {
     let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
     let params = [
@@ -93,7 +106,7 @@ fn component(markets: Vec<(Instrument, BarBlock)>, plugin: &Plugin) -> MemoryRun
     #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
     let strategy: Box<dyn Strategy> =
         Box::new(plugin.instantiate(desk, params, &Limits::default()).expect("sma-flip starts"));
-    MemoryRun::new(markets).with_strategy(strategy)
+    MemoryRun::new(markets).with_strategy_wanting(strategy, wants)
 }
 
 /// The job without anything around it.

@@ -91,7 +91,7 @@ impl Logic for Noise {
     }
 
     fn on_timer(&mut self, desk: &mut Desk, _id: u32, _now: Timestamp) -> Result<(), Fault> {
-        let mark = desk.account.marks[0];
+        let mark = desk.account.marks.get(0);
         self.act(desk, SeriesId(0), mark)
     }
 }

@@ -7,7 +7,7 @@ use cryptobot_engine::{
     BarBlock, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark, MemorySource,
     Outcome, Recorder, Strategy, StrategySetup,
 };
-use cryptobot_journal::{JournalHash, JournalWriter};
+use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
     ClosedTrade, Fill, Instrument, InstrumentId, Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo,
     StrategyId, Timeframe, Wants,
@@ -78,7 +78,7 @@ pub struct MemoryRun {
     pub exchange: ExchangeConfig,
     /// Balance of each strategy.
     pub balance: Money,
-    strategies: Vec<Box<dyn Strategy>>,
+    strategies: Vec<(Box<dyn Strategy>, Wants)>,
 }
 
 impl MemoryRun {
@@ -105,8 +105,14 @@ impl MemoryRun {
 
     /// Adds a strategy whose desk was made for this run.
     #[must_use]
-    pub fn with_strategy(mut self, strategy: Box<dyn Strategy>) -> Self {
-        self.strategies.push(strategy);
+    pub fn with_strategy(self, strategy: Box<dyn Strategy>) -> Self {
+        self.with_strategy_wanting(strategy, ALL_WANTS)
+    }
+
+    /// Adds a strategy that is told only of what it wants.
+    #[must_use]
+    pub fn with_strategy_wanting(mut self, strategy: Box<dyn Strategy>, wants: Wants) -> Self {
+        self.strategies.push((strategy, wants));
         self
     }
 
@@ -125,9 +131,9 @@ impl MemoryRun {
             source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
         });
         let balance = self.balance;
-        let strategies = self.strategies.into_iter().map(|strategy| StrategySetup {
+        let strategies = self.strategies.into_iter().map(|(strategy, wants)| StrategySetup {
             strategy,
-            wants: ALL_WANTS,
+            wants,
             balance,
             leverage: 1.0,
             max_open_orders: 200,
@@ -151,11 +157,12 @@ impl ReadyRun {
 }
 
 /// Keeps the journal's hash only: what every run pays for.
-pub struct HashOnly(JournalWriter<io::Sink>);
+pub struct HashOnly(JournalWriter<Background>);
 
 impl Default for HashOnly {
     fn default() -> Self {
-        Self(JournalWriter::new(io::sink()))
+        #[expect(clippy::expect_used, reason = "a machine that runs tests can start a thread")]
+        Self(JournalWriter::in_background(io::sink()).expect("a thread"))
     }
 }
 
@@ -177,7 +184,7 @@ impl Recorder for HashOnly {
 
 /// Keeps everything a run leaves behind, and its journal's hash.
 pub struct Record {
-    journal: JournalWriter<io::Sink>,
+    journal: JournalWriter<Chain<io::Sink>>,
     /// Order events.
     pub events: Vec<OrderEvent>,
     /// Fills.

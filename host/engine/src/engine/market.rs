@@ -1,6 +1,6 @@
 //! An instrument in the engine: its base bars and who gets which bars of it.
 
-use cryptobot_model::{Instrument, InstrumentId, SeriesId, Timeframe};
+use cryptobot_model::{Instrument, InstrumentId, SeriesId, Timeframe, Timestamp};
 use cryptobot_risk::Grid;
 use cryptobot_sim::BarInterval;
 
@@ -9,6 +9,7 @@ use crate::aggregate::Aggregator;
 use crate::feed::Feed;
 use crate::setup::{InstrumentSetup, SetupError};
 use crate::slot::Slot;
+use crate::source::SourceError;
 
 /// Who gets the bars of an instrument at one timeframe.
 pub(super) type Subscribers = Vec<(usize, SeriesId)>;
@@ -17,36 +18,39 @@ pub(super) struct Market {
     pub(super) instrument: Instrument,
     pub(super) grid: Grid,
     pub(super) feed: Feed,
-    /// The bar that closed last.
-    pub(super) bar: BarInterval,
+    /// When its next base bar closes.
+    pub(super) next_close: Timestamp,
     pub(super) base: Subscribers,
     pub(super) higher: Vec<(Aggregator, Subscribers)>,
-    /// Strategies that see its price.
-    pub(super) traders: Vec<usize>,
 }
 
 impl Market {
+    /// Takes the next base bar.
+    #[inline]
+    pub(super) fn take(&mut self) -> Result<&BarInterval, SourceError> {
+        self.feed.take()?;
+        self.next_close = self.feed.next_close();
+        Ok(self.feed.newest())
+    }
+
     /// Opens the source and subscribes the strategies to the bars that they asked for.
     pub(super) fn wire(
         id: InstrumentId,
         setup: InstrumentSetup,
         slots: &mut [Slot],
     ) -> Result<Self, EngineError> {
+        let feed = Feed::open(setup.source, setup.timeframe)?;
         let mut market = Self {
             grid: Grid::new(&setup.instrument),
-            feed: Feed::open(setup.source, setup.timeframe)?,
-            bar: BarInterval::default(),
+            next_close: feed.next_close(),
+            feed,
             instrument: setup.instrument,
             base: Vec::new(),
             higher: Vec::new(),
-            traders: Vec::new(),
         };
         let mut higher: Vec<(Timeframe, Subscribers)> = Vec::new();
         for (index, slot) in slots.iter_mut().enumerate() {
             for series in slot.strategy.desk().series().iter().filter(|series| series.instrument == id) {
-                if !market.traders.contains(&index) {
-                    market.traders.push(index);
-                }
                 if series.timeframe == setup.timeframe {
                     market.base.push((index, series.id));
                     continue;

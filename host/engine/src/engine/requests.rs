@@ -7,7 +7,6 @@ use super::Engine;
 use crate::desk::{Intent, TimerCommand};
 use crate::fault::{Fault, FaultKind};
 use crate::recorder::{Decision, Entry, Recorder};
-use crate::slot::News;
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
@@ -99,8 +98,7 @@ impl<V: Venue> Engine<V> {
                 let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Submitted);
                 let event = OrderEvent { remaining: order.quantity, ..plain };
                 recorder.entry(&Entry::Order(&event));
-                slot.news.push(News::Order(event));
-                self.has_news = true;
+                self.has_news |= slot.tell_order(&event);
                 self.venue.submit(approved);
             }
             Err(reason) => {
@@ -124,8 +122,7 @@ impl<V: Venue> Engine<V> {
         let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Rejected);
         let event = OrderEvent { reason: Some(reason), ..plain };
         recorder.entry(&Entry::Order(&event));
-        slot.news.push(News::Order(event));
-        self.has_news = true;
+        self.has_news |= slot.tell_order(&event);
         if reason == RefusalReason::InvalidArgument {
             slot.invalid_arguments += 1;
             let limit = slot.strategy.desk().limits().invalid_arguments;

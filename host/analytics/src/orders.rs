@@ -13,7 +13,7 @@ pub struct OrderTerms {
     pub kind: &'static str,
     /// Limit price.
     pub price: Option<f64>,
-    /// Trigger of a stop.
+    /// Trigger of a stop or take-profit; activation price of a trailing stop.
     pub trigger: Option<f64>,
     /// Which price wakes a stop.
     pub source: Option<TriggerSource>,
@@ -23,15 +23,16 @@ pub struct OrderTerms {
 
 impl OrderTerms {
     fn new(kind: &OrderKind<f64>) -> Self {
-        let none = Self { kind: "market", price: None, trigger: None, source: None, tif: None };
-        match *kind {
-            OrderKind::Market => none,
-            OrderKind::Limit { price, tif } => {
-                Self { kind: "limit", price: Some(price), tif: Some(tif), ..none }
-            }
-            OrderKind::StopMarket { trigger, source } => {
-                Self { kind: "stop-market", trigger: Some(trigger), source: Some(source), ..none }
-            }
+        let activation = match *kind {
+            OrderKind::TrailingStop { activation, .. } => activation,
+            _ => None,
+        };
+        Self {
+            kind: kind.name(),
+            price: kind.limit().map(|(price, _)| price),
+            trigger: kind.trigger_price().or(activation),
+            source: kind.trigger().map(|(_, source)| source),
+            tif: kind.limit().map(|(_, tif)| tif),
         }
     }
 }
@@ -107,7 +108,7 @@ impl OrderBook {
     }
 
     pub fn intent(&mut self, ts: Timestamp, strategy: StrategyId, intent: &Intent) {
-        let Intent::Order { id, series, side, quantity, kind, reduce_only, .. } = *intent else {
+        let Intent::Order { id, series, side, quantity, kind, terms, .. } = *intent else {
             return;
         };
         let Some(positions) = self.positions.get_mut(strategy.index()) else {
@@ -124,7 +125,7 @@ impl OrderBook {
             instrument: None,
             side,
             terms: OrderTerms::new(&kind),
-            reduce_only,
+            reduce_only: terms.reduce_only || terms.close_position,
             requested: quantity,
             quantity: Quantity::ZERO,
             decided_at: ts,
@@ -174,12 +175,8 @@ impl OrderBook {
 fn approve(row: &mut OrderRow, request: &OrderRequest) {
     row.instrument = Some(request.instrument);
     row.quantity = request.quantity;
-    let exact = match request.kind {
-        OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { price, tif } => OrderKind::Limit { price: price.to_f64(), tif },
-        OrderKind::StopMarket { trigger, source } => {
-            OrderKind::StopMarket { trigger: trigger.to_f64(), source }
-        }
-    };
-    row.terms = OrderTerms::new(&exact);
+    let shown = |price: Price| Some(price.to_f64());
+    if let Some(kind) = request.kind.try_map(shown, shown) {
+        row.terms = OrderTerms::new(&kind);
+    }
 }

@@ -84,6 +84,7 @@ const fn tif(tif: TimeInForce) -> &'static str {
         TimeInForce::Ioc => "ioc",
         TimeInForce::Fok => "fok",
         TimeInForce::Gtx => "gtx",
+        TimeInForce::Gtd(_) => "gtd",
     }
 }
 

@@ -8,7 +8,7 @@ use cryptobot_analytics::{
 };
 use cryptobot_engine::{Decision, Entry, Fault, FaultKind, Intent, Mark, Recorder};
 use cryptobot_model::{
-    Money, OrderId, OrderKind, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
+    Money, OrderId, OrderKind, OrderTerms, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
 };
 use serde_json::Value;
 
@@ -85,7 +85,7 @@ fn refused_orders_and_faults_are_kept() {
         side: Side::Buy,
         quantity: f64::NAN,
         kind: OrderKind::Limit { price: 1.5, tif: TimeInForce::Gtx },
-        reduce_only: false,
+        terms: OrderTerms::FREE,
         target: None,
     };
     // Sequence 2 was withdrawn by the strategy and never seen.

@@ -5,7 +5,8 @@
 
 use cryptobot_indicators::Bank;
 use cryptobot_model::{
-    Bar, InstrumentId, OrderId, OrderKind, SeriesId, SeriesInfo, Side, StrategyId, Timestamp,
+    Bar, InstrumentId, OrderId, OrderKind, OrderTerms, SeriesId, SeriesInfo, Side, StrategyId, TimeInForce,
+    Timestamp, TriggerSource,
 };
 
 use crate::fault::{Fault, FaultKind};
@@ -58,10 +59,21 @@ pub enum Intent {
         quantity: f64,
         /// Kind and prices as given.
         kind: OrderKind<f64>,
-        /// May only reduce the position.
-        reduce_only: bool,
+        /// What binds it to a position or to other orders.
+        terms: OrderTerms,
         /// The target, where the order came from `target-position`.
         target: Option<f64>,
+    },
+    /// An order without a size: the host sizes it and adds its stop and target.
+    Signal(Signal),
+    /// New numbers for an order that rests.
+    Modify {
+        /// The order.
+        id: OrderId,
+        /// New quantity in all, as given.
+        quantity: f64,
+        /// New limit price, or trigger where it has none, as given.
+        price: f64,
     },
     /// Cancel one order.
     Cancel {
@@ -73,6 +85,36 @@ pub enum Intent {
         /// The series.
         series: SeriesId,
     },
+}
+
+/// A wish to be in the market, without a size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Signal {
+    /// The id of the entry; stop and target have the two that follow.
+    pub id: OrderId,
+    /// The series it is for.
+    pub series: SeriesId,
+    /// Buy or sell.
+    pub side: Side,
+    /// How sure the strategy is, 0 to 1.
+    pub confidence: f64,
+    /// Price at which the idea is wrong.
+    pub stop: Option<f64>,
+    /// Price at which it has paid.
+    pub target: Option<f64>,
+}
+
+/// An entry with the orders that protect it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bracket {
+    /// Limit price of the entry; a market order without one.
+    pub entry: Option<f64>,
+    /// Trigger of the stop.
+    pub stop: f64,
+    /// Trigger of the take-profit.
+    pub target: Option<f64>,
+    /// The price that stop and take-profit watch.
+    pub source: TriggerSource,
 }
 
 /// A wish about a timer.
@@ -301,13 +343,98 @@ impl Desk {
         side: Side,
         quantity: f64,
         kind: OrderKind<f64>,
-        reduce_only: bool,
+        terms: OrderTerms,
     ) -> Result<OrderId, Fault> {
         let instrument = self.instrument(series)?;
         if matches!(kind, OrderKind::Market) && quantity.is_finite() {
             self.account.pending[instrument.index()] += side.sign() * quantity;
         }
-        self.push_order(series, side, quantity, kind, reduce_only, None)
+        let id = self.next_id();
+        self.push(Intent::Order { id, series, side, quantity, kind, terms, target: None })?;
+        Ok(id)
+    }
+
+    /// Places an entry with its stop and, where there is one, its target: both sleep until the entry is filled, reduce
+    /// only, and cancel each other. Returns the entry's id; the stop has the next one, the target the one after.
+    pub fn submit_bracket(
+        &mut self,
+        series: SeriesId,
+        side: Side,
+        quantity: f64,
+        bracket: &Bracket,
+    ) -> Result<OrderId, Fault> {
+        let Bracket { entry, stop, target, source } = *bracket;
+        let kind = entry.map_or(OrderKind::Market, |price| OrderKind::Limit { price, tif: TimeInForce::Gtc });
+        let id = self.submit(series, side, quantity, kind, OrderTerms::FREE)?;
+        let (stop_id, target_id) = (self.next_id(), self.next_id());
+        let exit = side.opposite();
+        let terms = OrderTerms { parent: id, ..OrderTerms::REDUCE_ONLY };
+        let sibling = if target.is_some() { target_id } else { OrderId::NONE };
+        let kind = OrderKind::StopMarket { trigger: stop, source };
+        let terms_of_stop = OrderTerms { sibling, ..terms };
+        self.push(Intent::Order {
+            id: stop_id,
+            series,
+            side: exit,
+            quantity,
+            kind,
+            terms: terms_of_stop,
+            target: None,
+        })?;
+        if let Some(trigger) = target {
+            let kind = OrderKind::TakeProfitMarket { trigger, source };
+            let terms = OrderTerms { sibling: stop_id, ..terms };
+            self.push(Intent::Order {
+                id: target_id,
+                series,
+                side: exit,
+                quantity,
+                kind,
+                terms,
+                target: None,
+            })?;
+        }
+        Ok(id)
+    }
+
+    /// Places two orders of one side of which at most one is filled. Returns the first one's id; the other has the next.
+    pub fn submit_pair(
+        &mut self,
+        series: SeriesId,
+        side: Side,
+        quantity: f64,
+        kinds: [OrderKind<f64>; 2],
+        terms: OrderTerms,
+    ) -> Result<OrderId, Fault> {
+        self.instrument(series)?;
+        let ids = [self.next_id(), self.next_id()];
+        for (id, kind, sibling) in [(ids[0], kinds[0], ids[1]), (ids[1], kinds[1], ids[0])] {
+            let terms = OrderTerms { sibling, ..terms };
+            self.push(Intent::Order { id, series, side, quantity, kind, terms, target: None })?;
+        }
+        Ok(ids[0])
+    }
+
+    /// Asks to be in the market; the host sizes the order. Returns the id of the entry; a stop has the next one, a
+    /// target the one after.
+    pub fn signal(
+        &mut self,
+        series: SeriesId,
+        side: Side,
+        confidence: f64,
+        stop: Option<f64>,
+        target: Option<f64>,
+    ) -> Result<OrderId, Fault> {
+        self.instrument(series)?;
+        let id = self.next_id();
+        self.sequence += 2;
+        self.push(Intent::Signal(Signal { id, series, side, confidence, stop, target }))?;
+        Ok(id)
+    }
+
+    /// Asks to change an order that rests: its quantity in all, and its limit price, or its trigger where it has none.
+    pub fn modify(&mut self, id: OrderId, quantity: f64, price: f64) -> Result<(), Fault> {
+        self.push(Intent::Modify { id, quantity, price })
     }
 
     /// Places the market order that brings the position to `quantity`; [`OrderId::NONE`] where nothing is to do.
@@ -318,7 +445,7 @@ impl Desk {
         let info = self.series_info(series)?;
         let (instrument, lot) = (info.instrument.index(), info.lot);
         if !quantity.is_finite() {
-            return self.push_order(series, Side::Buy, quantity, OrderKind::Market, false, Some(quantity));
+            return self.push_target(series, Side::Buy, quantity, quantity);
         }
         self.withdraw_unsent_target(instrument);
         let delta = quantity - (self.account.positions[instrument] + self.account.pending[instrument]);
@@ -327,7 +454,7 @@ impl Desk {
         }
         let side = if delta > 0.0 { Side::Buy } else { Side::Sell };
         self.account.pending[instrument] += delta;
-        self.push_order(series, side, delta.abs(), OrderKind::Market, false, Some(quantity))
+        self.push_target(series, side, delta.abs(), quantity)
     }
 
     fn withdraw_unsent_target(&mut self, instrument: usize) {
@@ -344,19 +471,21 @@ impl Desk {
         });
     }
 
-    fn push_order(
+    fn push_target(
         &mut self,
         series: SeriesId,
         side: Side,
         quantity: f64,
-        kind: OrderKind<f64>,
-        reduce_only: bool,
-        target: Option<f64>,
+        target: f64,
     ) -> Result<OrderId, Fault> {
-        self.sequence += 1;
-        let id = OrderId::new(self.strategy, self.sequence);
-        self.push(Intent::Order { id, series, side, quantity, kind, reduce_only, target })?;
+        let (id, kind, terms) = (self.next_id(), OrderKind::Market, OrderTerms::FREE);
+        self.push(Intent::Order { id, series, side, quantity, kind, terms, target: Some(target) })?;
         Ok(id)
+    }
+
+    fn next_id(&mut self) -> OrderId {
+        self.sequence += 1;
+        OrderId::new(self.strategy, self.sequence)
     }
 
     fn push(&mut self, intent: Intent) -> Result<(), Fault> {

@@ -16,7 +16,7 @@ use crate::feed::NEVER;
 use crate::prices::PriceBoard;
 use crate::recorder::{Entry, Mark, Recorder};
 use crate::setup::{InstrumentSetup, SetupError, StrategySetup};
-use crate::slot::{News, Slot};
+use crate::slot::{Holders, News, Slot};
 use crate::source::SourceError;
 use crate::timers::Timers;
 use crate::venue::Venue;
@@ -239,9 +239,7 @@ impl<V: Venue> Engine<V> {
                 self.board.set(index, *price);
                 self.due.push(index);
                 let instrument = InstrumentId::from(index);
-                let position_of =
-                    |strategy: StrategyId| slots[strategy.index()].account.position(instrument).quantity();
-                venue.on_bar(instrument, interval, &position_of, reports);
+                venue.on_bar(instrument, interval, None, &Holders(slots), reports);
                 if !reports.is_empty() {
                     self.has_news |= apply_reports(slots, instrument, reports, recorder);
                 }

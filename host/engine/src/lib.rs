@@ -17,7 +17,7 @@ pub mod strategy;
 mod timers;
 pub mod venue;
 
-pub use desk::{AccountView, Desk, DeskLimits, Intent, LogLevel, LogLine, TimerCommand};
+pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
@@ -28,4 +28,4 @@ pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
 pub use venue::Venue;
 
-pub use cryptobot_sim::{BarInterval, Exchange, ExchangeConfig, Report, Slippage};
+pub use cryptobot_sim::{Accounts, BarInterval, Exchange, ExchangeConfig, Report, Slippage};

@@ -1,7 +1,8 @@
 //! What a run leaves behind: the engine's audit, handed to whoever writes journals and reports.
 
 use cryptobot_model::{
-    ClosedTrade, Fill, Money, OrderEvent, OrderId, OrderRequest, RefusalReason, StrategyId, Timestamp,
+    ClosedTrade, Fill, FundingPayment, Liquidation, Money, OrderEvent, OrderId, OrderRequest, RefusalReason,
+    StrategyId, Timestamp,
 };
 
 use crate::desk::Intent;
@@ -52,6 +53,10 @@ pub enum Entry<'a> {
         /// The new wallet balance.
         wallet: Money,
     },
+    /// Funding was paid or received; the wallet follows.
+    Funding(&'a FundingPayment),
+    /// What a liquidation did beyond its fill; the wallet follows.
+    Liquidation(&'a Liquidation),
     /// A strategy was quarantined.
     Fault {
         /// When.

@@ -1,6 +1,6 @@
 //! What a run is made of.
 
-use cryptobot_model::{Instrument, Money, Timeframe, Wants};
+use cryptobot_model::{FundingRate, Instrument, Money, Timeframe, Wants};
 
 use crate::source::BarSource;
 use crate::strategy::Strategy;
@@ -13,6 +13,17 @@ pub struct InstrumentSetup {
     pub timeframe: Timeframe,
     /// The base bars.
     pub source: Box<dyn BarSource>,
+    /// Mark prices as bars of the same length; without them, and where they have holes, the last price stands in.
+    pub mark: Option<Box<dyn BarSource>>,
+    /// Funding rates in order of time.
+    pub funding: Vec<FundingRate>,
+}
+
+impl InstrumentSetup {
+    /// An instrument without mark prices and funding.
+    pub fn new(instrument: Instrument, timeframe: Timeframe, source: Box<dyn BarSource>) -> Self {
+        Self { instrument, timeframe, source, mark: None, funding: Vec::new() }
+    }
 }
 
 /// A strategy with its virtual sub-account. Its series are those of its desk: any timeframe that the instrument's

@@ -2,10 +2,11 @@
 
 use cryptobot_ledger::Account;
 use cryptobot_model::{
-    Bar, ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Quantity,
-    SeriesId, Side, StrategyId, Timestamp, Wants,
+    Bar, ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Price,
+    Quantity, SeriesId, Side, StrategyId, Timestamp, Wants,
 };
 use cryptobot_risk::Exposure;
+use cryptobot_sim::Accounts;
 
 use crate::fault::Fault;
 use crate::setup::StrategySetup;
@@ -16,10 +17,20 @@ use crate::strategy::Strategy;
 pub(crate) struct OpenOrder {
     pub(crate) id: OrderId,
     pub(crate) instrument: InstrumentId,
-    side: Side,
-    remaining: Quantity,
-    is_market: bool,
-    reduce_only: bool,
+    pub(crate) remaining: Quantity,
+    /// As it was approved.
+    pub(crate) request: OrderRequest,
+}
+
+impl OpenOrder {
+    fn is_market(&self) -> bool {
+        matches!(self.request.kind, OrderKind::Market)
+    }
+
+    /// Whether it may only make a position smaller.
+    fn reduces(&self) -> bool {
+        self.request.terms.reduce_only || self.request.terms.close_position
+    }
 }
 
 /// News for a strategy.
@@ -27,6 +38,19 @@ pub(crate) struct OpenOrder {
 pub(crate) enum News {
     Order(OrderEvent),
     Closed(SeriesId, ClosedTrade),
+}
+
+/// The accounts of all strategies, for the venue.
+pub(crate) struct Holders<'a>(pub(crate) &'a [Slot]);
+
+impl Accounts for Holders<'_> {
+    fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity {
+        self.0[strategy.index()].account.position(instrument).quantity()
+    }
+
+    fn liquidation_price(&self, _strategy: StrategyId, _instrument: InstrumentId) -> Option<Price> {
+        None
+    }
 }
 
 pub(crate) struct Slot {
@@ -140,11 +164,14 @@ impl Slot {
         self.open.push(OpenOrder {
             id: order.id,
             instrument: order.instrument,
-            side: order.side,
             remaining: order.quantity,
-            is_market: matches!(order.kind, OrderKind::Market),
-            reduce_only: order.reduce_only,
+            request: *order,
         });
+    }
+
+    /// Whether an order of this strategy is not over.
+    pub(crate) fn is_open(&self, id: OrderId) -> bool {
+        self.open.iter().any(|order| order.id == id)
     }
 
     /// Follows an order event in the list of open orders.
@@ -164,8 +191,8 @@ impl Slot {
         let pending: Quantity = self
             .open
             .iter()
-            .filter(|order| order.is_market && order.instrument == instrument)
-            .map(|order| order.side.signed(order.remaining))
+            .filter(|order| order.is_market() && order.instrument == instrument)
+            .map(|order| order.request.side.signed(order.remaining))
             .sum();
         self.strategy.desk().account.pending[instrument.index()] = pending.to_f64();
     }
@@ -175,7 +202,9 @@ impl Slot {
         let open = |side: Side| {
             self.open
                 .iter()
-                .filter(|order| order.instrument == instrument && order.side == side && !order.reduce_only)
+                .filter(|order| {
+                    order.instrument == instrument && order.request.side == side && !order.reduces()
+                })
                 .map(|order| order.remaining)
                 .sum()
         };

@@ -1,8 +1,8 @@
 //! Where orders go.
 
-use cryptobot_model::{InstrumentId, OrderId, OrderRequest, Quantity, StrategyId, Timestamp};
+use cryptobot_model::{Amendment, InstrumentId, OrderId, OrderRequest, Timestamp};
 use cryptobot_risk::Approved;
-use cryptobot_sim::{BarInterval, Exchange, Report};
+use cryptobot_sim::{Accounts, BarInterval, Exchange, Report};
 
 /// A place that executes orders: the simulated exchange, later a real one.
 pub trait Venue {
@@ -12,12 +12,17 @@ pub trait Venue {
     /// Sends a cancel.
     fn cancel(&mut self, instrument: InstrumentId, id: OrderId, decided_at: Timestamp);
 
-    /// Shows the venue a bar that has closed and collects what happened to orders in it.
+    /// Sends new numbers for an order that rests.
+    fn modify(&mut self, instrument: InstrumentId, amendment: Approved<Amendment>);
+
+    /// Shows the venue a bar that has closed, with the mark price over the same time where there is one, and collects
+    /// what happened to orders in it.
     fn on_bar(
         &mut self,
         instrument: InstrumentId,
         interval: &BarInterval,
-        position_of: &dyn Fn(StrategyId) -> Quantity,
+        mark: Option<&BarInterval>,
+        accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     );
 
@@ -35,15 +40,20 @@ impl Venue for Exchange {
         Self::cancel(self, instrument, id, decided_at);
     }
 
+    fn modify(&mut self, instrument: InstrumentId, amendment: Approved<Amendment>) {
+        Self::modify(self, instrument, amendment);
+    }
+
     #[inline]
     fn on_bar(
         &mut self,
         instrument: InstrumentId,
         interval: &BarInterval,
-        position_of: &dyn Fn(StrategyId) -> Quantity,
+        mark: Option<&BarInterval>,
+        accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) {
-        Self::on_bar(self, instrument, interval, position_of, reports);
+        Self::on_bar(self, instrument, interval, mark, accounts, reports);
     }
 
     fn is_quiet(&self, instrument: InstrumentId) -> bool {

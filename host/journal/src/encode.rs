@@ -7,10 +7,10 @@
 //! What another entry says is not said twice: an approval is the submission, and the event of an execution leaves its
 //! numbers to the fill that follows it.
 
-use cryptobot_engine::{Decision, Entry, Intent};
+use cryptobot_engine::{Decision, Entry, Intent, Signal};
 use cryptobot_model::{
-    ClosedTrade, Fill, Liquidity, OrderEvent, OrderEventKind, OrderKind, OrderRequest, RefusalReason, Side,
-    TimeInForce, Timestamp, TriggerSource,
+    Callback, ClosedTrade, Fill, FundingPayment, Liquidation, Liquidity, OrderEvent, OrderEventKind,
+    OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Timestamp, TriggerSource,
 };
 
 const TAG_INTENT: u8 = 1;
@@ -21,6 +21,8 @@ const TAG_TRADE: u8 = 5;
 const TAG_WALLET: u8 = 6;
 const TAG_FAULT: u8 = 7;
 const TAG_EXECUTED: u8 = 8;
+const TAG_FUNDING: u8 = 9;
+const TAG_LIQUIDATION: u8 = 10;
 
 /// More than any entry takes.
 pub(crate) const LONGEST: usize = 512;
@@ -66,6 +68,12 @@ impl Encoder<'_> {
             }
             Entry::Fill(fill) => {
                 self.byte(TAG_FILL).fill(fill);
+            }
+            Entry::Funding(payment) => {
+                self.byte(TAG_FUNDING).funding(payment);
+            }
+            Entry::Liquidation(liquidation) => {
+                self.byte(TAG_LIQUIDATION).liquidation(liquidation);
             }
             Entry::Trade(trade) => {
                 self.byte(TAG_TRADE).trade(trade);
@@ -128,6 +136,23 @@ impl Encoder<'_> {
         })
     }
 
+    fn tif(&mut self, tif: TimeInForce) -> &mut Self {
+        match tif {
+            TimeInForce::Gtc => self.byte(0),
+            TimeInForce::Ioc => self.byte(1),
+            TimeInForce::Fok => self.byte(2),
+            TimeInForce::Gtx => self.byte(3),
+            TimeInForce::Gtd(until) => self.byte(4).time(until),
+        }
+    }
+
+    fn source(&mut self, source: TriggerSource) -> &mut Self {
+        self.byte(match source {
+            TriggerSource::Mark => 0,
+            TriggerSource::Last => 1,
+        })
+    }
+
     fn kind<P>(&mut self, kind: &OrderKind<P>, price: impl Fn(&mut Self, &P)) -> &mut Self {
         match kind {
             OrderKind::Market => {
@@ -136,20 +161,58 @@ impl Encoder<'_> {
             OrderKind::Limit { price: limit, tif } => {
                 self.byte(1);
                 price(self, limit);
-                self.byte(match tif {
-                    TimeInForce::Gtc => 0,
-                    TimeInForce::Ioc => 1,
-                    TimeInForce::Fok => 2,
-                    TimeInForce::Gtx => 3,
-                });
+                self.tif(*tif);
             }
             OrderKind::StopMarket { trigger, source } => {
                 self.byte(2);
                 price(self, trigger);
-                self.byte(match source {
-                    TriggerSource::Mark => 0,
-                    TriggerSource::Last => 1,
-                });
+                self.source(*source);
+            }
+            OrderKind::StopLimit { trigger, source, price: limit, tif } => {
+                self.byte(3);
+                price(self, trigger);
+                price(self.source(*source), limit);
+                self.tif(*tif);
+            }
+            OrderKind::TakeProfitMarket { trigger, source } => {
+                self.byte(4);
+                price(self, trigger);
+                self.source(*source);
+            }
+            OrderKind::TakeProfitLimit { trigger, source, price: limit, tif } => {
+                self.byte(5);
+                price(self, trigger);
+                price(self.source(*source), limit);
+                self.tif(*tif);
+            }
+            OrderKind::TrailingStop { callback, activation, source } => {
+                self.byte(6);
+                match callback {
+                    Callback::Bps(bps) => {
+                        self.byte(0).float(*bps);
+                    }
+                    Callback::Distance(distance) => {
+                        price(self.byte(1), distance);
+                    }
+                }
+                self.flag(activation.is_some());
+                if let Some(activation) = activation {
+                    price(self, activation);
+                }
+                self.source(*source);
+            }
+        }
+        self
+    }
+
+    /// One byte for an order that is bound to nothing, as most are.
+    fn terms(&mut self, terms: &OrderTerms) -> &mut Self {
+        let OrderTerms { reduce_only, close_position, parent, sibling } = *terms;
+        let bits = [reduce_only, close_position, parent.is_some(), sibling.is_some()];
+        self.byte(bits.iter().enumerate().map(|(bit, set)| u8::from(*set) << bit).sum());
+        for other in [parent, sibling] {
+            if other.is_some() {
+                self.uint(other.0);
             }
         }
         self
@@ -157,12 +220,12 @@ impl Encoder<'_> {
 
     fn intent(&mut self, intent: &Intent) -> &mut Self {
         match intent {
-            Intent::Order { id, series, side, quantity, kind, reduce_only, target } => {
+            Intent::Order { id, series, side, quantity, kind, terms, target } => {
                 self.byte(0).uint(id.0).uint(series.0.into()).side(*side).float(*quantity);
                 self.kind(kind, |out, price| {
                     out.float(*price);
                 });
-                self.flag(*reduce_only).flag(target.is_some());
+                self.terms(terms).flag(target.is_some());
                 if let Some(target) = target {
                     self.float(*target);
                 }
@@ -170,6 +233,17 @@ impl Encoder<'_> {
             }
             Intent::Cancel { id } => self.byte(1).uint(id.0),
             Intent::CancelAll { series } => self.byte(2).uint(series.0.into()),
+            Intent::Modify { id, quantity, price } => self.byte(3).uint(id.0).float(*quantity).float(*price),
+            Intent::Signal(Signal { id, series, side, confidence, stop, target }) => {
+                self.byte(4).uint(id.0).uint(series.0.into()).side(*side).float(*confidence);
+                for price in [stop, target] {
+                    self.flag(price.is_some());
+                    if let Some(price) = price {
+                        self.float(*price);
+                    }
+                }
+                self
+            }
         }
     }
 
@@ -178,7 +252,7 @@ impl Encoder<'_> {
         self.kind(&order.kind, |out, price| {
             out.units(price.units());
         });
-        self.flag(order.reduce_only)
+        self.terms(&order.terms)
     }
 
     fn order_event(&mut self, event: &OrderEvent) -> &mut Self {
@@ -191,6 +265,20 @@ impl Encoder<'_> {
         self.time(fill.ts).uint(fill.strategy.0.into()).uint(fill.instrument.0.into()).uint(fill.order.0);
         self.side(fill.side).units(fill.price.units()).units(fill.quantity.units()).units(fill.fee.units());
         self.units(fill.slippage.units()).flag(fill.liquidity == Liquidity::Maker).byte(fill.rule as u8)
+    }
+
+    fn funding(&mut self, payment: &FundingPayment) -> &mut Self {
+        self.time(payment.ts).uint(payment.strategy.0.into()).uint(payment.instrument.0.into());
+        self.units(payment.position.units()).units(payment.mark.units()).byte(payment.source as u8);
+        self.units(payment.rate.units()).units(payment.paid.units())
+    }
+
+    fn liquidation(&mut self, liquidation: &Liquidation) -> &mut Self {
+        self.time(liquidation.ts).uint(liquidation.strategy.0.into());
+        self.uint(liquidation.instrument.0.into()).side(liquidation.side);
+        self.units(liquidation.quantity.units()).units(liquidation.mark.units());
+        self.units(liquidation.bankruptcy_price.units()).units(liquidation.fee.units());
+        self.units(liquidation.insurance.units())
     }
 
     fn trade(&mut self, trade: &ClosedTrade) -> &mut Self {
@@ -215,7 +303,7 @@ mod tests {
             side: Side::Buy,
             quantity,
             kind: OrderKind::Market,
-            reduce_only: false,
+            terms: OrderTerms::FREE,
             target: None,
         };
         let mut room = [0; LONGEST];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    InstrumentId, Money, OrderId, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, Timestamp,
+    InstrumentId, Money, OrderId, Price, Quantity, Rate, RefusalReason, SeriesId, Side, StrategyId, Timestamp,
 };
 
 /// A step in an order's life. The numbers follow `order-event-kind` of the plugin contract.
@@ -123,6 +123,16 @@ pub enum FillRule {
     CloseAfterArrival = 5,
     /// The bar opened beyond a resting limit order: filled at the limit.
     LimitGap = 6,
+    /// The exchange closed the position, or a part of it, at the mark price.
+    Liquidation = 7,
+    /// A take-profit was touched on the bar's path.
+    TakeProfitOnPath = 8,
+    /// The bar opened beyond a take-profit: filled at the open.
+    TakeProfitGap = 9,
+    /// The order walked through the levels of a recorded book.
+    BookWalk = 10,
+    /// Trades used up the queue before a resting order in a recorded book.
+    Queue = 11,
 }
 
 impl FillRule {
@@ -136,6 +146,11 @@ impl FillRule {
             Self::StopGap => "stop-gap",
             Self::CloseAfterArrival => "close-after-arrival",
             Self::LimitGap => "limit-gap",
+            Self::Liquidation => "liquidation",
+            Self::TakeProfitOnPath => "take-profit-on-path",
+            Self::TakeProfitGap => "take-profit-gap",
+            Self::BookWalk => "book-walk",
+            Self::Queue => "queue",
         }
     }
 }
@@ -165,6 +180,74 @@ pub struct Fill {
     pub liquidity: Liquidity,
     /// The rule that produced it.
     pub rule: FillRule,
+}
+
+/// Where the price of a funding payment came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum FundingPrice {
+    /// Recorded with the rate.
+    Recorded = 0,
+    /// Open of the mark bar at that time.
+    MarkOpen = 1,
+    /// The last close: neither of the others was there.
+    LastClose = 2,
+}
+
+/// The funding rate of one interval of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FundingRate {
+    /// Funding time, on the minute.
+    pub ts: Timestamp,
+    /// Positive: longs pay shorts.
+    pub rate: Rate,
+    /// Mark price recorded with it.
+    pub mark: Option<Price>,
+}
+
+/// Funding that a strategy paid or received.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FundingPayment {
+    /// Funding time.
+    pub ts: Timestamp,
+    /// Whose position.
+    pub strategy: StrategyId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Signed position at that time.
+    pub position: Quantity,
+    /// Mark price.
+    pub mark: Price,
+    /// Where the mark price came from.
+    pub source: FundingPrice,
+    /// Rate of the interval.
+    pub rate: Rate,
+    /// `position * mark * rate`: positive = paid, negative = received.
+    pub paid: Money,
+}
+
+/// What a liquidation did beyond its fill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Liquidation {
+    /// When.
+    pub ts: Timestamp,
+    /// Whose position.
+    pub strategy: StrategyId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Side of the closing order.
+    pub side: Side,
+    /// How much was closed.
+    pub quantity: Quantity,
+    /// Mark price that caused it.
+    pub mark: Price,
+    /// Price at which the margin is gone.
+    pub bankruptcy_price: Price,
+    /// Liquidation fee, paid to the insurance fund.
+    pub fee: Money,
+    /// Loss beyond the margin, borne by the insurance fund.
+    pub insurance: Money,
 }
 
 /// A position from flat to flat (or to the other side): what reports call a trade.

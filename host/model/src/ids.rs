@@ -41,7 +41,7 @@ dense_id!(
 ///
 /// The upper 24 bits are the strategy's slot plus one, the lower 40 its own sequence from 1, so that ids of
 /// different strategies never meet and 0 stays free for "nothing to do".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(pub u64);
 
@@ -53,6 +53,11 @@ impl OrderId {
     /// The id of a strategy's `sequence`-th order (from 1).
     pub const fn new(strategy: StrategyId, sequence: u64) -> Self {
         Self(((strategy.0 as u64 + 1) << Self::SEQUENCE_BITS) | sequence)
+    }
+
+    /// Whether it names an order.
+    pub const fn is_some(self) -> bool {
+        self.0 != 0
     }
 
     /// The strategy that owns the order; `None` for ids that no strategy was given.

@@ -17,10 +17,16 @@ pub mod time;
 
 pub use bar::Bar;
 pub use decimal::{Money, Price, Quantity, Rate};
-pub use event::{ClosedTrade, Fill, FillRule, Liquidity, OrderEvent, OrderEventKind};
+pub use event::{
+    ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, FundingRate, Liquidation, Liquidity,
+    OrderEvent, OrderEventKind,
+};
 pub use ids::{InstrumentId, OrderId, SeriesId, StrategyId};
 pub use instrument::Instrument;
-pub use order::{OrderKind, OrderRequest, RefusalReason, Side, TimeInForce, TriggerSource};
+pub use order::{
+    Amendment, Callback, OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Trigger,
+    TriggerSource,
+};
 pub use params::{ParamSpec, ParamType, ParamValue};
 pub use plugin_info::{PluginInfo, SeriesInfo, SeriesSpec, Wants};
 pub use time::{Timeframe, Timestamp};

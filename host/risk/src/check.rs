@@ -1,8 +1,8 @@
 //! The checks of one order.
 
 use cryptobot_model::{
-    Instrument, InstrumentId, Money, OrderId, OrderKind, OrderRequest, Quantity, RefusalReason, SeriesId,
-    Side, StrategyId, Timestamp,
+    Amendment, Callback, Instrument, InstrumentId, Money, OrderId, OrderKind, OrderRequest, OrderTerms,
+    Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, Timestamp, Trigger,
 };
 
 use crate::grid::Grid;
@@ -24,8 +24,8 @@ pub struct ProposedOrder {
     pub quantity: f64,
     /// Kind and prices as given.
     pub kind: OrderKind<f64>,
-    /// May only reduce.
-    pub reduce_only: bool,
+    /// What binds it.
+    pub terms: OrderTerms,
     /// Event time of the decision.
     pub decided_at: Timestamp,
 }
@@ -76,9 +76,14 @@ pub fn check(
     grid: &Grid,
     exposure: &Exposure,
 ) -> Result<Approved<OrderRequest>, RefusalReason> {
-    let quantity = grid.quantity(order.quantity).ok_or(RefusalReason::InvalidArgument)?;
+    let OrderTerms { reduce_only, close_position, .. } = order.terms;
+    let quantity = if close_position {
+        Quantity::ZERO
+    } else {
+        grid.quantity(order.quantity).ok_or(RefusalReason::InvalidArgument)?
+    };
     let kind = on_grid(order, grid).ok_or(RefusalReason::InvalidArgument)?;
-    if quantity.is_zero() {
+    if quantity.is_zero() && !close_position {
         return Err(RefusalReason::BelowMinimum);
     }
     if exposure.price.is_nan() || exposure.price <= 0.0 {
@@ -87,14 +92,11 @@ pub fn check(
     if exposure.open_orders >= exposure.max_open_orders {
         return Err(RefusalReason::TooManyOrders);
     }
-    let price = match kind {
-        OrderKind::Market => exposure.price,
-        OrderKind::Limit { price, .. } => price.to_f64(),
-        OrderKind::StopMarket { trigger, .. } => trigger.to_f64(),
-    };
-    if order.reduce_only {
-        check_reduces(order.side, &kind, exposure)?;
+    if reduce_only || close_position {
+        check_reduces(order, exposure)?;
     } else {
+        let limit = kind.limit().map(|(price, _)| price).or(kind.trigger_price());
+        let price = limit.map_or(exposure.price, Price::to_f64);
         check_minimum(quantity, price, instrument)?;
         check_margin(order.side, quantity, price, exposure)?;
     }
@@ -106,27 +108,52 @@ pub fn check(
         side: order.side,
         quantity,
         kind,
-        reduce_only: order.reduce_only,
+        terms: order.terms,
         decided_at: order.decided_at,
     }))
 }
 
-fn on_grid(order: &ProposedOrder, grid: &Grid) -> Option<OrderKind<cryptobot_model::Price>> {
-    Some(match order.kind {
-        OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { price, tif } => {
-            OrderKind::Limit { price: grid.limit_price(price, order.side)?, tif }
-        }
-        OrderKind::StopMarket { trigger, source } => {
-            OrderKind::StopMarket { trigger: grid.adverse_price(trigger, order.side)?, source }
-        }
-    })
+/// Puts new numbers for an order on the instrument's grid. `order` is the order as it was approved.
+pub fn check_amendment(
+    order: &OrderRequest,
+    quantity: f64,
+    price: f64,
+    decided_at: Timestamp,
+    grid: &Grid,
+) -> Result<Approved<Amendment>, RefusalReason> {
+    let quantity = grid.quantity(quantity).ok_or(RefusalReason::InvalidArgument)?;
+    let price = match (order.kind.limit(), order.kind.trigger()) {
+        (Some(_), _) => grid.limit_price(price, order.side),
+        (None, Some((Trigger::TakeProfit, _))) => grid.adverse_price(price, order.side.opposite()),
+        (None, _) => grid.adverse_price(price, order.side),
+    };
+    let price = price.ok_or(RefusalReason::InvalidArgument)?;
+    if quantity.is_zero() {
+        return Err(RefusalReason::BelowMinimum);
+    }
+    Ok(Approved(Amendment { id: order.id, quantity, price, decided_at }))
 }
 
-/// A stop may wait for the position it protects; anything else must have one to reduce when it is sent.
-fn check_reduces<P>(side: Side, kind: &OrderKind<P>, exposure: &Exposure) -> Result<(), RefusalReason> {
-    let reduces = exposure.position.signum() * side.sign() as i32 == -1;
-    if reduces || matches!(kind, OrderKind::StopMarket { .. }) {
+/// The order's prices on the grid: limits on the passive side, triggers away from the market.
+fn on_grid(order: &ProposedOrder, grid: &Grid) -> Option<OrderKind<Price>> {
+    if let OrderKind::TrailingStop { callback: Callback::Bps(bps), .. } = order.kind
+        && !(bps > 0.0 && bps < 10_000.0)
+    {
+        return None;
+    }
+    let (limit, stop) =
+        (|price| grid.limit_price(price, order.side), |trigger| grid.adverse_price(trigger, order.side));
+    let take_profit = |trigger| grid.adverse_price(trigger, order.side.opposite());
+    match order.kind.trigger() {
+        Some((Trigger::TakeProfit, _)) => order.kind.try_map(limit, take_profit),
+        _ => order.kind.try_map(limit, stop),
+    }
+}
+
+/// An order that sleeps may wait for the position it protects; anything else must have one to reduce when it is sent.
+fn check_reduces(order: &ProposedOrder, exposure: &Exposure) -> Result<(), RefusalReason> {
+    let reduces = exposure.position.signum() * order.side.sign() as i32 == -1;
+    if reduces || order.kind.trigger().is_some() || order.terms.parent.is_some() {
         Ok(())
     } else {
         Err(RefusalReason::NothingToReduce)
@@ -170,7 +197,7 @@ fn check_margin(
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::{Price, TimeInForce, TriggerSource};
+    use cryptobot_model::{TimeInForce, TriggerSource};
     use rust_decimal::Decimal;
 
     use super::*;
@@ -197,7 +224,7 @@ mod tests {
             side,
             quantity,
             kind,
-            reduce_only,
+            terms: OrderTerms { reduce_only, ..OrderTerms::FREE },
             decided_at: Timestamp(0),
         }
     }

@@ -7,5 +7,5 @@
 mod check;
 mod grid;
 
-pub use check::{Approved, Exposure, ProposedOrder, check};
+pub use check::{Approved, Exposure, ProposedOrder, check, check_amendment};
 pub use grid::Grid;

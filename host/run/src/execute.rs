@@ -14,7 +14,7 @@ use cryptobot_analytics::{
 };
 use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
 use cryptobot_journal::{Background, JournalHash, JournalWriter};
-use cryptobot_model::{Instrument, InstrumentId, Money, OrderKind, Timestamp, TriggerSource};
+use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource};
 
 use crate::error::{ExitCode, RunError};
 use crate::identity;
@@ -55,7 +55,7 @@ struct RunRecorder {
 impl Recorder for RunRecorder {
     fn entry(&mut self, entry: &Entry<'_>) {
         if let Entry::Decision { decision: Decision::Approved(order), .. } = entry
-            && let OrderKind::StopMarket { source: TriggerSource::Mark, .. } = order.kind
+            && let Some((_, TriggerSource::Mark)) = order.kind.trigger()
         {
             self.watches_mark = true;
         }

@@ -89,10 +89,9 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
             max_open_orders: config.limits.open_orders,
         });
     }
-    let sources = list.into_iter().map(|market| InstrumentSetup {
-        instrument: market.instrument,
-        timeframe: market.timeframe,
-        source: Box::new(ReadAhead::new(market.reader)),
+    let sources = list.into_iter().map(|market| {
+        let source = Box::new(ReadAhead::new(market.reader));
+        InstrumentSetup::new(market.instrument, market.timeframe, source)
     });
     let exchange = Exchange::new(&instruments, &exchange_config(&config));
     let engine = Engine::new(sources.collect(), setups, exchange)?;

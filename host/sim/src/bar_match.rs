@@ -79,6 +79,7 @@ impl<'a> BarMatch<'a> {
                     state.working.push(order);
                 }
                 MessageKind::Cancel(id) => state.cancel(id, message.arrives_at),
+                MessageKind::Modify(_) => {}
             }
         }
         self.at_open(&mut state);
@@ -165,10 +166,10 @@ impl<'a> BarMatch<'a> {
                     (false, TimeInForce::Ioc | TimeInForce::Fok) => {
                         state.reports.push(ends(OrderEventKind::Expired, RefusalReason::NotFillable));
                     }
-                    (false, TimeInForce::Gtc | TimeInForce::Gtx) => return Some(order),
+                    (false, TimeInForce::Gtc | TimeInForce::Gtx | TimeInForce::Gtd(_)) => return Some(order),
                 }
             }
-            OrderKind::StopMarket { .. } => {
+            _ => {
                 if !is_beyond(&order, reference) {
                     return Some(order);
                 }
@@ -205,6 +206,7 @@ impl<'a> BarMatch<'a> {
         let ts = message.arrives_at;
         match message.what {
             MessageKind::Cancel(id) => state.cancel(id, ts),
+            MessageKind::Modify(_) => {}
             MessageKind::Order(order) => {
                 let mut order = Working::new(order);
                 order.fresh = false;
@@ -279,7 +281,7 @@ impl<'a> BarMatch<'a> {
                 let execution = Execution { ts, price, slippage: Money::ZERO, liquidity, rule: limit_rule };
                 self.execute(state, order, &execution);
             }
-            OrderKind::Market | OrderKind::StopMarket { .. } => {
+            _ => {
                 self.trigger(state, order, reference, ts, stop_rule);
             }
         }
@@ -300,7 +302,7 @@ impl<'a> BarMatch<'a> {
     fn execute(&self, state: &mut State, mut order: Working, execution: &Execution) {
         let request = order.order;
         let position = *state.position(request.strategy, self.position_of);
-        let quantity = if request.reduce_only {
+        let quantity = if request.terms.reduce_only {
             let opposed = position.signum() * request.side.sign() as i32 == -1;
             if opposed { order.remaining.min(position.abs()) } else { Quantity::ZERO }
         } else {
@@ -382,7 +384,7 @@ fn is_beyond(order: &Working, price: f64) -> bool {
         (OrderKind::Market, _) => true,
         (OrderKind::Limit { .. }, Side::Buy) => price < order.level,
         (OrderKind::Limit { .. }, Side::Sell) => price > order.level,
-        (OrderKind::StopMarket { .. }, Side::Buy) => price >= order.level,
-        (OrderKind::StopMarket { .. }, Side::Sell) => price <= order.level,
+        (_, Side::Buy) => price >= order.level,
+        (_, Side::Sell) => price <= order.level,
     }
 }

@@ -1,13 +1,13 @@
 //! The orders of one instrument: those on their way and those at the exchange.
 
 use cryptobot_model::{
-    Fill, Instrument, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, Quantity, RefusalReason,
-    StrategyId, Timestamp,
+    Amendment, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest,
+    Price, Quantity, RefusalReason, StrategyId, Timestamp,
 };
 
 use crate::bar_match::BarMatch;
 use crate::config::ExchangeConfig;
-use crate::exchange::BarInterval;
+use crate::exchange::{Accounts, BarInterval};
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
 
@@ -32,6 +32,7 @@ pub(crate) struct Message {
 pub(crate) enum MessageKind {
     Order(OrderRequest),
     Cancel(OrderId),
+    Modify(Amendment),
 }
 
 impl Message {
@@ -39,7 +40,7 @@ impl Message {
     pub(crate) const fn strategy(&self) -> Option<StrategyId> {
         match self.what {
             MessageKind::Order(order) => Some(order.strategy),
-            MessageKind::Cancel(id) => id.strategy(),
+            MessageKind::Cancel(id) | MessageKind::Modify(Amendment { id, .. }) => id.strategy(),
         }
     }
 }
@@ -57,11 +58,8 @@ pub(crate) struct Working {
 
 impl Working {
     pub(crate) fn new(order: OrderRequest) -> Self {
-        let level = match order.kind {
-            OrderKind::Market => f64::NAN,
-            OrderKind::Limit { price, .. } => price.to_f64(),
-            OrderKind::StopMarket { trigger, .. } => trigger.to_f64(),
-        };
+        let level = order.kind.trigger_price().or(order.kind.limit().map(|(price, _)| price));
+        let level = level.map_or(f64::NAN, Price::to_f64);
         Self { order, remaining: order.quantity, level, fresh: true }
     }
 
@@ -113,12 +111,15 @@ impl Book {
     #[inline]
     pub(crate) fn on_bar(
         &mut self,
+        instrument: InstrumentId,
         interval: &BarInterval,
-        position_of: &dyn Fn(StrategyId) -> Quantity,
+        mark: Option<&BarInterval>,
+        accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) {
         if !self.is_quiet() {
-            self.match_orders(interval, position_of, reports);
+            let _ = mark;
+            self.match_orders(interval, &|strategy| accounts.position(strategy, instrument), reports);
         }
         if self.keeps_stats {
             self.stats.push(interval.bar.close, interval.bar.volume);
@@ -148,7 +149,9 @@ impl Book {
             message.arrives_at < interval.bar.ts
                 && match message.what {
                     MessageKind::Order(_) => message.decided_at <= interval.open_ts,
-                    MessageKind::Cancel(id) => message.decided_at <= interval.open_ts || known(id),
+                    MessageKind::Cancel(id) | MessageKind::Modify(Amendment { id, .. }) => {
+                        message.decided_at <= interval.open_ts || known(id)
+                    }
                 }
         };
         self.arrived.clear();

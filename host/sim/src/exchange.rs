@@ -1,7 +1,7 @@
 //! The exchange of a run: one book per instrument.
 
 use cryptobot_model::{
-    Bar, Instrument, InstrumentId, OrderId, OrderRequest, Quantity, StrategyId, Timestamp,
+    Amendment, Bar, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId, Timestamp,
 };
 use cryptobot_risk::Approved;
 
@@ -15,6 +15,15 @@ pub struct BarInterval {
     pub open_ts: Timestamp,
     /// Prices; `bar.ts` is the close time.
     pub bar: Bar,
+}
+
+/// The accounts behind the orders, as the exchange sees them at the beginning of a bar.
+pub trait Accounts {
+    /// Signed position of a strategy.
+    fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity;
+
+    /// The mark price at which the exchange liquidates the position; `None` where it cannot happen.
+    fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price>;
 }
 
 /// The simulated exchange.
@@ -54,16 +63,23 @@ impl Exchange {
         self.books[instrument.index()].is_quiet()
     }
 
-    /// Matches the orders of an instrument with a bar that has closed. `position_of` tells the position of a strategy
-    /// at the bar's beginning, for reduce-only orders. Reports are appended in the order in which things happened.
+    /// Sends new numbers for an order. An order that is already over ignores them.
+    pub fn modify(&mut self, instrument: InstrumentId, amendment: Approved<Amendment>) {
+        let amendment = amendment.into_inner();
+        self.send(instrument, amendment.decided_at, MessageKind::Modify(amendment));
+    }
+
+    /// Matches the orders of an instrument with a bar that has closed. `mark` is the mark price over the same time,
+    /// where there is one. Reports are appended in the order in which things happened.
     #[inline]
     pub fn on_bar(
         &mut self,
         instrument: InstrumentId,
         interval: &BarInterval,
-        position_of: &dyn Fn(StrategyId) -> Quantity,
+        mark: Option<&BarInterval>,
+        accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) {
-        self.books[instrument.index()].on_bar(interval, position_of, reports);
+        self.books[instrument.index()].on_bar(instrument, interval, mark, accounts, reports);
     }
 }

@@ -13,4 +13,4 @@ mod stats;
 
 pub use book::Report;
 pub use config::{ExchangeConfig, Slippage};
-pub use exchange::{BarInterval, Exchange};
+pub use exchange::{Accounts, BarInterval, Exchange};

@@ -5,7 +5,9 @@
 //! cross the border in one call are bounded by the store.
 
 use cryptobot_engine::{Column, Desk, Fault, FaultKind, LogLevel};
-use cryptobot_model::{OrderId, OrderKind, SeriesId, Side, TimeInForce, Timestamp, TriggerSource};
+use cryptobot_model::{
+    OrderId, OrderKind, OrderTerms, SeriesId, Side, TimeInForce, Timestamp, TriggerSource,
+};
 use wasmtime::Result;
 
 use crate::bindings::cryptobot::plugin::{
@@ -157,7 +159,8 @@ impl HostState {
         kind: OrderKind<f64>,
         reduce_only: bool,
     ) -> Result<u64> {
-        let id = self.desk.submit(SeriesId(series), side.into(), canonical(quantity), kind, reduce_only)?;
+        let terms = OrderTerms::reducing(reduce_only);
+        let id = self.desk.submit(SeriesId(series), side.into(), canonical(quantity), kind, terms)?;
         Ok(id.0)
     }
 }

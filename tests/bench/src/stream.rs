@@ -58,11 +58,7 @@ pub(crate) fn run(bars: usize) -> ExitCode {
         leverage: 1.0,
         max_open_orders: 200,
     };
-    let market = InstrumentSetup {
-        instrument: instruments[0].clone(),
-        timeframe: Timeframe::MINUTE,
-        source: Box::new(source),
-    };
+    let market = InstrumentSetup::new(instruments[0].clone(), Timeframe::MINUTE, Box::new(source));
     let exchange = Exchange::new(&instruments, &ExchangeConfig::default());
     let mut recorder = HashOnly::default();
     let started = Instant::now();

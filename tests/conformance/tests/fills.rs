@@ -7,7 +7,8 @@ use std::path::Path;
 
 use cryptobot_engine::{BarBlock, Desk, ExchangeConfig, Fault, Slippage};
 use cryptobot_model::{
-    Bar, OrderId, OrderKind, SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp, TriggerSource,
+    Bar, OrderId, OrderKind, OrderTerms, SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp,
+    TriggerSource,
 };
 use cryptobot_test_support::market::START_MS;
 use cryptobot_test_support::native::Logic;
@@ -115,14 +116,26 @@ impl Logic for Script {
         for action in self.actions.get(&self.bar).into_iter().flatten().copied() {
             match action {
                 Action::Market { side, quantity, reduce_only } => {
-                    desk.submit(series, side, quantity, OrderKind::Market, reduce_only)?;
+                    desk.submit(
+                        series,
+                        side,
+                        quantity,
+                        OrderKind::Market,
+                        OrderTerms::reducing(reduce_only),
+                    )?;
                 }
                 Action::Limit { side, quantity, price, tif, reduce_only } => {
-                    desk.submit(series, side, quantity, OrderKind::Limit { price, tif }, reduce_only)?;
+                    desk.submit(
+                        series,
+                        side,
+                        quantity,
+                        OrderKind::Limit { price, tif },
+                        OrderTerms::reducing(reduce_only),
+                    )?;
                 }
                 Action::Stop { side, quantity, trigger, reduce_only } => {
                     let kind = OrderKind::StopMarket { trigger, source: TriggerSource::Last };
-                    desk.submit(series, side, quantity, kind, reduce_only)?;
+                    desk.submit(series, side, quantity, kind, OrderTerms::reducing(reduce_only))?;
                 }
                 Action::Target { quantity } => {
                     desk.target_position(series, quantity)?;

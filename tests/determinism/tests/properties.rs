@@ -227,7 +227,7 @@ fn higher_bars_are_what_their_minutes_were() {
 #[test]
 fn one_step_has_one_order() {
     use cryptobot_engine::{Desk, Fault};
-    use cryptobot_model::{Bar, OrderEvent, OrderKind, SeriesId, Side};
+    use cryptobot_model::{Bar, OrderEvent, OrderKind, OrderTerms, SeriesId, Side};
     use cryptobot_test_support::native::Logic;
     use std::sync::{Arc, Mutex};
 
@@ -243,7 +243,7 @@ fn one_step_has_one_order() {
         fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
             self.note(desk, &format!("bar {}", series.0));
             if series == SeriesId(0) {
-                desk.submit(series, Side::Buy, 0.1, OrderKind::Market, false)?;
+                desk.submit(series, Side::Buy, 0.1, OrderKind::Market, OrderTerms::FREE)?;
                 desk.set_timer(1, desk.now)?;
             }
             Ok(())
@@ -285,13 +285,13 @@ fn one_step_has_one_order() {
 #[test]
 fn orders_are_refused_in_init() {
     use cryptobot_engine::{Desk, Fault};
-    use cryptobot_model::{Bar, OrderKind, RefusalReason, SeriesId, Side};
+    use cryptobot_model::{Bar, OrderKind, OrderTerms, RefusalReason, SeriesId, Side};
     use cryptobot_test_support::native::Logic;
 
     struct Hasty;
     impl Logic for Hasty {
         fn init(&mut self, desk: &mut Desk) -> Result<(), Fault> {
-            desk.submit(SeriesId(0), Side::Buy, 1.0, OrderKind::Market, false).map(|_| ())
+            desk.submit(SeriesId(0), Side::Buy, 1.0, OrderKind::Market, OrderTerms::FREE).map(|_| ())
         }
         fn on_bar(&mut self, _desk: &mut Desk, _series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
             Ok(())

@@ -2,7 +2,8 @@
 
 use cryptobot_engine::{Desk, Fault};
 use cryptobot_model::{
-    Bar, ClosedTrade, OrderEvent, OrderId, OrderKind, SeriesId, Side, TimeInForce, Timestamp, TriggerSource,
+    Bar, ClosedTrade, OrderEvent, OrderId, OrderKind, OrderTerms, SeriesId, Side, TimeInForce, Timestamp,
+    TriggerSource,
 };
 
 use crate::native::Logic;
@@ -17,12 +18,12 @@ impl Noise {
     fn act(&mut self, desk: &mut Desk, series: SeriesId, price: f64) -> Result<(), Fault> {
         let draw = desk.random();
         let side = if draw & 1 == 0 { Side::Buy } else { Side::Sell };
-        let reduce_only = draw & 6 == 0;
+        let terms = OrderTerms::reducing(draw & 6 == 0);
         // 0.01 to 2.56 units, off the grid now and then.
         let quantity = ((draw >> 8) % 256 + 1) as f64 * 0.010_000_3;
         let offset = 1.0 + (((draw >> 16) % 401) as f64 - 200.0) * 1e-5;
         match (draw >> 32) % 24 {
-            0..3 => self.keep(desk.submit(series, side, quantity, OrderKind::Market, reduce_only)?),
+            0..3 => self.keep(desk.submit(series, side, quantity, OrderKind::Market, terms)?),
             3..7 => {
                 let tif = [TimeInForce::Gtc, TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Gtx]
                     [(draw >> 40) as usize % 4];
@@ -31,13 +32,13 @@ impl Noise {
                     side,
                     quantity,
                     OrderKind::Limit { price: price * offset, tif },
-                    reduce_only,
+                    terms,
                 )?);
             }
             7..10 => {
                 let source = if draw >> 41 & 1 == 0 { TriggerSource::Last } else { TriggerSource::Mark };
                 let kind = OrderKind::StopMarket { trigger: price * offset, source };
-                self.keep(desk.submit(series, side, quantity, kind, reduce_only)?);
+                self.keep(desk.submit(series, side, quantity, kind, terms)?);
             }
             10 | 11 => self.keep(desk.target_position(series, side.sign() * quantity)?),
             12 => self.keep(desk.target_position(series, 0.0)?),
@@ -54,7 +55,7 @@ impl Noise {
                 )?;
             }
             16 if (draw >> 50).is_multiple_of(32) => {
-                self.keep(desk.submit(series, side, f64::NAN, OrderKind::Market, false)?);
+                self.keep(desk.submit(series, side, f64::NAN, OrderKind::Market, OrderTerms::FREE)?);
             }
             _ => {}
         }

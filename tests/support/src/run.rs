@@ -125,10 +125,9 @@ impl MemoryRun {
     pub fn engine(self) -> ReadyRun {
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
-        let setups = self.markets.into_iter().map(|(instrument, block)| InstrumentSetup {
-            instrument,
-            timeframe: self.base,
-            source: Box::new(MemorySource::new(in_blocks(&block, self.block_rows))),
+        let setups = self.markets.into_iter().map(|(instrument, block)| {
+            let source = Box::new(MemorySource::new(in_blocks(&block, self.block_rows)));
+            InstrumentSetup::new(instrument, self.base, source)
         });
         let balance = self.balance;
         let strategies = self.strategies.into_iter().map(|(strategy, wants)| StrategySetup {

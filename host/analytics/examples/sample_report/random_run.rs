@@ -9,7 +9,7 @@ use cryptobot_ledger::Account;
 use cryptobot_model::time::NANOS_PER_SECOND;
 use cryptobot_model::{
     Fill, FillRule, InstrumentId, Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind,
-    OrderRequest, Price, Quantity, SeriesId, Side, StrategyId, Timestamp,
+    OrderRequest, OrderTerms, Price, Quantity, SeriesId, Side, StrategyId, Timestamp,
 };
 
 const STEP: i64 = 60 * NANOS_PER_SECOND;
@@ -191,7 +191,7 @@ impl Market {
             side,
             quantity,
             kind: OrderKind::Market,
-            reduce_only: false,
+            terms: OrderTerms::FREE,
             decided_at: ts.plus(-STEP),
         };
         self.tell(ts, &request, price, collector);
@@ -208,7 +208,7 @@ impl Market {
             side,
             quantity: quantity.to_f64(),
             kind: OrderKind::Market,
-            reduce_only: false,
+            terms: OrderTerms::FREE,
             target: None,
         };
         collector.entry(&Entry::Intent { ts: decided_at, strategy, intent: &intent });

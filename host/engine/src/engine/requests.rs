@@ -4,7 +4,7 @@ use cryptobot_model::{OrderEvent, OrderEventKind, OrderId, RefusalReason, Series
 use cryptobot_risk::ProposedOrder;
 
 use super::Engine;
-use crate::desk::{Intent, TimerCommand};
+use crate::desk::{Intent, Signal, TimerCommand};
 use crate::fault::{Fault, FaultKind};
 use crate::recorder::{Decision, Entry, Recorder};
 use crate::venue::Venue;
@@ -45,6 +45,12 @@ impl<V: Venue> Engine<V> {
         recorder.entry(&Entry::Intent { ts: self.now, strategy: slot.id, intent });
         match *intent {
             Intent::Order { .. } => self.decide(index, intent, recorder),
+            Intent::Signal(Signal { id, series, side, .. }) => {
+                let decision = Decision::Refused(RefusalReason::NoSizer);
+                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
+                self.refuse(index, series, id, side, RefusalReason::NoSizer, recorder);
+            }
+            Intent::Modify { id, quantity, price } => self.amend(index, id, quantity, price, recorder),
             Intent::Cancel { id } => match slot.open.iter().find(|order| order.id == id) {
                 Some(order) => self.venue.cancel(order.instrument, id, self.now),
                 None => self.refuse(index, SeriesId(0), id, Side::Buy, RefusalReason::UnknownOrder, recorder),
@@ -62,7 +68,7 @@ impl<V: Venue> Engine<V> {
     }
 
     fn decide(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
-        let Intent::Order { id, series, side, quantity, kind, reduce_only, .. } = *intent else {
+        let Intent::Order { id, series, side, quantity, kind, terms, .. } = *intent else {
             return;
         };
         let slot = &mut self.slots[index];
@@ -80,11 +86,14 @@ impl<V: Venue> Engine<V> {
             side,
             quantity,
             kind,
-            reduce_only,
+            terms,
             decided_at: self.now,
         };
         let market = &self.markets[instrument.index()];
-        let verdict = if accepting {
+        let parent_is_gone = terms.parent.is_some() && !slot.is_open(terms.parent);
+        let verdict = if parent_is_gone {
+            Err(RefusalReason::Parent)
+        } else if accepting {
             let exposure = slot.exposure(instrument, &self.prices);
             cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)
         } else {
@@ -107,6 +116,32 @@ impl<V: Venue> Engine<V> {
             }
         }
         self.slots[index].refresh_pending(instrument);
+    }
+
+    /// Sends new numbers for an order, or tells why it stays as it is: `modified` with a reason.
+    fn amend(&mut self, index: usize, id: OrderId, quantity: f64, price: f64, recorder: &mut dyn Recorder) {
+        let slot = &mut self.slots[index];
+        let Some(open) = slot.open.iter().find(|order| order.id == id) else {
+            return self.refuse(index, SeriesId(0), id, Side::Buy, RefusalReason::UnknownOrder, recorder);
+        };
+        let (order, instrument) = (open.request, open.instrument);
+        let grid = &self.markets[instrument.index()].grid;
+        match cryptobot_risk::check_amendment(&order, quantity, price, self.now, grid) {
+            Ok(amendment) => self.venue.modify(instrument, amendment),
+            Err(reason) => {
+                let plain = OrderEvent::plain(
+                    slot.id,
+                    order.series,
+                    id,
+                    order.side,
+                    self.now,
+                    OrderEventKind::Modified,
+                );
+                let event = OrderEvent { remaining: open.remaining, reason: Some(reason), ..plain };
+                recorder.entry(&Entry::Order(&event));
+                self.has_news |= slot.tell_order(&event);
+            }
+        }
     }
 
     fn refuse(

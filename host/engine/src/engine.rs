@@ -1,27 +1,29 @@
 //! The loop.
 //!
-//! Order of things at one time T: (1) what the market data ending at T covers is matched, (2) prices are marked,
-//! (3) news of orders and positions is delivered, (4) bars, base timeframe before higher ones, (5) timers. What a
-//! strategy asks for in a callback is decided and sent right after that callback; what is to be said about it is news
-//! of the next step.
+//! Order of things at one time T: (1) what the market data ending at T covers is matched, (2) funding is paid on the
+//! positions after it, (3) accounts are marked, (4) news of orders and positions that is back by T is delivered,
+//! (5) bars, base timeframe before higher ones, (6) timers. What a strategy asks for in a callback is decided and sent
+//! right after that callback; what is to be said about it is news of the next step.
 
 use std::ops::ControlFlow;
 
-use cryptobot_model::{Bar, Fill, InstrumentId, Money, Price, SeriesId, StrategyId, Timestamp};
+use cryptobot_model::{Bar, InstrumentId, Money, Price, StrategyId, Timestamp};
 use cryptobot_sim::Report;
 
 use crate::desk::{Intent, TimerCommand};
 use crate::fault::Fault;
 use crate::feed::NEVER;
 use crate::prices::PriceBoard;
-use crate::recorder::{Entry, Mark, Recorder};
+use crate::recorder::{Mark, Recorder};
 use crate::setup::{InstrumentSetup, SetupError, StrategySetup};
 use crate::slot::{Holders, News, Slot};
 use crate::source::SourceError;
 use crate::timers::Timers;
 use crate::venue::Venue;
 
+mod funding;
 mod market;
+mod reports;
 mod requests;
 
 use market::Market;
@@ -78,8 +80,10 @@ pub struct Engine<V> {
     venue: V,
     markets: Vec<Market>,
     slots: Vec<Slot>,
-    /// Newest closes, for marking; the board shows the same ones to the desks.
+    /// Newest closes.
     prices: Vec<f64>,
+    /// Newest mark prices; closes where there are none. The board shows the same ones to the desks.
+    marks: Vec<f64>,
     board: PriceBoard,
     equities: Vec<f64>,
     timers: Timers,
@@ -87,8 +91,11 @@ pub struct Engine<V> {
     bars: u64,
     /// When the next base bar closes.
     next_close: Timestamp,
+    /// When funding is due next, of any market.
+    next_funding: Timestamp,
     has_higher_bars: bool,
     has_news: bool,
+    has_reports_in_flight: bool,
     // Kept between steps for their memory only.
     due: Vec<usize>,
     reports: Vec<Report>,
@@ -120,9 +127,12 @@ impl<V: Venue> Engine<V> {
         Ok(Self {
             venue,
             next_close: markets.iter().map(|market: &Market| market.next_close).min().unwrap_or(NEVER),
+            next_funding: markets.iter().map(Market::next_funding).min().unwrap_or(NEVER),
             has_news: false,
+            has_reports_in_flight: false,
             has_higher_bars: markets.iter().any(|market| !market.higher.is_empty()),
             prices: vec![f64::NAN; count],
+            marks: vec![f64::NAN; count],
             board,
             equities: vec![0.0; slots.len()],
             markets,
@@ -215,7 +225,13 @@ impl<V: Venue> Engine<V> {
     fn step(&mut self, at: Timestamp, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
         self.now = at;
         self.take_bars(recorder)?;
+        if self.next_funding <= at {
+            self.pay_funding(recorder);
+        }
         self.mark(recorder);
+        if self.has_reports_in_flight {
+            self.receive_reports();
+        }
         if self.has_news {
             self.deliver_news(recorder);
         }
@@ -234,14 +250,18 @@ impl<V: Venue> Engine<V> {
         let Self { venue, markets, slots, prices, reports, .. } = self;
         for (index, (market, price)) in markets.iter_mut().zip(prices).enumerate() {
             if market.next_close == self.now {
-                let interval = market.take()?;
+                let (interval, mark) = market.take()?;
                 *price = interval.bar.close;
-                self.board.set(index, *price);
+                let marked = mark.map_or(*price, |mark| mark.bar.close);
+                self.marks[index] = marked;
+                self.board.set(index, marked);
                 self.due.push(index);
                 let instrument = InstrumentId::from(index);
-                venue.on_bar(instrument, interval, None, &Holders(slots), reports);
+                venue.on_bar(instrument, interval, mark, &Holders(slots), reports);
                 if !reports.is_empty() {
-                    self.has_news |= apply_reports(slots, instrument, reports, recorder);
+                    let booked = reports::book(slots, instrument, self.now, reports, recorder);
+                    self.has_news |= booked.has_news;
+                    self.has_reports_in_flight |= booked.in_flight;
                 }
             }
             self.next_close = self.next_close.min(market.next_close);
@@ -252,7 +272,7 @@ impl<V: Venue> Engine<V> {
 
     fn mark(&mut self, recorder: &mut dyn Recorder) {
         for (equity, slot) in self.equities.iter_mut().zip(&self.slots) {
-            *equity = slot.equity(&self.prices);
+            *equity = slot.equity(&self.marks);
         }
         recorder.mark(&Mark { ts: self.now, prices: &self.prices, equities: &self.equities });
     }
@@ -359,7 +379,7 @@ impl<V: Venue> Engine<V> {
 
     fn outcome(&self, interrupted: bool) -> Outcome {
         let accounts = self.slots.iter().map(|slot| {
-            let open = slot.account.positions().iter().zip(&self.prices);
+            let open = slot.account.positions().iter().zip(&self.marks);
             let unrealised = open
                 .filter(|(position, _)| !position.quantity().is_zero())
                 .map(|(position, price)| {
@@ -377,38 +397,4 @@ impl<V: Venue> Engine<V> {
             faults: faults.collect(),
         }
     }
-}
-
-/// Follows what the exchange reported; tells whether there is news of it.
-// Kept out of the loop, which most bars go through without any report: the loop stays in registers.
-#[inline(never)]
-fn apply_reports(
-    slots: &mut [Slot],
-    instrument: InstrumentId,
-    reports: &mut Vec<Report>,
-    recorder: &mut dyn Recorder,
-) -> bool {
-    let mut has_news = false;
-    for report in reports.drain(..) {
-        let slot = &mut slots[report.event.strategy.index()];
-        recorder.entry(&Entry::Order(&report.event));
-        slot.follow(&report.event);
-        slot.refresh_pending(instrument);
-        has_news |= slot.tell_order(&report.event);
-        if let Some(fill) = &report.fill {
-            has_news |= apply_fill(slot, report.event.series, fill, recorder);
-        }
-    }
-    has_news
-}
-
-/// Books a fill; tells whether there is news of it.
-fn apply_fill(slot: &mut Slot, series: SeriesId, fill: &Fill, recorder: &mut dyn Recorder) -> bool {
-    recorder.entry(&Entry::Fill(fill));
-    let closed = slot.apply(fill);
-    recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
-    closed.is_some_and(|trade| {
-        recorder.entry(&Entry::Trade(&trade));
-        slot.tell_closed(series, &trade)
-    })
 }

@@ -55,6 +55,20 @@ impl Feed {
         if self.newest + 1 == self.window.len() { self.refill() } else { Ok(()) }
     }
 
+    /// The bar that closes at `close`, where there is one; earlier ones are passed over. For a series that is read
+    /// beside another one.
+    pub(crate) fn at(&mut self, close: Timestamp) -> Result<Option<&BarInterval>, SourceError> {
+        while self.next_close() <= close {
+            self.take()?;
+        }
+        Ok(Some(self.newest()).filter(|interval| interval.bar.ts == close))
+    }
+
+    /// The bar that comes next, where there is one.
+    pub(crate) fn next(&self) -> Option<&BarInterval> {
+        self.window.get(self.newest + 1)
+    }
+
     fn refill(&mut self) -> Result<(), SourceError> {
         if self.taken == self.block.len() {
             self.source.next_block(&mut self.block)?;

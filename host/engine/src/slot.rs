@@ -3,7 +3,7 @@
 use cryptobot_ledger::Account;
 use cryptobot_model::{
     Bar, ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Price,
-    Quantity, SeriesId, Side, StrategyId, Timestamp, Wants,
+    Quantity, Rate, SeriesId, Side, StrategyId, Timestamp, Wants,
 };
 use cryptobot_risk::Exposure;
 use cryptobot_sim::Accounts;
@@ -40,6 +40,25 @@ pub(crate) enum News {
     Closed(SeriesId, ClosedTrade),
 }
 
+/// What a strategy has in an instrument, as a view.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holding {
+    quantity: f64,
+    average_price: f64,
+    cash: f64,
+}
+
+/// What a report tells a strategy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Learned {
+    pub(crate) event: OrderEvent,
+    pub(crate) instrument: InstrumentId,
+    /// The holding after a fill.
+    pub(crate) filled: Option<Holding>,
+    /// The trade that ended with it.
+    pub(crate) closed: Option<ClosedTrade>,
+}
+
 /// The accounts of all strategies, for the venue.
 pub(crate) struct Holders<'a>(pub(crate) &'a [Slot]);
 
@@ -60,6 +79,8 @@ pub(crate) struct Slot {
     pub(crate) account: Account,
     pub(crate) fault: Option<Fault>,
     pub(crate) news: Vec<News>,
+    /// Reports on their way back, by time of arrival.
+    in_flight: Vec<(Timestamp, Learned)>,
     pub(crate) open: Vec<OpenOrder>,
     pub(crate) invalid_arguments: usize,
     leverage: f64,
@@ -78,6 +99,7 @@ impl Slot {
             account: Account::new(setup.balance, instruments),
             fault: None,
             news: Vec::new(),
+            in_flight: Vec::new(),
             open: Vec::new(),
             invalid_arguments: 0,
             leverage: setup.leverage,
@@ -130,12 +152,11 @@ impl Slot {
         equity
     }
 
-    /// Books a fill and refreshes the views of it.
-    pub(crate) fn apply(&mut self, fill: &Fill) -> Option<ClosedTrade> {
+    /// Books a fill; the strategy does not know of it yet.
+    pub(crate) fn book(&mut self, fill: &Fill) -> Option<ClosedTrade> {
         let closed = self.account.apply(fill).closed;
         let index = fill.instrument.index();
-        let position = self.account.position(fill.instrument);
-        let (quantity, average) = (position.quantity().to_f64(), position.average_price());
+        let quantity = self.account.position(fill.instrument).quantity().to_f64();
         match self.holdings.binary_search_by_key(&index, |(instrument, _)| *instrument) {
             Ok(at) if quantity == 0.0 => {
                 self.holdings.remove(at);
@@ -143,11 +164,59 @@ impl Slot {
             Ok(at) => self.holdings[at].1 = quantity,
             Err(at) => self.holdings.insert(at, (index, quantity)),
         }
-        let view = &mut self.strategy.desk().account;
-        view.positions[index] = quantity;
-        view.average_prices[index] = average;
-        self.refresh_cash();
+        self.cash = self.account.cash().to_f64();
         closed
+    }
+
+    /// What the strategy has in an instrument, as a view.
+    pub(crate) fn holding(&self, instrument: InstrumentId) -> Holding {
+        let position = self.account.position(instrument);
+        Holding {
+            quantity: position.quantity().to_f64(),
+            average_price: position.average_price(),
+            cash: self.cash,
+        }
+    }
+
+    /// Whether the strategy has yet to learn of something.
+    pub(crate) fn has_reports_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// Keeps a report until it is back.
+    pub(crate) fn wait_for(&mut self, arrives_at: Timestamp, learned: &Learned) {
+        // Reports of one strategy arrive in the order in which they were sent.
+        let last = self.in_flight.last().map_or(arrives_at, |(last, _)| arrives_at.max(*last));
+        self.in_flight.push((last, *learned));
+    }
+
+    /// Learns of the reports that are back by `now`; tells whether there is news.
+    pub(crate) fn receive(&mut self, now: Timestamp) -> bool {
+        let back = self.in_flight.partition_point(|(arrives_at, _)| *arrives_at <= now);
+        let arrived: Vec<_> = self.in_flight.drain(..back).collect();
+        arrived.iter().fold(false, |news, (_, learned)| self.learn(learned) || news)
+    }
+
+    /// Brings the strategy's views up to a report and keeps the news of it; tells whether there is any.
+    pub(crate) fn learn(&mut self, learned: &Learned) -> bool {
+        let Learned { event, instrument, filled, closed } = learned;
+        self.follow(event);
+        self.refresh_pending(*instrument);
+        if let Some(holding) = filled {
+            let view = &mut self.strategy.desk().account;
+            view.positions[instrument.index()] = holding.quantity;
+            view.average_prices[instrument.index()] = holding.average_price;
+            view.cash = holding.cash;
+        }
+        let told = self.tell_order(event);
+        closed.as_ref().is_some_and(|trade| self.tell_closed(event.series, trade)) || told
+    }
+
+    /// Pays or receives funding; returns what was paid.
+    pub(crate) fn pay_funding(&mut self, instrument: InstrumentId, mark: Price, rate: Rate) -> Money {
+        let paid = self.account.pay_funding(instrument, mark, rate);
+        self.refresh_cash();
+        paid
     }
 
     fn refresh_cash(&mut self) {
@@ -198,7 +267,7 @@ impl Slot {
     }
 
     /// What an order in `instrument` is checked against.
-    pub(crate) fn exposure(&self, instrument: InstrumentId, prices: &[f64]) -> Exposure {
+    pub(crate) fn exposure(&self, instrument: InstrumentId, prices: &[f64], marks: &[f64]) -> Exposure {
         let open = |side: Side| {
             self.open
                 .iter()
@@ -214,8 +283,8 @@ impl Slot {
             open_buys: open(Side::Buy),
             open_sells: open(Side::Sell),
             price: prices[instrument.index()],
-            equity: self.equity(prices),
-            other_notional: others.map(|(index, position)| (position * prices[*index]).abs()).sum(),
+            equity: self.equity(marks),
+            other_notional: others.map(|(index, position)| (position * marks[*index]).abs()).sum(),
             leverage: self.leverage,
             open_orders: self.open.len(),
             max_open_orders: self.max_open_orders,

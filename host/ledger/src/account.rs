@@ -1,6 +1,6 @@
 //! The virtual sub-account of one strategy.
 
-use cryptobot_model::{Fill, InstrumentId, Money};
+use cryptobot_model::{Fill, InstrumentId, Money, Price, Rate};
 
 use crate::position::{Position, PositionChange};
 
@@ -24,7 +24,14 @@ impl Account {
         change
     }
 
-    /// Deposits plus realised profits minus fees.
+    /// Books funding on an open position; returns what was paid (negative = received).
+    pub fn pay_funding(&mut self, instrument: InstrumentId, mark: Price, rate: Rate) -> Money {
+        let paid = self.positions[instrument.index()].pay_funding(mark, rate);
+        self.wallet -= paid;
+        paid
+    }
+
+    /// Deposits plus realised profits minus fees and funding.
     pub fn wallet(&self) -> Money {
         self.wallet
     }

@@ -1,6 +1,8 @@
 //! One position and the trade that it is part of.
 
-use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Price, Quantity, Side, StrategyId, Timestamp};
+use cryptobot_model::{
+    ClosedTrade, Fill, InstrumentId, Money, Price, Quantity, Rate, Side, StrategyId, Timestamp,
+};
 
 /// What a fill did to a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -54,6 +56,16 @@ impl Position {
         change
     }
 
+    /// Books funding on what is open: `quantity * mark * rate`. Positive = paid: with a positive rate longs pay shorts.
+    /// Attributed to the open trade.
+    pub fn pay_funding(&mut self, mark: Price, rate: Rate) -> Money {
+        let paid = self.quantity.at(mark).times(rate);
+        if let Some(trade) = &mut self.trade {
+            trade.funding += paid;
+        }
+        paid
+    }
+
     fn increase(&mut self, fill: &Fill, signed: Quantity, fee: Money, slippage: Money) {
         self.quantity += signed;
         let cost = signed.at(fill.price);
@@ -94,6 +106,7 @@ struct OpenTrade {
     exit: AveragePrice,
     realised: Money,
     fees: Money,
+    funding: Money,
     slippage: Money,
 }
 
@@ -106,6 +119,7 @@ impl OpenTrade {
             exit: AveragePrice::default(),
             realised: Money::ZERO,
             fees: Money::ZERO,
+            funding: Money::ZERO,
             slippage: Money::ZERO,
         }
     }
@@ -122,9 +136,9 @@ impl OpenTrade {
             exit_price: self.exit.price(),
             gross_pnl: self.realised,
             fees: self.fees,
-            funding: Money::ZERO,
+            funding: self.funding,
             slippage: self.slippage,
-            net_pnl: self.realised - self.fees,
+            net_pnl: self.realised - self.fees - self.funding,
         }
     }
 }

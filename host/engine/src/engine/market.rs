@@ -1,12 +1,14 @@
 //! An instrument in the engine: its base bars and who gets which bars of it.
 
-use cryptobot_model::{Instrument, InstrumentId, SeriesId, Timeframe, Timestamp};
+use cryptobot_model::{
+    FundingPrice, FundingRate, Instrument, InstrumentId, Price, SeriesId, Timeframe, Timestamp,
+};
 use cryptobot_risk::Grid;
 use cryptobot_sim::BarInterval;
 
 use super::EngineError;
 use crate::aggregate::Aggregator;
-use crate::feed::Feed;
+use crate::feed::{Feed, NEVER};
 use crate::setup::{InstrumentSetup, SetupError};
 use crate::slot::Slot;
 use crate::source::SourceError;
@@ -18,6 +20,10 @@ pub(super) struct Market {
     pub(super) instrument: Instrument,
     pub(super) grid: Grid,
     pub(super) feed: Feed,
+    /// Mark prices over the same times, where they are recorded.
+    pub(super) mark: Option<Feed>,
+    /// Funding that is not due yet, the next one last.
+    pub(super) funding: Vec<FundingRate>,
     /// When its next base bar closes.
     pub(super) next_close: Timestamp,
     pub(super) base: Subscribers,
@@ -25,12 +31,40 @@ pub(super) struct Market {
 }
 
 impl Market {
-    /// Takes the next base bar.
+    /// Takes the next base bar, with the mark prices of the same time where there are any.
     #[inline]
-    pub(super) fn take(&mut self) -> Result<&BarInterval, SourceError> {
+    pub(super) fn take(&mut self) -> Result<(&BarInterval, Option<&BarInterval>), SourceError> {
         self.feed.take()?;
         self.next_close = self.feed.next_close();
-        Ok(self.feed.newest())
+        let interval = self.feed.newest();
+        let mark = match &mut self.mark {
+            Some(feed) => feed.at(interval.bar.ts)?,
+            None => None,
+        };
+        Ok((interval, mark))
+    }
+
+    /// The next funding rate that is due by `now`.
+    pub(super) fn due_funding(&mut self, now: Timestamp) -> Option<FundingRate> {
+        self.funding.pop_if(|next| next.ts <= now)
+    }
+
+    /// The price that funding at `ts` is computed with: the recorded one, else the mark at that time, else the last.
+    pub(super) fn funding_price(&self, funding: &FundingRate) -> (Price, FundingPrice) {
+        if let Some(mark) = funding.mark {
+            return (mark, FundingPrice::Recorded);
+        }
+        let next = self.mark.as_ref().and_then(Feed::next).filter(|next| next.open_ts == funding.ts);
+        if let Some(open) = next.and_then(|next| Price::from_f64(next.bar.open)) {
+            return (open, FundingPrice::MarkOpen);
+        }
+        let close = self.feed.newest().bar.close;
+        (Price::from_f64(close).unwrap_or_default(), FundingPrice::LastClose)
+    }
+
+    /// When funding is due next.
+    pub(super) fn next_funding(&self) -> Timestamp {
+        self.funding.last().map_or(NEVER, |next| next.ts)
     }
 
     /// Opens the source and subscribes the strategies to the bars that they asked for.
@@ -44,6 +78,8 @@ impl Market {
             grid: Grid::new(&setup.instrument),
             next_close: feed.next_close(),
             feed,
+            mark: setup.mark.map(|source| Feed::open(source, setup.timeframe)).transpose()?,
+            funding: setup.funding.into_iter().rev().collect(),
             instrument: setup.instrument,
             base: Vec::new(),
             higher: Vec::new(),

@@ -94,7 +94,7 @@ impl<V: Venue> Engine<V> {
         let verdict = if parent_is_gone {
             Err(RefusalReason::Parent)
         } else if accepting {
-            let exposure = slot.exposure(instrument, &self.prices);
+            let exposure = slot.exposure(instrument, &self.prices, &self.marks);
             cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)
         } else {
             Err(RefusalReason::NotAccepting)

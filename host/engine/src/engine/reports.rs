@@ -1,0 +1,68 @@
+//! What the exchange reports: booked when it happened, known to the strategy when the report is back.
+
+use cryptobot_model::{Fill, InstrumentId, Timestamp};
+use cryptobot_sim::Report;
+
+use super::Engine;
+use crate::recorder::{Entry, Recorder};
+use crate::slot::{Learned, Slot};
+use crate::venue::Venue;
+
+impl<V: Venue> Engine<V> {
+    /// Lets strategies know of what was reported back by now.
+    #[inline(never)]
+    pub(super) fn receive_reports(&mut self) {
+        self.has_reports_in_flight = false;
+        for slot in &mut self.slots {
+            self.has_news |= slot.receive(self.now);
+            self.has_reports_in_flight |= slot.has_reports_in_flight();
+        }
+    }
+}
+
+/// What became of some reports.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Booked {
+    /// A strategy is to be told.
+    pub(super) has_news: bool,
+    /// Some are not back yet.
+    pub(super) in_flight: bool,
+}
+
+/// Books what the exchange did for orders of an instrument. `now` is the end of the step.
+// Kept out of the loop, which most bars go through without any report: the loop stays in registers.
+#[inline(never)]
+pub(super) fn book(
+    slots: &mut [Slot],
+    instrument: InstrumentId,
+    now: Timestamp,
+    reports: &mut Vec<Report>,
+    recorder: &mut dyn Recorder,
+) -> Booked {
+    let mut booked = Booked::default();
+    for report in reports.drain(..) {
+        let slot = &mut slots[report.event.strategy.index()];
+        recorder.entry(&Entry::Order(&report.event));
+        let mut learned = Learned { event: report.event, instrument, filled: None, closed: None };
+        if let Some(fill) = &report.fill {
+            book_fill(slot, fill, &mut learned, recorder);
+        }
+        if report.event.ts <= now && !slot.has_reports_in_flight() {
+            booked.has_news |= slot.learn(&learned);
+        } else {
+            slot.wait_for(report.event.ts, &learned);
+            booked.in_flight = true;
+        }
+    }
+    booked
+}
+
+fn book_fill(slot: &mut Slot, fill: &Fill, learned: &mut Learned, recorder: &mut dyn Recorder) {
+    recorder.entry(&Entry::Fill(fill));
+    learned.closed = slot.book(fill);
+    learned.filled = Some(slot.holding(fill.instrument));
+    recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
+    if let Some(trade) = &learned.closed {
+        recorder.entry(&Entry::Trade(trade));
+    }
+}

@@ -1,16 +1,17 @@
 //! Runs without files.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 
 use cryptobot_engine::{
-    BarBlock, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark, MemorySource,
-    Outcome, Recorder, Strategy, StrategySetup,
+    BarBlock, BarSource, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark,
+    MemorySource, Outcome, Recorder, Strategy, StrategySetup,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
-    ClosedTrade, Fill, Instrument, InstrumentId, Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo,
-    StrategyId, Timeframe, Wants,
+    ClosedTrade, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Money, OrderEvent, Price,
+    Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
 };
 use rust_decimal::Decimal;
 
@@ -76,6 +77,10 @@ pub struct MemoryRun {
     pub block_rows: usize,
     /// The exchange.
     pub exchange: ExchangeConfig,
+    /// Funding rates, by position of the market.
+    pub funding: BTreeMap<usize, Vec<FundingRate>>,
+    /// Mark prices beside the bars, by position of the market.
+    pub marks: BTreeMap<usize, BarBlock>,
     /// Balance of each strategy.
     pub balance: Money,
     strategies: Vec<(Box<dyn Strategy>, Wants)>,
@@ -89,6 +94,8 @@ impl MemoryRun {
             base: Timeframe::MINUTE,
             block_rows: 4_096,
             exchange: ExchangeConfig::default(),
+            funding: BTreeMap::new(),
+            marks: BTreeMap::new(),
             balance: Money::new(Decimal::from(100_000_000)),
             strategies: Vec::new(),
         }
@@ -125,9 +132,13 @@ impl MemoryRun {
     pub fn engine(self) -> ReadyRun {
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
-        let setups = self.markets.into_iter().map(|(instrument, block)| {
-            let source = Box::new(MemorySource::new(in_blocks(&block, self.block_rows)));
-            InstrumentSetup::new(instrument, self.base, source)
+        let source = |block: &BarBlock| -> Box<dyn BarSource> {
+            Box::new(MemorySource::new(in_blocks(block, self.block_rows)))
+        };
+        let setups = self.markets.iter().enumerate().map(|(index, (instrument, block))| InstrumentSetup {
+            mark: self.marks.get(&index).map(source),
+            funding: self.funding.get(&index).cloned().unwrap_or_default(),
+            ..InstrumentSetup::new(instrument.clone(), self.base, source(block))
         });
         let balance = self.balance;
         let strategies = self.strategies.into_iter().map(|(strategy, wants)| StrategySetup {
@@ -190,6 +201,8 @@ pub struct Record {
     pub fills: Vec<Fill>,
     /// Closed trades.
     pub trades: Vec<ClosedTrade>,
+    /// Funding payments.
+    pub funding: Vec<FundingPayment>,
     /// Steps.
     pub marks: u64,
     /// Equity of all strategies after the last step.
@@ -205,6 +218,7 @@ impl Default for Record {
             events: Vec::new(),
             fills: Vec::new(),
             trades: Vec::new(),
+            funding: Vec::new(),
             marks: 0,
             equity: 0.0,
             last_prices: Vec::new(),
@@ -227,6 +241,7 @@ impl Recorder for Record {
             Entry::Order(event) => self.events.push(**event),
             Entry::Fill(fill) => self.fills.push(**fill),
             Entry::Trade(trade) => self.trades.push(**trade),
+            Entry::Funding(payment) => self.funding.push(**payment),
             _ => {}
         }
     }

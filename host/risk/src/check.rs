@@ -53,7 +53,7 @@ pub struct Exposure {
     pub max_open_orders: usize,
 }
 
-/// A value that passed the checks. Only [`check`] makes one.
+/// A value that passed the checks. Nothing outside of this crate makes one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Approved<T>(T);
 
@@ -66,6 +66,15 @@ impl<T> Approved<T> {
     /// What was approved.
     pub fn get(&self) -> &T {
         &self.0
+    }
+}
+
+impl Approved<OrderRequest> {
+    /// The same order for less; `closing` where only its closing part is left.
+    pub(crate) fn reduced(mut self, to: Quantity, closing: bool) -> Self {
+        self.0.quantity = to;
+        self.0.terms.reduce_only |= closing;
+        self
     }
 }
 

@@ -1,11 +1,33 @@
-//! Pre-trade checks between every strategy and every venue.
+//! Sizing, limits and pre-trade checks between every strategy and every venue.
 //!
-//! [`check`] is the only way to an [`Approved`] order, and venues take nothing else: an order that was not approved
-//! cannot be sent.
+//! [`check`] and [`RiskEngine::decide`] are the only ways to an [`Approved`] order, and venues take nothing else: an
+//! order that was not approved cannot be sent. [`check`] knows what the exchange itself enforces; [`RiskEngine`] adds
+//! the limits of [`RiskSettings`], over one order, over all that is held, and over time.
 #![forbid(unsafe_code)]
 
+mod book;
+mod calendar;
 mod check;
+mod engine;
 mod grid;
+mod guard;
+mod limits;
+mod pretrade;
+mod settings;
+mod sizing;
+mod state;
+mod verdict;
+mod window;
 
 pub use check::{Approved, Exposure, ProposedOrder, check, check_amendment};
+pub use engine::{RiskEngine, RiskView};
 pub use grid::Grid;
+pub use limits::{
+    Budget, CircuitBreaker, CorrelationLimit, Limits, MarketLimits, OrderLimits, OrderRate, StrategyLimits,
+};
+pub use settings::{LEVERAGE_CAP, Profile, RiskSettings, SettingsError};
+pub use sizing::{AtrStop, Sizer, SizingInput, TradeStatistics, target_leverage};
+pub use state::{
+    Cause, Closing, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
+};
+pub use verdict::{Evidence, Ruling, Verdict};

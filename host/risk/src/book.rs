@@ -1,0 +1,264 @@
+//! What the strategies hold and what is under way, as the limits count it.
+
+use std::collections::BTreeMap;
+
+use cryptobot_model::{
+    Fill, InstrumentId, OrderId, OrderKind, OrderRequest, Price, Quantity, Side, StrategyId, Timestamp, Trigger,
+};
+
+use crate::state::{Closing, OrderRef, Scope};
+
+/// One strategy's business in one instrument.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cell {
+    /// Signed position.
+    pub(crate) position: Quantity,
+    /// Open buy orders that may open or enlarge a position.
+    pub(crate) buys: Quantity,
+    /// Open sell orders that may.
+    pub(crate) sells: Quantity,
+    /// Quantity of the position that came with a stop, and the mean of these stops.
+    stopped: f64,
+    stop: f64,
+    /// When a position was last closed.
+    pub(crate) closed_at: Option<Timestamp>,
+}
+
+impl Cell {
+    /// Signed quantity that the position can reach in a side's direction.
+    pub(crate) fn reach(&self, side: Side) -> f64 {
+        let open = match side {
+            Side::Buy => self.buys,
+            Side::Sell => self.sells,
+        };
+        side.sign() * self.position.to_f64() + open.to_f64()
+    }
+
+    /// Largest absolute position it can come to.
+    pub(crate) fn worst(&self) -> f64 {
+        self.reach(Side::Buy).max(self.reach(Side::Sell))
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.position.is_zero() && self.buys.is_zero() && self.sells.is_zero()
+    }
+}
+
+/// An order that was approved and is not over.
+#[derive(Clone, Copy, Debug)]
+struct OpenOrder {
+    instrument: InstrumentId,
+    side: Side,
+    remaining: Quantity,
+    /// Price it would trade at, where it states one.
+    price: Option<f64>,
+    /// Stop of the position that it opens.
+    stop: Option<f64>,
+    reduce_only: bool,
+    /// Whatever the position is then.
+    closes_all: bool,
+    /// Trigger, where the order is a stop that protects a position.
+    protects_at: Option<f64>,
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    instruments: usize,
+    cells: Vec<Cell>,
+    open: BTreeMap<OrderId, OpenOrder>,
+}
+
+impl Book {
+    pub(crate) fn new(strategies: usize, instruments: usize) -> Self {
+        Self { instruments, cells: vec![Cell::default(); strategies * instruments], open: BTreeMap::new() }
+    }
+
+    pub(crate) fn cell(&self, strategy: StrategyId, instrument: InstrumentId) -> &Cell {
+        &self.cells[strategy.index() * self.instruments + instrument.index()]
+    }
+
+    fn cell_mut(&mut self, strategy: StrategyId, instrument: InstrumentId) -> &mut Cell {
+        &mut self.cells[strategy.index() * self.instruments + instrument.index()]
+    }
+
+    /// The cells of a scope with their owners that are not idle.
+    pub(crate) fn busy(&self, scope: Scope) -> impl Iterator<Item = (StrategyId, InstrumentId, &Cell)> {
+        let instruments = self.instruments.max(1);
+        self.cells
+            .iter()
+            .enumerate()
+            .map(move |(at, cell)| {
+                (StrategyId::from(at / instruments), InstrumentId::from(at % instruments), cell)
+            })
+            .filter(move |(strategy, instrument, cell)| !cell.is_idle() && covers(scope, *strategy, *instrument))
+    }
+
+    /// Registers an approved order.
+    pub(crate) fn add(&mut self, order: &OrderRequest, stop: Option<f64>) {
+        let reduce_only = order.terms.reduce_only || order.terms.close_position;
+        let trigger = order.kind.trigger_price().map(Price::to_f64);
+        let is_stop = matches!(order.kind.trigger(), Some((Trigger::Stop, _)));
+        let open = OpenOrder {
+            instrument: order.instrument,
+            side: order.side,
+            remaining: order.quantity,
+            price: stated_price(&order.kind),
+            stop,
+            reduce_only,
+            closes_all: order.terms.close_position,
+            protects_at: trigger.filter(|_| reduce_only && is_stop),
+        };
+        self.open.insert(order.id, open);
+        self.reserve(order.strategy, &open, open.remaining);
+    }
+
+    fn reserve(&mut self, strategy: StrategyId, order: &OpenOrder, change: Quantity) {
+        if order.reduce_only {
+            return;
+        }
+        let cell = self.cell_mut(strategy, order.instrument);
+        match order.side {
+            Side::Buy => cell.buys += change,
+            Side::Sell => cell.sells += change,
+        }
+    }
+
+    /// What is left of an order; nothing ends it. Orders that are not known are passed over.
+    pub(crate) fn set_remaining(&mut self, id: OrderId, remaining: Quantity) {
+        let Some((strategy, open)) = id.strategy().zip(self.open.get_mut(&id)) else { return };
+        let change = remaining - open.remaining;
+        open.remaining = remaining;
+        let order = *open;
+        self.reserve(strategy, &order, change);
+        if remaining.signum() <= 0 {
+            self.open.remove(&id);
+        }
+    }
+
+    /// Books a fill.
+    pub(crate) fn fill(&mut self, fill: &Fill) {
+        let order = self.open.get(&fill.order).copied();
+        if let Some(order) = order {
+            let left = order.remaining - fill.quantity;
+            self.set_remaining(fill.order, if left.signum() > 0 { left } else { Quantity::ZERO });
+        }
+        let cell = self.cell_mut(fill.strategy, fill.instrument);
+        let before = cell.position;
+        cell.position += fill.side.signed(fill.quantity);
+        let after = cell.position;
+        let turned = before.signum() * after.signum() <= 0;
+        if turned {
+            cell.stopped = 0.0;
+            if !before.is_zero() {
+                cell.closed_at = Some(fill.ts);
+            }
+        }
+        let kept = if turned { 0.0 } else { before.abs().to_f64() };
+        let opened = after.abs().to_f64() - kept;
+        if let Some(stop) = order.and_then(|order| order.stop)
+            && opened > 0.0
+        {
+            cell.stop = (cell.stop * cell.stopped + stop * opened) / (cell.stopped + opened);
+            cell.stopped += opened;
+        }
+        cell.stopped = cell.stopped.min(after.abs().to_f64());
+    }
+
+    /// Replaces a position, as after a reconciliation.
+    pub(crate) fn set_position(&mut self, strategy: StrategyId, instrument: InstrumentId, position: Quantity) {
+        let cell = self.cell_mut(strategy, instrument);
+        cell.stopped = if cell.position.signum() == position.signum() {
+            cell.stopped.min(position.abs().to_f64())
+        } else {
+            0.0
+        };
+        cell.position = position;
+    }
+
+    /// What is lost, from `price` on, when every stop of the cell is hit: protected quantities lose the way to their
+    /// stops, the others, and entries under way without a stop, all of their notional.
+    pub(crate) fn open_risk(&self, strategy: StrategyId, instrument: InstrumentId, price: f64) -> f64 {
+        let cell = self.cell(strategy, instrument);
+        let side = if cell.position.signum() < 0 { Side::Sell } else { Side::Buy };
+        let mut bare = cell.position.abs().to_f64() - cell.stopped;
+        let mut risk = cell.stopped * way(side, price, cell.stop);
+        for order in self.of(strategy).filter(|order| order.instrument == instrument) {
+            let quantity = order.remaining.to_f64();
+            if let Some(trigger) = order.protects_at.filter(|_| order.side != side) {
+                let covered = if order.closes_all { bare } else { quantity.min(bare) };
+                bare -= covered;
+                risk += covered * way(side, price, trigger);
+            } else if !order.reduce_only {
+                let entry = order.price.unwrap_or(price);
+                risk += quantity * order.stop.map_or(entry, |stop| way(order.side, entry, stop));
+            }
+        }
+        risk + bare * price
+    }
+
+    /// Open entry orders of a scope.
+    pub(crate) fn entries(&self, scope: Scope) -> Vec<OrderRef> {
+        self.refs(scope, |order| !order.reduce_only)
+    }
+
+    /// All open orders of a scope.
+    pub(crate) fn orders(&self, scope: Scope) -> Vec<OrderRef> {
+        self.refs(scope, |_| true)
+    }
+
+    fn refs(&self, scope: Scope, wanted: fn(&OpenOrder) -> bool) -> Vec<OrderRef> {
+        self.open
+            .iter()
+            .filter(|(_, order)| wanted(order))
+            .filter_map(|(id, order)| {
+                let strategy = id.strategy()?;
+                let instrument = order.instrument;
+                covers(scope, strategy, instrument).then_some(OrderRef { id: *id, strategy, instrument })
+            })
+            .collect()
+    }
+
+    /// Number of open entry orders of a scope.
+    pub(crate) fn entry_count(&self, scope: Scope) -> usize {
+        let owned = |id: &OrderId, order: &OpenOrder| {
+            id.strategy().is_some_and(|strategy| covers(scope, strategy, order.instrument))
+        };
+        self.open.iter().filter(|(id, order)| !order.reduce_only && owned(id, order)).count()
+    }
+
+    /// What closes the positions of a scope.
+    pub(crate) fn closings(&self, scope: Scope) -> Vec<Closing> {
+        let held = self.busy(scope).filter(|(.., cell)| !cell.position.is_zero());
+        held.map(|(strategy, instrument, cell)| Closing {
+            strategy,
+            instrument,
+            side: if cell.position.signum() > 0 { Side::Sell } else { Side::Buy },
+            quantity: cell.position.abs(),
+        })
+        .collect()
+    }
+
+    fn of(&self, strategy: StrategyId) -> impl Iterator<Item = &OpenOrder> {
+        let next = StrategyId(strategy.0 + 1);
+        self.open.range(OrderId::new(strategy, 0)..OrderId::new(next, 0)).map(|(_, order)| order)
+    }
+}
+
+fn covers(scope: Scope, strategy: StrategyId, instrument: InstrumentId) -> bool {
+    match scope {
+        Scope::Portfolio => true,
+        Scope::Strategy(only) => only == strategy,
+        Scope::Instrument(only) => only == instrument,
+    }
+}
+
+/// Adverse way from a price to a stop of a position on `side`; none where the stop lies in the profit.
+pub(crate) fn way(side: Side, price: f64, stop: f64) -> f64 {
+    (side.sign() * (price - stop)).max(0.0)
+}
+
+/// The price at which an order would trade, where it states one: its limit, else its trigger.
+pub(crate) fn stated_price(kind: &OrderKind<Price>) -> Option<f64> {
+    kind.limit().map(|(price, _)| price).or(kind.trigger_price()).map(Price::to_f64)
+}

@@ -1,0 +1,400 @@
+//! The state machine that stands between strategies and venues.
+
+use std::collections::VecDeque;
+
+use cryptobot_model::{
+    Amendment, Bar, ClosedTrade, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderRequest,
+    Quantity, RefusalReason, StrategyId, Timestamp,
+};
+
+use crate::book::Book;
+use crate::check::{Exposure, ProposedOrder, check};
+use crate::grid::Grid;
+use crate::guard::{Change, EquityGuard};
+use crate::limits::{Limits, MarketLimits, StrategyLimits};
+use crate::pretrade::{Case, Finding, entry_price};
+use crate::sizing::{SizingInput, TradeStatistics};
+use crate::state::{
+    Cause, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
+};
+use crate::verdict::{Evidence, Ruling, Verdict};
+use crate::window::{Breaker, Window, seconds};
+
+/// True ranges in the average that sizers get where nobody gave one.
+const ATR_PERIOD: usize = 14;
+
+/// What a decision about one order is made on.
+#[derive(Clone, Copy, Debug)]
+pub struct RiskView<'a> {
+    /// The exchange-level view of the order's strategy and instrument.
+    pub exposure: &'a Exposure,
+    /// Newest prices (mark where there is one) of all instruments of the run; NaN before the first.
+    pub prices: &'a [f64],
+    /// Mark price of the order's instrument.
+    pub mark: f64,
+    /// Equity of all strategies together.
+    pub portfolio_equity: f64,
+    /// Price of the stop that comes with the order.
+    pub stop: Option<f64>,
+}
+
+/// Enforces [`Limits`]. A deterministic state machine on event time: equal inputs give equal outputs.
+///
+/// It keeps its own count of positions and open orders, from what it approves and what it is told: an order counts from
+/// its approval to its end.
+#[derive(Clone, Debug)]
+pub struct RiskEngine {
+    pub(crate) limits: Limits,
+    pub(crate) strategies: Vec<StrategyLimits>,
+    pub(crate) portfolio: EquityGuard,
+    pub(crate) guards: Vec<EquityGuard>,
+    pub(crate) book: Book,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) breakers: Vec<Breaker>,
+    /// Approved orders of the recent past, per strategy, as far back as some limit looks.
+    pub(crate) recent: Vec<VecDeque<OrderRequest>>,
+    trades: Vec<TradeStatistics>,
+    changes: Vec<StateChange>,
+    needs_window: bool,
+    watches_bars: bool,
+    watches_equity: bool,
+}
+
+impl RiskEngine {
+    /// An engine in state [`TradingState::Active`].
+    pub fn new(limits: Limits, strategies: usize, instruments: usize) -> Self {
+        let window = limits.market.window_bars.unwrap_or(MarketLimits::WINDOW_BARS) as usize;
+        let hour = limits.reset_hour_utc;
+        let mut engine = Self {
+            strategies: vec![limits.strategy; strategies],
+            portfolio: EquityGuard::new(&limits.portfolio, hour),
+            guards: vec![EquityGuard::new(&limits.strategy.budget, hour); strategies],
+            book: Book::new(strategies, instruments),
+            windows: vec![Window::new(window.max(ATR_PERIOD)); instruments],
+            breakers: vec![Breaker::default(); instruments],
+            recent: vec![VecDeque::new(); strategies],
+            trades: vec![TradeStatistics::default(); strategies],
+            changes: Vec::new(),
+            needs_window: false,
+            watches_bars: false,
+            watches_equity: false,
+            limits,
+        };
+        engine.refresh_needs();
+        engine
+    }
+
+    /// Gives a strategy limits of its own (see [`Limits::strategy_limits`]). To be called before the first event.
+    pub fn set_strategy(&mut self, strategy: StrategyId, limits: StrategyLimits) {
+        self.strategies[strategy.index()] = limits;
+        self.guards[strategy.index()] = EquityGuard::new(&limits.budget, self.limits.reset_hour_utc);
+        self.refresh_needs();
+    }
+
+    fn refresh_needs(&mut self) {
+        let market = &self.limits.market;
+        let sizes = |limits: &StrategyLimits| limits.sizer.is_some_and(|sizer| sizer.needs_window());
+        self.needs_window = market.need_window() || self.strategies.iter().any(sizes);
+        self.watches_bars = self.needs_window || market.circuit_breaker.is_some();
+        self.watches_equity = self.portfolio.watches() || self.guards.iter().any(EquityGuard::watches);
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    // What happens.
+
+    /// Takes a base bar that closed at `ts`. Stores it where a limit or sizer looks at the past; watches for jumps.
+    #[inline]
+    pub fn on_bar(&mut self, instrument: InstrumentId, ts: Timestamp, bar: &Bar) -> Option<StateChange> {
+        if !self.watches_bars {
+            return None;
+        }
+        if self.needs_window {
+            self.windows[instrument.index()].push(ts, bar);
+        }
+        self.watch_jumps(instrument, ts, bar)
+    }
+
+    fn watch_jumps(&mut self, instrument: InstrumentId, ts: Timestamp, bar: &Bar) -> Option<StateChange> {
+        let rule = self.limits.market.circuit_breaker?;
+        let breaker = &mut self.breakers[instrument.index()];
+        let was_halted = breaker.halted_until.is_some();
+        let jumped = breaker.push(&rule, ts, bar);
+        let over = breaker.halted_until.is_some_and(|until| ts >= until);
+        let scope = Scope::Instrument(instrument);
+        if jumped && !was_halted {
+            let evidence = Evidence { limit: rule.jump, value: breaker.jump };
+            let (from, to) = (TradingState::Active, TradingState::Halted);
+            return Some(StateChange { ts, scope, from, to, cause: Cause::CircuitBreaker, evidence });
+        }
+        if over && !jumped {
+            breaker.halted_until = None;
+            let (from, to) = (TradingState::Halted, TradingState::Active);
+            let evidence = Evidence::NONE;
+            return Some(StateChange { ts, scope, from, to, cause: Cause::BreakerOver, evidence });
+        }
+        None
+    }
+
+    /// Takes equities after a mark: of the portfolio, and per strategy. Usually two or three comparisons each. Periods
+    /// begin with the first equity at or after their hour.
+    #[inline]
+    pub fn on_equity(&mut self, ts: Timestamp, portfolio: f64, strategies: &[f64]) -> &[StateChange] {
+        if self.watches_equity {
+            self.changes.clear();
+            if let Some(change) = self.portfolio.observe(ts, portfolio) {
+                self.changes.push(state_change(ts, Scope::Portfolio, change));
+            }
+            for (index, (guard, equity)) in self.guards.iter_mut().zip(strategies).enumerate() {
+                if let Some(change) = guard.observe(ts, *equity) {
+                    let scope = Scope::Strategy(StrategyId::from(index));
+                    self.changes.push(state_change(ts, scope, change));
+                }
+            }
+        }
+        &self.changes
+    }
+
+    /// Books a fill. Call it before the order event that reports the same fill.
+    pub fn on_fill(&mut self, fill: &Fill) {
+        self.book.fill(fill);
+    }
+
+    /// Follows an order: what ended counts no longer, what was modified counts for what is left.
+    pub fn on_order_event(&mut self, event: &OrderEvent) {
+        match event.kind {
+            // Fills are booked by `on_fill`.
+            OrderEventKind::PartiallyFilled => {}
+            OrderEventKind::Modified => self.book.set_remaining(event.id, event.remaining),
+            kind if kind.is_final() => self.book.set_remaining(event.id, Quantity::ZERO),
+            _ => {}
+        }
+    }
+
+    /// Counts a closed trade in the statistics that Kelly sizing uses.
+    pub fn on_trade_closed(&mut self, trade: &ClosedTrade) {
+        self.trades[trade.strategy.index()].add(trade.net_pnl.to_f64());
+    }
+
+    /// Counts an order that was sent without [`RiskEngine::decide`], such as a bracket's child or one from before a
+    /// restart.
+    pub fn on_order_open(&mut self, order: &OrderRequest, stop: Option<f64>) {
+        self.book.add(order, stop);
+    }
+
+    /// Replaces a position by what a reconciliation found.
+    pub fn set_position(&mut self, strategy: StrategyId, instrument: InstrumentId, position: Quantity) {
+        self.book.set_position(strategy, instrument, position);
+    }
+
+    // What is asked.
+
+    /// The state that an order of a strategy in an instrument meets: the severest of portfolio, strategy and instrument.
+    pub fn state(&self, strategy: StrategyId, instrument: InstrumentId) -> TradingState {
+        let own = self.state_of(Scope::Strategy(strategy)).max(self.state_of(Scope::Portfolio));
+        own.max(self.state_of(Scope::Instrument(instrument)))
+    }
+
+    /// The state of one scope by itself.
+    pub fn state_of(&self, scope: Scope) -> TradingState {
+        match scope {
+            Scope::Portfolio => self.portfolio.state(),
+            Scope::Strategy(strategy) => self.guards[strategy.index()].state(),
+            Scope::Instrument(instrument) => match self.breakers[instrument.index()].halted_until {
+                Some(_) => TradingState::Halted,
+                None => TradingState::Active,
+            },
+        }
+    }
+
+    /// Open orders of a scope that may open or enlarge positions: what a halt cancels.
+    pub fn entry_orders(&self, scope: Scope) -> Vec<OrderRef> {
+        self.book.entries(scope)
+    }
+
+    /// Closed trades of a strategy so far.
+    pub fn trade_statistics(&self, strategy: StrategyId) -> &TradeStatistics {
+        &self.trades[strategy.index()]
+    }
+
+    /// The quantity that the strategy's sizer gives a signal, before the grid. Trades, and range and volatility where
+    /// they are not given, come from what the engine has seen. Without a sizer: `no-sizer`.
+    pub fn size(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        input: &SizingInput,
+    ) -> Result<f64, RefusalReason> {
+        let limits = &self.strategies[strategy.index()];
+        if let Some(least) = limits.min_confidence
+            && input.confidence.is_none_or(|confidence| confidence < least || confidence.is_nan())
+        {
+            return Err(RefusalReason::LowConfidence);
+        }
+        let sizer = limits.sizer.ok_or(RefusalReason::NoSizer)?;
+        let mut input = SizingInput { trades: self.trades[strategy.index()], ..*input };
+        if sizer.needs_window() {
+            let window = &self.windows[instrument.index()];
+            input.atr = input.atr.or_else(|| window.average_true_range(ATR_PERIOD));
+            input.volatility = input.volatility.or_else(|| window.volatility());
+        }
+        sizer.size(&input)
+    }
+
+    /// Checks an order that is on the grid and passed the exchange-level [`check`]. Changes nothing.
+    pub fn check(&self, order: &OrderRequest, grid: &Grid, view: &RiskView<'_>) -> Verdict {
+        if order.terms.reduce_only || order.terms.close_position {
+            return Verdict::Approved;
+        }
+        let Some((case, closing)) = self.case(order, view) else { return Verdict::Approved };
+        let Some(Finding { quantity, reason, evidence }) = self.find(&case) else { return Verdict::Approved };
+        let to = grid.quantity(closing.to_f64() + quantity).unwrap_or_default().max(closing);
+        if to >= order.quantity {
+            Verdict::Approved
+        } else if to.is_zero() {
+            Verdict::Refused { reason, evidence }
+        } else {
+            Verdict::Reduced { to, reason, evidence }
+        }
+    }
+
+    /// The order as the limits see it, and its closing part; `None` where it only closes.
+    fn case<'a>(&self, order: &'a OrderRequest, view: &'a RiskView<'a>) -> Option<(Case<'a>, Quantity)> {
+        let cell = self.book.cell(order.strategy, order.instrument);
+        let open = match order.side {
+            cryptobot_model::Side::Buy => cell.buys,
+            cryptobot_model::Side::Sell => cell.sells,
+        };
+        let reach = order.side.signed(cell.position) + open;
+        let closing = if reach.signum() < 0 { -reach } else { Quantity::ZERO };
+        if order.quantity <= closing {
+            return None;
+        }
+        let entry = entry_price(order, view.exposure.price);
+        let case = Case {
+            order,
+            view,
+            opening: (order.quantity - closing).to_f64(),
+            before: if reach.signum() > 0 { reach.to_f64() } else { 0.0 },
+            price: if view.mark > entry { view.mark } else { entry },
+            entry,
+        };
+        Some((case, closing))
+    }
+
+    /// Decides an order: puts it on the grid, checks what the exchange enforces, then the limits. What is approved
+    /// counts from now on, until [`RiskEngine::on_order_event`] tells of its end.
+    pub fn decide(
+        &mut self,
+        order: &ProposedOrder,
+        instrument: &Instrument,
+        grid: &Grid,
+        view: &RiskView<'_>,
+    ) -> Ruling {
+        let refused = |reason, evidence| Ruling { verdict: Verdict::Refused { reason, evidence }, order: None };
+        let approved = match check(order, instrument, grid, view.exposure) {
+            Ok(approved) => approved,
+            Err(reason) => return refused(reason, Evidence::NONE),
+        };
+        let verdict = self.check(approved.get(), grid, view);
+        let approved = match verdict {
+            Verdict::Approved => approved,
+            Verdict::Refused { .. } => return Ruling { verdict, order: None },
+            Verdict::Reduced { to, reason, evidence } => {
+                let closing = self.case(approved.get(), view).is_some_and(|(_, closing)| closing == to);
+                let price = entry_price(approved.get(), view.exposure.price);
+                if !closing && to.to_f64() * price < instrument.min_notional.to_f64() {
+                    return refused(reason, evidence);
+                }
+                approved.reduced(to, closing)
+            }
+        };
+        self.remember(approved.get(), view.stop);
+        Ruling { verdict, order: Some(approved) }
+    }
+
+    fn remember(&mut self, order: &OrderRequest, stop: Option<f64>) {
+        self.book.add(order, stop);
+        let limits = &self.limits.orders;
+        let longest = limits.rate.map_or(0, |rate| rate.per_s).max(limits.duplicate_window_s.unwrap_or(0));
+        if longest == 0 {
+            return;
+        }
+        let recent = &mut self.recent[order.strategy.index()];
+        let since = order.decided_at.plus(-seconds(longest));
+        while recent.front().is_some_and(|past| past.decided_at <= since) {
+            recent.pop_front();
+        }
+        recent.push_back(*order);
+    }
+
+    /// Checks new numbers for an open order as if what they add were an order of its own. Anything but
+    /// [`Verdict::Approved`] refuses the amendment.
+    pub fn check_amendment(
+        &self,
+        order: &OrderRequest,
+        amendment: &Amendment,
+        grid: &Grid,
+        view: &RiskView<'_>,
+    ) -> Verdict {
+        if amendment.quantity <= order.quantity {
+            return Verdict::Approved;
+        }
+        let added = amendment.quantity - order.quantity;
+        let more = OrderRequest { quantity: added, decided_at: amendment.decided_at, ..*order };
+        self.check(&more, grid, view)
+    }
+
+    /// Follows the operator. The effect is executed in one step: cancels first, then closings.
+    pub fn command(
+        &mut self,
+        ts: Timestamp,
+        scope: Scope,
+        command: Command,
+    ) -> Result<CommandEffect, CommandError> {
+        let guard = match scope {
+            Scope::Portfolio => &mut self.portfolio,
+            Scope::Strategy(strategy) => self.guards.get_mut(strategy.index()).ok_or(CommandError::Scope)?,
+            Scope::Instrument(_) => return Err(CommandError::Scope),
+        };
+        let from = guard.state();
+        let cause = obey(guard, command)?;
+        let to = guard.state();
+        let evidence = Evidence::NONE;
+        let change = (from != to).then_some(StateChange { ts, scope, from, to, cause, evidence });
+        let cancel = match command {
+            Command::Halt => self.book.entries(scope),
+            Command::Kill { .. } => self.book.orders(scope),
+            Command::Reduce | Command::Resume => Vec::new(),
+        };
+        let flatten = command == Command::Kill { flatten: true };
+        let close = if flatten { self.book.closings(scope) } else { Vec::new() };
+        Ok(CommandEffect { change, state: to, cancel, close })
+    }
+}
+
+fn obey(guard: &mut EquityGuard, command: Command) -> Result<Cause, CommandError> {
+    let commanded = guard.command();
+    match command {
+        Command::Halt if commanded == TradingState::Halted => Err(CommandError::Already(commanded)),
+        Command::Reduce if commanded == TradingState::Reducing => Err(CommandError::Already(commanded)),
+        Command::Reduce if commanded == TradingState::Halted => Err(CommandError::ResumeFirst),
+        Command::Halt | Command::Kill { .. } => {
+            guard.set_command(TradingState::Halted);
+            Ok(if command == Command::Halt { Cause::Operator } else { Cause::Kill })
+        }
+        Command::Reduce => {
+            guard.set_command(TradingState::Reducing);
+            Ok(Cause::Operator)
+        }
+        Command::Resume if guard.resume() => Ok(Cause::Operator),
+        Command::Resume => Err(CommandError::NothingToResume(guard.state())),
+    }
+}
+
+fn state_change(ts: Timestamp, scope: Scope, (from, to, cause, evidence): Change) -> StateChange {
+    StateChange { ts, scope, from, to, cause, evidence }
+}

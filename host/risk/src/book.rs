@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use cryptobot_model::{
-    Fill, InstrumentId, OrderId, OrderKind, OrderRequest, Price, Quantity, Side, StrategyId, Timestamp, Trigger,
+    Fill, InstrumentId, OrderId, OrderKind, OrderRequest, Price, Quantity, Side, StrategyId, Timestamp,
+    Trigger,
 };
 
 use crate::state::{Closing, OrderRef, Scope};
+
+/// What an order that closes whatever there is stands for: more than any position.
+const EVERYTHING: Quantity = Quantity::from_units(i64::MAX as i128);
 
 /// One strategy's business in one instrument.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +21,9 @@ pub(crate) struct Cell {
     pub(crate) buys: Quantity,
     /// Open sell orders that may.
     pub(crate) sells: Quantity,
+    /// Open reduce-only orders.
+    exit_buys: Quantity,
+    exit_sells: Quantity,
     /// Quantity of the position that came with a stop, and the mean of these stops.
     stopped: f64,
     stop: f64,
@@ -25,18 +32,34 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Signed quantity that the position can reach in a side's direction.
-    pub(crate) fn reach(&self, side: Side) -> f64 {
-        let open = match side {
+    /// The position in a side's direction: negative where the side closes it.
+    pub(crate) fn held(&self, side: Side) -> Quantity {
+        side.signed(self.position)
+    }
+
+    /// Open orders of a side that may open or enlarge a position.
+    pub(crate) fn open(&self, side: Side) -> Quantity {
+        match side {
             Side::Buy => self.buys,
             Side::Sell => self.sells,
+        }
+    }
+
+    /// Quantity that can be held in a side's direction when all its orders are filled, those that only reduce first:
+    /// these leave less of an opposite position for the others to close.
+    pub(crate) fn reach(&self, side: Side) -> Quantity {
+        let exits = match side {
+            Side::Buy => self.exit_buys,
+            Side::Sell => self.exit_sells,
         };
-        side.sign() * self.position.to_f64() + open.to_f64()
+        let held = self.held(side);
+        let left = if held.signum() < 0 { (held + exits).min(Quantity::ZERO) } else { held };
+        left + self.open(side)
     }
 
     /// Largest absolute position it can come to.
     pub(crate) fn worst(&self) -> f64 {
-        self.reach(Side::Buy).max(self.reach(Side::Sell))
+        self.reach(Side::Buy).max(self.reach(Side::Sell)).to_f64()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -55,8 +78,6 @@ struct OpenOrder {
     /// Stop of the position that it opens.
     stop: Option<f64>,
     reduce_only: bool,
-    /// Whatever the position is then.
-    closes_all: bool,
     /// Trigger, where the order is a stop that protects a position.
     protects_at: Option<f64>,
 }
@@ -91,7 +112,9 @@ impl Book {
             .map(move |(at, cell)| {
                 (StrategyId::from(at / instruments), InstrumentId::from(at % instruments), cell)
             })
-            .filter(move |(strategy, instrument, cell)| !cell.is_idle() && covers(scope, *strategy, *instrument))
+            .filter(move |(strategy, instrument, cell)| {
+                !cell.is_idle() && covers(scope, *strategy, *instrument)
+            })
     }
 
     /// Registers an approved order.
@@ -102,11 +125,10 @@ impl Book {
         let open = OpenOrder {
             instrument: order.instrument,
             side: order.side,
-            remaining: order.quantity,
+            remaining: if order.terms.close_position { EVERYTHING } else { order.quantity },
             price: stated_price(&order.kind),
             stop,
             reduce_only,
-            closes_all: order.terms.close_position,
             protects_at: trigger.filter(|_| reduce_only && is_stop),
         };
         self.open.insert(order.id, open);
@@ -114,14 +136,14 @@ impl Book {
     }
 
     fn reserve(&mut self, strategy: StrategyId, order: &OpenOrder, change: Quantity) {
-        if order.reduce_only {
-            return;
-        }
         let cell = self.cell_mut(strategy, order.instrument);
-        match order.side {
-            Side::Buy => cell.buys += change,
-            Side::Sell => cell.sells += change,
-        }
+        let total = match (order.side, order.reduce_only) {
+            (Side::Buy, false) => &mut cell.buys,
+            (Side::Sell, false) => &mut cell.sells,
+            (Side::Buy, true) => &mut cell.exit_buys,
+            (Side::Sell, true) => &mut cell.exit_sells,
+        };
+        *total += change;
     }
 
     /// What is left of an order; nothing ends it. Orders that are not known are passed over.
@@ -166,7 +188,12 @@ impl Book {
     }
 
     /// Replaces a position, as after a reconciliation.
-    pub(crate) fn set_position(&mut self, strategy: StrategyId, instrument: InstrumentId, position: Quantity) {
+    pub(crate) fn set_position(
+        &mut self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        position: Quantity,
+    ) {
         let cell = self.cell_mut(strategy, instrument);
         cell.stopped = if cell.position.signum() == position.signum() {
             cell.stopped.min(position.abs().to_f64())
@@ -186,7 +213,7 @@ impl Book {
         for order in self.of(strategy).filter(|order| order.instrument == instrument) {
             let quantity = order.remaining.to_f64();
             if let Some(trigger) = order.protects_at.filter(|_| order.side != side) {
-                let covered = if order.closes_all { bare } else { quantity.min(bare) };
+                let covered = quantity.min(bare);
                 bare -= covered;
                 risk += covered * way(side, price, trigger);
             } else if !order.reduce_only {

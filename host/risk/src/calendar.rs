@@ -53,7 +53,11 @@ mod tests {
     #[test]
     fn days_begin_at_the_stated_hour() {
         assert_eq!(next(Span::Day, "2024-01-31T23:59", 0), "2024-02-01T00:00:00Z");
-        assert_eq!(next(Span::Day, "2024-01-31T00:00", 0), "2024-02-01T00:00:00Z", "a start is not its own next");
+        assert_eq!(
+            next(Span::Day, "2024-01-31T00:00", 0),
+            "2024-02-01T00:00:00Z",
+            "a start is not its own next"
+        );
         assert_eq!(next(Span::Day, "2024-01-31T07:59", 8), "2024-01-31T08:00:00Z");
         assert_eq!(next(Span::Day, "2024-01-31T08:00", 8), "2024-02-01T08:00:00Z");
         assert_eq!(next(Span::Day, "2023-12-31T23:30", 23), "2024-01-01T23:00:00Z");

@@ -11,12 +11,10 @@ use crate::book::Book;
 use crate::check::{Exposure, ProposedOrder, check};
 use crate::grid::Grid;
 use crate::guard::{Change, EquityGuard};
-use crate::limits::{Limits, MarketLimits, StrategyLimits};
+use crate::limits::{Budget, Limits, MarketLimits, StrategyLimits};
 use crate::pretrade::{Case, Finding, entry_price};
 use crate::sizing::{SizingInput, TradeStatistics};
-use crate::state::{
-    Cause, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
-};
+use crate::state::{Cause, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState};
 use crate::verdict::{Evidence, Ruling, Verdict};
 use crate::window::{Breaker, Window, seconds};
 
@@ -55,6 +53,7 @@ pub struct RiskEngine {
     pub(crate) recent: Vec<VecDeque<OrderRequest>>,
     trades: Vec<TradeStatistics>,
     changes: Vec<StateChange>,
+    enforces: bool,
     needs_window: bool,
     watches_bars: bool,
     watches_equity: bool,
@@ -75,6 +74,7 @@ impl RiskEngine {
             recent: vec![VecDeque::new(); strategies],
             trades: vec![TradeStatistics::default(); strategies],
             changes: Vec::new(),
+            enforces: false,
             needs_window: false,
             watches_bars: false,
             watches_equity: false,
@@ -92,6 +92,8 @@ impl RiskEngine {
     }
 
     fn refresh_needs(&mut self) {
+        self.enforces = self.limits != Limits::default()
+            || self.strategies.iter().any(|limits| limits.budget != Budget::default());
         let market = &self.limits.market;
         let sizes = |limits: &StrategyLimits| limits.sizer.is_some_and(|sizer| sizer.needs_window());
         self.needs_window = market.need_window() || self.strategies.iter().any(sizes);
@@ -251,7 +253,7 @@ impl RiskEngine {
         }
         let Some((case, closing)) = self.case(order, view) else { return Verdict::Approved };
         let Some(Finding { quantity, reason, evidence }) = self.find(&case) else { return Verdict::Approved };
-        let to = grid.quantity(closing.to_f64() + quantity).unwrap_or_default().max(closing);
+        let to = grid.quantity(case.credit + quantity).unwrap_or_default().max(closing);
         if to >= order.quantity {
             Verdict::Approved
         } else if to.is_zero() {
@@ -264,21 +266,18 @@ impl RiskEngine {
     /// The order as the limits see it, and its closing part; `None` where it only closes.
     fn case<'a>(&self, order: &'a OrderRequest, view: &'a RiskView<'a>) -> Option<(Case<'a>, Quantity)> {
         let cell = self.book.cell(order.strategy, order.instrument);
-        let open = match order.side {
-            cryptobot_model::Side::Buy => cell.buys,
-            cryptobot_model::Side::Sell => cell.sells,
-        };
-        let reach = order.side.signed(cell.position) + open;
-        let closing = if reach.signum() < 0 { -reach } else { Quantity::ZERO };
+        let closing = (-(cell.held(order.side) + cell.open(order.side))).max(Quantity::ZERO);
         if order.quantity <= closing {
             return None;
         }
+        let reach = cell.reach(order.side);
         let entry = entry_price(order, view.exposure.price);
         let case = Case {
             order,
             view,
-            opening: (order.quantity - closing).to_f64(),
-            before: if reach.signum() > 0 { reach.to_f64() } else { 0.0 },
+            credit: (-reach).max(Quantity::ZERO).to_f64(),
+            opening: (order.quantity + reach.min(Quantity::ZERO)).to_f64(),
+            before: reach.max(Quantity::ZERO).to_f64(),
             price: if view.mark > entry { view.mark } else { entry },
             entry,
         };
@@ -286,7 +285,8 @@ impl RiskEngine {
     }
 
     /// Decides an order: puts it on the grid, checks what the exchange enforces, then the limits. What is approved
-    /// counts from now on, until [`RiskEngine::on_order_event`] tells of its end.
+    /// counts from now on, until [`RiskEngine::on_order_event`] tells of its end. Where limits are in force, an order
+    /// that only closes leaves as reduce-only.
     pub fn decide(
         &mut self,
         order: &ProposedOrder,
@@ -294,13 +294,19 @@ impl RiskEngine {
         grid: &Grid,
         view: &RiskView<'_>,
     ) -> Ruling {
-        let refused = |reason, evidence| Ruling { verdict: Verdict::Refused { reason, evidence }, order: None };
+        let refused =
+            |reason, evidence| Ruling { verdict: Verdict::Refused { reason, evidence }, order: None };
         let approved = match check(order, instrument, grid, view.exposure) {
             Ok(approved) => approved,
             Err(reason) => return refused(reason, Evidence::NONE),
         };
         let verdict = self.check(approved.get(), grid, view);
         let approved = match verdict {
+            // What only closes must not open a position when another order has closed it first.
+            Verdict::Approved if self.enforces && self.case(approved.get(), view).is_none() => {
+                let quantity = approved.get().quantity;
+                approved.reduced(quantity, true)
+            }
             Verdict::Approved => approved,
             Verdict::Refused { .. } => return Ruling { verdict, order: None },
             Verdict::Reduced { to, reason, evidence } => {

@@ -30,7 +30,9 @@ type Checked = Result<(), Finding>;
 pub(crate) struct Case<'a> {
     pub(crate) order: &'a OrderRequest,
     pub(crate) view: &'a RiskView<'a>,
-    /// What opens or enlarges a position.
+    /// What closes a position even when all reduce-only orders are filled first.
+    pub(crate) credit: f64,
+    /// The rest: what opens or enlarges a position.
     pub(crate) opening: f64,
     /// Absolute position on the order's side that may come about without it.
     pub(crate) before: f64,
@@ -76,7 +78,12 @@ impl RiskEngine {
         let sizes = [
             self.check_drawdown(case),
             self.check_trade_risk(case),
-            self.check_budget(case, own, &self.strategies[order.strategy.index()].budget, case.view.exposure.equity),
+            self.check_budget(
+                case,
+                own,
+                &self.strategies[order.strategy.index()].budget,
+                case.view.exposure.equity,
+            ),
             self.check_budget(case, Scope::Portfolio, &self.limits.portfolio, case.view.portfolio_equity),
             self.check_correlation(case),
         ];
@@ -189,7 +196,9 @@ impl RiskEngine {
         let order = case.order;
         let own = &self.strategies[order.strategy.index()].budget;
         let is_new = self.book.cell(order.strategy, order.instrument).is_idle();
-        for (scope, budget) in [(Scope::Strategy(order.strategy), own), (Scope::Portfolio, &self.limits.portfolio)] {
+        for (scope, budget) in
+            [(Scope::Strategy(order.strategy), own), (Scope::Portfolio, &self.limits.portfolio)]
+        {
             if let Some(most) = budget.max_positions
                 && is_new
             {
@@ -205,7 +214,11 @@ impl RiskEngine {
             if let Some(most) = budget.max_orders {
                 let orders = self.book.entry_count(scope) + 1;
                 if orders > most as usize {
-                    return Err(Finding::refuse(RefusalReason::TooManyOrders, f64::from(most), orders as f64));
+                    return Err(Finding::refuse(
+                        RefusalReason::TooManyOrders,
+                        f64::from(most),
+                        orders as f64,
+                    ));
                 }
             }
         }
@@ -215,15 +228,18 @@ impl RiskEngine {
     /// Scales the position that the order leads to, not the order: asking again does not help.
     fn check_drawdown(&self, case: &Case<'_>) -> Checked {
         let own = &self.guards[case.order.strategy.index()];
-        let accounts =
-            [(own, case.view.exposure.equity), (&self.portfolio, case.view.portfolio_equity)];
+        let accounts = [(own, case.view.exposure.equity), (&self.portfolio, case.view.portfolio_equity)];
         let scales = accounts.map(|(guard, equity)| (guard.scale(equity), guard.drawdown(equity)));
         let (scale, drawdown) = if scales[0].0 <= scales[1].0 { scales[0] } else { scales[1] };
         if scale >= 1.0 {
             return Ok(());
         }
         let quantity = (scale * (case.before + case.opening) - case.before).max(0.0);
-        Err(Finding { quantity, reason: RefusalReason::LossLimit, evidence: Evidence { limit: scale, value: drawdown } })
+        Err(Finding {
+            quantity,
+            reason: RefusalReason::LossLimit,
+            evidence: Evidence { limit: scale, value: drawdown },
+        })
     }
 
     fn check_trade_risk(&self, case: &Case<'_>) -> Checked {
@@ -274,7 +290,8 @@ impl RiskEngine {
         let others = self.book.busy(scope).filter(|(strategy, instrument, _)| {
             wanted(*instrument) && (*strategy, *instrument) != (order.strategy, order.instrument)
         });
-        let notionals = others.map(|(_, instrument, cell)| cell.worst() * case.view.prices[instrument.index()]);
+        let notionals =
+            others.map(|(_, instrument, cell)| cell.worst() * case.view.prices[instrument.index()]);
         notionals.sum::<f64>() + case.before * case.price
     }
 
@@ -317,7 +334,7 @@ impl RiskEngine {
         let mut legs = Vec::new();
         for (strategy, instrument, cell) in self.book.busy(Scope::Portfolio) {
             for side in [Side::Buy, Side::Sell] {
-                let reach = cell.reach(side);
+                let reach = cell.reach(side).to_f64();
                 let is_own = (strategy, instrument, side) == (order.strategy, order.instrument, order.side);
                 if reach > 0.0 && !is_own {
                     let notional = reach * case.view.prices[instrument.index()];

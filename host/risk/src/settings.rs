@@ -164,7 +164,8 @@ fn check_strategy(path: &str, limits: &StrategyLimits, orders: &OrderLimits) -> 
         (sizer, orders.max_risk_per_trade)
         && risk > most
     {
-        let problem = format!("is {risk}, more than orders.max_risk_per_trade = {most}: no order would pass whole");
+        let problem =
+            format!("is {risk}, more than orders.max_risk_per_trade = {most}: no order would pass whole");
         return Err(wrong(&join(&path, "risk"), problem));
     }
     Ok(())
@@ -218,7 +219,8 @@ fn check_budget(path: &str, budget: &Budget) -> Result<(), SettingsError> {
         if let (Some(less), Some(more)) = (less, more)
             && less > more
         {
-            let problem = format!("is {less}, more than {longer} = {more}, and could never act; make it smaller");
+            let problem =
+                format!("is {less}, more than {longer} = {more}, and could never act; make it smaller");
             return Err(wrong(&field(shorter), problem));
         }
     }
@@ -227,9 +229,10 @@ fn check_budget(path: &str, budget: &Budget) -> Result<(), SettingsError> {
             &field("reduce_from_drawdown"),
             format!("is {start} and must be less than halt_at_drawdown = {end}"),
         )),
-        (Some(_), None) => {
-            Err(wrong(&field("reduce_from_drawdown"), "needs halt_at_drawdown, where sizes reach zero".into()))
-        }
+        (Some(_), None) => Err(wrong(
+            &field("reduce_from_drawdown"),
+            "needs halt_at_drawdown, where sizes reach zero".into(),
+        )),
         _ => Ok(()),
     }
 }
@@ -295,7 +298,9 @@ fn above_zero(field: &str, value: Option<f64>, max: f64) -> Result<(), SettingsE
     match value {
         Some(value) if !(value > 0.0 && value <= max) => Err(wrong(
             field,
-            format!("must be greater than 0 and at most {max}, not {value}; leave it out for the profile's value"),
+            format!(
+                "must be greater than 0 and at most {max}, not {value}; leave it out for the profile's value"
+            ),
         )),
         _ => Ok(()),
     }
@@ -321,7 +326,8 @@ mod tests {
     fn profiles_have_the_stated_numbers() {
         let of = |profile: Profile| RiskSettings { profile, ..RiskSettings::default() }.resolve().unwrap();
         let numbers = |profile| {
-            let Budget { max_leverage, daily_loss, reduce_from_drawdown, halt_at_drawdown, .. } = of(profile).portfolio;
+            let Budget { max_leverage, daily_loss, reduce_from_drawdown, halt_at_drawdown, .. } =
+                of(profile).portfolio;
             (max_leverage, daily_loss, reduce_from_drawdown, halt_at_drawdown)
         };
         assert_eq!(numbers(Profile::Conservative), (Some(5.0), Some(0.01), None, Some(0.1)));
@@ -338,7 +344,8 @@ mod tests {
 
     #[test]
     fn what_is_stated_replaces_what_the_profile_says() {
-        let limits = resolve(r#"{"profile": "standard", "portfolio": {"daily_loss": 0.05}, "reset_hour_utc": 8}"#);
+        let limits =
+            resolve(r#"{"profile": "standard", "portfolio": {"daily_loss": 0.05}, "reset_hour_utc": 8}"#);
         let limits = limits.unwrap();
         assert_eq!((limits.portfolio.daily_loss, limits.portfolio.halt_at_drawdown), (Some(0.05), Some(0.2)));
         assert_eq!((limits.strategy.budget.daily_loss, limits.reset_hour_utc), (Some(0.02), 8));
@@ -358,12 +365,27 @@ mod tests {
             (r#"{"portfolio": {"daily_loss": 0.1, "weekly_loss": 0.05}}"#, "portfolio.daily_loss"),
             (r#"{"portfolio": {"daily_loss": 0.1, "monthly_loss": 0.05}}"#, "portfolio.daily_loss"),
             (r#"{"portfolio": {"weekly_loss": 0.1, "monthly_loss": 0.05}}"#, "portfolio.weekly_loss"),
-            (r#"{"profile": "standard", "portfolio": {"halt_at_drawdown": 0.1}}"#, "portfolio.reduce_from_drawdown"),
-            (r#"{"strategy": {"budget": {"reduce_from_drawdown": 0.1}}}"#, "strategy.budget.reduce_from_drawdown"),
-            (r#"{"orders": {"min_stop_distance": 0.1, "max_stop_distance": 0.1}}"#, "orders.min_stop_distance"),
+            (
+                r#"{"profile": "standard", "portfolio": {"halt_at_drawdown": 0.1}}"#,
+                "portfolio.reduce_from_drawdown",
+            ),
+            (
+                r#"{"strategy": {"budget": {"reduce_from_drawdown": 0.1}}}"#,
+                "strategy.budget.reduce_from_drawdown",
+            ),
+            (
+                r#"{"orders": {"min_stop_distance": 0.1, "max_stop_distance": 0.1}}"#,
+                "orders.min_stop_distance",
+            ),
             (r#"{"orders": {"rate": {"orders": 0, "per_s": 1}}}"#, "orders.rate.orders"),
-            (r#"{"profile": "standard", "strategy": {"sizer": {"model": "atr", "risk": 0.03}}}"#, "strategy.sizer.risk"),
-            (r#"{"strategy": {"sizer": {"model": "fixed-notional", "notional": 0}}}"#, "strategy.sizer.notional"),
+            (
+                r#"{"profile": "standard", "strategy": {"sizer": {"model": "atr", "risk": 0.03}}}"#,
+                "strategy.sizer.risk",
+            ),
+            (
+                r#"{"strategy": {"sizer": {"model": "fixed-notional", "notional": 0}}}"#,
+                "strategy.sizer.notional",
+            ),
             (r#"{"strategy": {"budget": {"max_positions": 0}}}"#, "strategy.budget.max_positions"),
             (r#"{"market": {"window_bars": 3}}"#, "market.window_bars"),
             (r#"{"reset_hour_utc": 24}"#, "reset_hour_utc"),

@@ -278,7 +278,11 @@ mod tests {
         for pnl in [30.0, 10.0, 20.0, 25.0, 15.0, 20.0, -10.0, -5.0, -15.0] {
             trades.add(pnl);
         }
-        assert_eq!(sizer.size(&SizingInput { trades, ..input() }), Err(RefusalReason::KellySample), "nine trades");
+        assert_eq!(
+            sizer.size(&SizingInput { trades, ..input() }),
+            Err(RefusalReason::KellySample),
+            "nine trades"
+        );
         trades.add(-10.0);
         // Six winners of 20 on average, four losers of 10: W = 0.6, R = 2, Kelly = 0.6 − 0.4 / 2 = 0.4.
         assert_eq!((trades.wins, trades.losses, trades.mean_win, trades.mean_loss), (6, 4, 20.0, 10.0));

@@ -115,7 +115,9 @@ pub enum CommandError {
     #[error("trading was halted by command; resume first")]
     ResumeFirst,
     /// Nothing that a command could lift.
-    #[error("there is nothing to resume: trading is {0:?}, and only a new day, week or month lifts a loss limit")]
+    #[error(
+        "there is nothing to resume: trading is {0:?}, and only a new day, week or month lifts a loss limit"
+    )]
     NothingToResume(TradingState),
     /// The scope is one that commands do not reach.
     #[error("commands reach the portfolio or one of its strategies")]

@@ -242,7 +242,9 @@ mod tests {
         let rule = CircuitBreaker { jump: 0.10, within_s: 300, halt_s: 900 };
         let mut breaker = Breaker::default();
         let mut push = |minute: i64, high: f64, low: f64| {
-            breaker.push(&rule, Timestamp(minute * MINUTE), &bar(high, low, low)).then_some(breaker.halted_until)
+            breaker
+                .push(&rule, Timestamp(minute * MINUTE), &bar(high, low, low))
+                .then_some(breaker.halted_until)
         };
         assert_eq!(push(0, 101.0, 100.0), None);
         assert_eq!(push(4, 109.9, 108.0), None, "9.9 %");

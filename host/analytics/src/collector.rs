@@ -212,7 +212,7 @@ impl Recorder for Collector {
             Entry::Order(event) => self.orders.event(event),
             Entry::Fill(fill) => self.fill(fill),
             Entry::Trade(trade) => self.trade(trade),
-            Entry::Wallet { .. } | Entry::Funding(_) | Entry::Liquidation(_) => {}
+            Entry::Wallet { .. } | Entry::Funding(_) | Entry::Liquidation(_) | Entry::State(_) => {}
             Entry::Fault { ts, strategy, fault } => {
                 self.faults.push(FaultRecord { ts, strategy, fault: fault.clone() });
             }

@@ -144,16 +144,16 @@ impl OrderBook {
     pub fn decision(&mut self, ts: Timestamp, id: OrderId, decision: &Decision) -> bool {
         let Some(row) = self.row(id) else { return false };
         match decision {
-            Decision::Approved(request) => approve(row, request),
+            Decision::Approved(request) | Decision::Reduced { order: request, .. } => approve(row, request),
             // A refused cancel names an order that lives on.
-            Decision::Refused(reason) if row.status.is_none() && row.instrument.is_none() => {
+            Decision::Refused { reason, .. } if row.status.is_none() && row.instrument.is_none() => {
                 row.status = Some(OrderEventKind::Rejected);
                 row.reason = Some(*reason);
                 row.updated_at = ts;
             }
-            Decision::Refused(_) => {}
+            Decision::Refused { .. } => {}
         }
-        matches!(decision, Decision::Approved(_))
+        !matches!(decision, Decision::Refused { .. })
     }
 
     pub fn event(&mut self, event: &OrderEvent) {

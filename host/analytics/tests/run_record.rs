@@ -6,7 +6,7 @@ use std::fs;
 use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, Record, RunFolder, RunInfo, Setup, Summary, report, tables,
 };
-use cryptobot_engine::{Decision, Entry, Fault, FaultKind, Intent, Mark, Recorder};
+use cryptobot_engine::{Decision, Entry, Evidence, Fault, FaultKind, Intent, Mark, Recorder};
 use cryptobot_model::{
     Money, OrderId, OrderKind, OrderTerms, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
 };
@@ -91,7 +91,7 @@ fn refused_orders_and_faults_are_kept() {
     // Sequence 2 was withdrawn by the strategy and never seen.
     for sequence in [1, 3] {
         collector.entry(&Entry::Intent { ts, strategy, intent: &order(sequence) });
-        let decision = Decision::Refused(RefusalReason::InvalidArgument);
+        let decision = Decision::Refused { reason: RefusalReason::InvalidArgument, evidence: Evidence::NONE };
         collector.entry(&Entry::Decision { ts, id: OrderId::new(strategy, sequence), decision: &decision });
     }
     let fault = Fault::new(FaultKind::Trap, "unreachable");

@@ -8,6 +8,7 @@
 use std::ops::ControlFlow;
 
 use cryptobot_model::{Bar, InstrumentId, Money, Price, StrategyId, Timestamp};
+use cryptobot_risk::{Limits, RiskEngine};
 use cryptobot_sim::Report;
 
 use crate::desk::{Intent, TimerCommand};
@@ -22,7 +23,9 @@ use crate::timers::Timers;
 use crate::venue::Venue;
 
 mod funding;
+mod limits;
 mod market;
+mod orders;
 mod reports;
 mod requests;
 
@@ -78,6 +81,7 @@ pub struct FinalAccount {
 /// One run.
 pub struct Engine<V> {
     venue: V,
+    risk: RiskEngine,
     markets: Vec<Market>,
     slots: Vec<Slot>,
     /// Newest closes.
@@ -126,6 +130,7 @@ impl<V: Venue> Engine<V> {
         }
         Ok(Self {
             venue,
+            risk: RiskEngine::new(Limits::default(), slots.len(), count),
             next_close: markets.iter().map(|market: &Market| market.next_close).min().unwrap_or(NEVER),
             next_funding: markets.iter().map(Market::next_funding).min().unwrap_or(NEVER),
             has_news: false,
@@ -259,7 +264,8 @@ impl<V: Venue> Engine<V> {
                 let instrument = InstrumentId::from(index);
                 venue.on_bar(instrument, interval, mark, &Holders(slots), reports);
                 if !reports.is_empty() {
-                    let booked = reports::book(slots, instrument, self.now, reports, recorder);
+                    let booked =
+                        reports::book(slots, instrument, self.now, reports, &mut self.risk, recorder);
                     self.has_news |= booked.has_news;
                     self.has_reports_in_flight |= booked.in_flight;
                 }
@@ -267,12 +273,18 @@ impl<V: Venue> Engine<V> {
             self.next_close = self.next_close.min(market.next_close);
         }
         self.bars += self.due.len() as u64;
+        if self.risk.watches_bars() {
+            self.watch_bars(recorder);
+        }
         Ok(())
     }
 
     fn mark(&mut self, recorder: &mut dyn Recorder) {
         for (equity, slot) in self.equities.iter_mut().zip(&self.slots) {
             *equity = slot.equity(&self.marks);
+        }
+        if self.risk.watches_equity() {
+            self.watch_equity(recorder);
         }
         recorder.mark(&Mark { ts: self.now, prices: &self.prices, equities: &self.equities });
     }

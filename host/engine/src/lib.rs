@@ -28,4 +28,8 @@ pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
 pub use venue::Venue;
 
+pub use cryptobot_risk::{
+    Cause, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange, StrategyLimits,
+    TradingState,
+};
 pub use cryptobot_sim::{Accounts, BarInterval, Exchange, ExchangeConfig, Report, Slippage};

@@ -5,6 +5,8 @@ use cryptobot_model::{
     StrategyId, Timestamp,
 };
 
+use cryptobot_risk::{Evidence, StateChange};
+
 use crate::desk::Intent;
 use crate::fault::Fault;
 
@@ -13,8 +15,22 @@ use crate::fault::Fault;
 pub enum Decision {
     /// Approved as this order; numbers are on the instrument's grid.
     Approved(OrderRequest),
+    /// Approved as this order, which is smaller than what was wanted.
+    Reduced {
+        /// What is sent.
+        order: OrderRequest,
+        /// The limit that allows no more.
+        reason: RefusalReason,
+        /// The numbers it was decided on.
+        evidence: Evidence,
+    },
     /// Refused.
-    Refused(RefusalReason),
+    Refused {
+        /// Why.
+        reason: RefusalReason,
+        /// The numbers it was decided on.
+        evidence: Evidence,
+    },
 }
 
 /// One entry of the journal: a cause or a consequence, in the order of the loop.
@@ -57,6 +73,8 @@ pub enum Entry<'a> {
     Funding(&'a FundingPayment),
     /// What a liquidation did beyond its fill; the wallet follows.
     Liquidation(&'a Liquidation),
+    /// A trading state changed.
+    State(&'a StateChange),
     /// A strategy was quarantined.
     Fault {
         /// When.

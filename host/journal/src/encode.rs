@@ -7,7 +7,7 @@
 //! What another entry says is not said twice: an approval is the submission, and the event of an execution leaves its
 //! numbers to the fill that follows it.
 
-use cryptobot_engine::{Decision, Entry, Intent, Signal};
+use cryptobot_engine::{Decision, Entry, Evidence, Intent, Scope, Signal, StateChange};
 use cryptobot_model::{
     Callback, ClosedTrade, Fill, FundingPayment, Liquidation, Liquidity, OrderEvent, OrderEventKind,
     OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Timestamp, TriggerSource,
@@ -23,6 +23,7 @@ const TAG_FAULT: u8 = 7;
 const TAG_EXECUTED: u8 = 8;
 const TAG_FUNDING: u8 = 9;
 const TAG_LIQUIDATION: u8 = 10;
+const TAG_STATE: u8 = 11;
 
 /// More than any entry takes.
 pub(crate) const LONGEST: usize = 512;
@@ -53,7 +54,12 @@ impl Encoder<'_> {
                 self.byte(TAG_DECISION).time(*ts).uint(id.0);
                 match decision {
                     Decision::Approved(order) => self.byte(0).request(order),
-                    Decision::Refused(reason) => self.byte(1).uint(reason.code().into()),
+                    Decision::Refused { reason, evidence } => {
+                        self.byte(1).uint(reason.code().into()).evidence(evidence)
+                    }
+                    Decision::Reduced { order, reason, evidence } => {
+                        self.byte(2).request(order).uint(reason.code().into()).evidence(evidence)
+                    }
                 };
             }
             Entry::Order(event) if event.kind == OrderEventKind::Submitted => {}
@@ -68,6 +74,9 @@ impl Encoder<'_> {
             }
             Entry::Fill(fill) => {
                 self.byte(TAG_FILL).fill(fill);
+            }
+            Entry::State(change) => {
+                self.byte(TAG_STATE).state(change);
             }
             Entry::Funding(payment) => {
                 self.byte(TAG_FUNDING).funding(payment);
@@ -265,6 +274,24 @@ impl Encoder<'_> {
         self.time(fill.ts).uint(fill.strategy.0.into()).uint(fill.instrument.0.into()).uint(fill.order.0);
         self.side(fill.side).units(fill.price.units()).units(fill.quantity.units()).units(fill.fee.units());
         self.units(fill.slippage.units()).flag(fill.liquidity == Liquidity::Maker).byte(fill.rule as u8)
+    }
+
+    /// One byte where there are no numbers.
+    fn evidence(&mut self, evidence: &Evidence) -> &mut Self {
+        let Evidence { limit, value } = *evidence;
+        let some = !(limit.is_nan() && value.is_nan());
+        if some { self.byte(1).float(limit).float(value) } else { self.byte(0) }
+    }
+
+    fn state(&mut self, change: &StateChange) -> &mut Self {
+        let (kind, number) = match change.scope {
+            Scope::Portfolio => (0, 0),
+            Scope::Strategy(strategy) => (1, strategy.0),
+            Scope::Instrument(instrument) => (2, instrument.0),
+        };
+        self.time(change.ts).byte(kind).uint(number.into());
+        self.byte(change.from as u8).byte(change.to as u8).byte(change.cause as u8);
+        self.evidence(&change.evidence)
     }
 
     fn funding(&mut self, payment: &FundingPayment) -> &mut Self {

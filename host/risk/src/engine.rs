@@ -106,6 +106,16 @@ impl RiskEngine {
         &self.limits
     }
 
+    /// Whether bars are to be shown to it.
+    pub const fn watches_bars(&self) -> bool {
+        self.watches_bars
+    }
+
+    /// Whether equities are to be shown to it.
+    pub const fn watches_equity(&self) -> bool {
+        self.watches_equity
+    }
+
     // What happens.
 
     /// Takes a base bar that closed at `ts`. Stores it where a limit or sizer looks at the past; watches for jumps.

@@ -59,7 +59,7 @@ impl Recorder for RunRecorder {
         {
             self.watches_mark = true;
         }
-        if let Entry::Decision { ts, id, decision: Decision::Refused(reason) } = entry {
+        if let Entry::Decision { ts, id, decision: Decision::Refused { reason, .. } } = entry {
             self.refusals.note(*ts, *id, *reason);
         }
         self.journal.append(entry);

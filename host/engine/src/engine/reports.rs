@@ -1,6 +1,7 @@
 //! What the exchange reports: booked when it happened, known to the strategy when the report is back.
 
 use cryptobot_model::{Fill, InstrumentId, Timestamp};
+use cryptobot_risk::RiskEngine;
 use cryptobot_sim::Report;
 
 use super::Engine;
@@ -37,6 +38,7 @@ pub(super) fn book(
     instrument: InstrumentId,
     now: Timestamp,
     reports: &mut Vec<Report>,
+    risk: &mut RiskEngine,
     recorder: &mut dyn Recorder,
 ) -> Booked {
     let mut booked = Booked::default();
@@ -45,7 +47,12 @@ pub(super) fn book(
         recorder.entry(&Entry::Order(&report.event));
         let mut learned = Learned { event: report.event, instrument, filled: None, closed: None };
         if let Some(fill) = &report.fill {
+            risk.on_fill(fill);
             book_fill(slot, fill, &mut learned, recorder);
+        }
+        risk.on_order_event(&report.event);
+        if let Some(trade) = &learned.closed {
+            risk.on_trade_closed(trade);
         }
         if report.event.ts <= now && !slot.has_reports_in_flight() {
             booked.has_news |= slot.learn(&learned);

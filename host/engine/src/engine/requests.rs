@@ -1,13 +1,27 @@
 //! What strategies ask for in their callbacks: decided, sent or refused, one by one, right after the callback.
 
-use cryptobot_model::{OrderEvent, OrderEventKind, OrderId, RefusalReason, SeriesId, Side};
-use cryptobot_risk::ProposedOrder;
+use cryptobot_model::{RefusalReason, SeriesId, Side, Trigger};
 
 use super::Engine;
-use crate::desk::{Intent, Signal, TimerCommand};
+use super::orders::Wish;
+use crate::desk::{Intent, TimerCommand};
 use crate::fault::{Fault, FaultKind};
-use crate::recorder::{Decision, Entry, Recorder};
+use crate::recorder::{Entry, Recorder};
 use crate::venue::Venue;
+
+/// The trigger of the stop that comes with the first of these orders, in the same callback.
+fn stop_of(intents: &[Intent]) -> Option<f64> {
+    let (first, others) = intents.split_first()?;
+    let Intent::Order { id: entry, .. } = first else { return None };
+    others.iter().find_map(|intent| match intent {
+        Intent::Order { kind, terms, .. }
+            if terms.parent == *entry && kind.trigger().is_some_and(|(way, _)| way == Trigger::Stop) =>
+        {
+            kind.trigger_price()
+        }
+        _ => None,
+    })
+}
 
 impl<V: Venue> Engine<V> {
     #[inline(never)]
@@ -16,11 +30,13 @@ impl<V: Venue> Engine<V> {
         desk.take_timers(&mut self.timer_commands);
         desk.take_intents(&mut self.intents);
         let mut intents = std::mem::take(&mut self.intents);
-        for intent in intents.drain(..) {
+        for position in 0..intents.len() {
             if self.slots[index].is_active() {
-                self.handle_intent(index, &intent, recorder);
+                let stop = stop_of(&intents[position..]);
+                self.handle_intent(index, &intents[position], stop, recorder);
             }
         }
+        intents.clear();
         self.intents = intents;
         self.handle_timers(index, recorder);
     }
@@ -40,16 +56,21 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    fn handle_intent(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
+    fn handle_intent(
+        &mut self,
+        index: usize,
+        intent: &Intent,
+        stop: Option<f64>,
+        recorder: &mut dyn Recorder,
+    ) {
         let slot = &mut self.slots[index];
         recorder.entry(&Entry::Intent { ts: self.now, strategy: slot.id, intent });
         match *intent {
-            Intent::Order { .. } => self.decide(index, intent, recorder),
-            Intent::Signal(Signal { id, series, side, .. }) => {
-                let decision = Decision::Refused(RefusalReason::NoSizer);
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
-                self.refuse(index, series, id, side, RefusalReason::NoSizer, recorder);
+            Intent::Order { id, series, side, quantity, kind, terms, .. } => {
+                let wish = Wish { id, series, side, quantity, kind, terms, stop };
+                self.place(index, &wish, recorder);
             }
+            Intent::Signal(ref signal) => self.follow_signal(index, signal, recorder),
             Intent::Modify { id, quantity, price } => self.amend(index, id, quantity, price, recorder),
             Intent::Cancel { id } => match slot.open.iter().find(|order| order.id == id) {
                 Some(order) => self.venue.cancel(order.instrument, id, self.now),
@@ -63,108 +84,6 @@ impl<V: Venue> Engine<V> {
                 for order in slot.open.iter().filter(|order| order.instrument == instrument) {
                     self.venue.cancel(instrument, order.id, self.now);
                 }
-            }
-        }
-    }
-
-    fn decide(&mut self, index: usize, intent: &Intent, recorder: &mut dyn Recorder) {
-        let Intent::Order { id, series, side, quantity, kind, terms, .. } = *intent else {
-            return;
-        };
-        let slot = &mut self.slots[index];
-        let desk = slot.strategy.desk();
-        let accepting = desk.accepting;
-        let Ok(info) = desk.series_info(series) else {
-            return;
-        };
-        let instrument = info.instrument;
-        let proposed = ProposedOrder {
-            id,
-            strategy: slot.id,
-            series,
-            instrument,
-            side,
-            quantity,
-            kind,
-            terms,
-            decided_at: self.now,
-        };
-        let market = &self.markets[instrument.index()];
-        let parent_is_gone = terms.parent.is_some() && !slot.is_open(terms.parent);
-        let verdict = if parent_is_gone {
-            Err(RefusalReason::Parent)
-        } else if accepting {
-            let exposure = slot.exposure(instrument, &self.prices, &self.marks);
-            cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)
-        } else {
-            Err(RefusalReason::NotAccepting)
-        };
-        match verdict {
-            Ok(approved) => {
-                let order = *approved.get();
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &Decision::Approved(order) });
-                slot.add_open(&order);
-                let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Submitted);
-                let event = OrderEvent { remaining: order.quantity, ..plain };
-                recorder.entry(&Entry::Order(&event));
-                self.has_news |= slot.tell_order(&event);
-                self.venue.submit(approved);
-            }
-            Err(reason) => {
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &Decision::Refused(reason) });
-                self.refuse(index, series, id, side, reason, recorder);
-            }
-        }
-        self.slots[index].refresh_pending(instrument);
-    }
-
-    /// Sends new numbers for an order, or tells why it stays as it is: `modified` with a reason.
-    fn amend(&mut self, index: usize, id: OrderId, quantity: f64, price: f64, recorder: &mut dyn Recorder) {
-        let slot = &mut self.slots[index];
-        let Some(open) = slot.open.iter().find(|order| order.id == id) else {
-            return self.refuse(index, SeriesId(0), id, Side::Buy, RefusalReason::UnknownOrder, recorder);
-        };
-        let (order, instrument) = (open.request, open.instrument);
-        let grid = &self.markets[instrument.index()].grid;
-        match cryptobot_risk::check_amendment(&order, quantity, price, self.now, grid) {
-            Ok(amendment) => self.venue.modify(instrument, amendment),
-            Err(reason) => {
-                let plain = OrderEvent::plain(
-                    slot.id,
-                    order.series,
-                    id,
-                    order.side,
-                    self.now,
-                    OrderEventKind::Modified,
-                );
-                let event = OrderEvent { remaining: open.remaining, reason: Some(reason), ..plain };
-                recorder.entry(&Entry::Order(&event));
-                self.has_news |= slot.tell_order(&event);
-            }
-        }
-    }
-
-    fn refuse(
-        &mut self,
-        index: usize,
-        series: SeriesId,
-        id: OrderId,
-        side: Side,
-        reason: RefusalReason,
-        recorder: &mut dyn Recorder,
-    ) {
-        let slot = &mut self.slots[index];
-        let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Rejected);
-        let event = OrderEvent { reason: Some(reason), ..plain };
-        recorder.entry(&Entry::Order(&event));
-        self.has_news |= slot.tell_order(&event);
-        if reason == RefusalReason::InvalidArgument {
-            slot.invalid_arguments += 1;
-            let limit = slot.strategy.desk().limits().invalid_arguments;
-            if slot.invalid_arguments > limit {
-                let message =
-                    format!("more than {limit} orders with numbers that are not finite and positive");
-                self.quarantine(index, Fault::new(FaultKind::InvalidArgumentFlood, message), recorder);
             }
         }
     }

@@ -1,0 +1,251 @@
+//! From a wish to an order: sized, checked, sent, or refused with a reason.
+
+use cryptobot_model::{
+    InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Quantity,
+    RefusalReason, SeriesId, Side, TriggerSource,
+};
+use cryptobot_risk::{Approved, Evidence, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment};
+
+use super::Engine;
+use crate::desk::Signal;
+use crate::fault::{Fault, FaultKind};
+use crate::recorder::{Decision, Entry, Recorder};
+use crate::venue::Venue;
+
+/// An order as a strategy, or the host for it, wants it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) id: OrderId,
+    pub(super) series: SeriesId,
+    pub(super) side: Side,
+    pub(super) quantity: f64,
+    pub(super) kind: OrderKind<f64>,
+    pub(super) terms: OrderTerms,
+    /// Trigger of the stop that comes with it.
+    pub(super) stop: Option<f64>,
+}
+
+impl<V: Venue> Engine<V> {
+    /// Decides an order and sends it. Returns the quantity that was sent.
+    pub(super) fn place(
+        &mut self,
+        index: usize,
+        wish: &Wish,
+        recorder: &mut dyn Recorder,
+    ) -> Option<Quantity> {
+        let desk = self.slots[index].strategy.desk();
+        let accepting = desk.accepting;
+        let instrument = desk.series_info(wish.series).ok()?.instrument;
+        let parent = wish.terms.parent;
+        let sent = if parent.is_some() && !self.slots[index].is_open(parent) {
+            self.refuse_wish(index, wish, RefusalReason::Parent, Evidence::NONE, recorder)
+        } else if accepting {
+            self.decide(index, instrument, wish, recorder)
+        } else {
+            self.refuse_wish(index, wish, RefusalReason::NotAccepting, Evidence::NONE, recorder)
+        };
+        self.slots[index].refresh_pending(instrument);
+        sent
+    }
+
+    fn decide(
+        &mut self,
+        index: usize,
+        instrument: InstrumentId,
+        wish: &Wish,
+        recorder: &mut dyn Recorder,
+    ) -> Option<Quantity> {
+        let Wish { id, series, side, quantity, kind, terms, stop } = *wish;
+        let slot = &self.slots[index];
+        let (strategy, decided_at) = (slot.id, self.now);
+        let proposed =
+            ProposedOrder { id, strategy, series, instrument, side, quantity, kind, terms, decided_at };
+        let market = &self.markets[instrument.index()];
+        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        let view = RiskView {
+            exposure: &exposure,
+            prices: &self.marks,
+            mark: self.marks[instrument.index()],
+            portfolio_equity: self.equities.iter().sum(),
+            stop,
+        };
+        let ruling = self.risk.decide(&proposed, &market.instrument, &market.grid, &view);
+        let order = ruling.order.map(|order| *order.get());
+        match (ruling.verdict, order) {
+            (Verdict::Refused { reason, evidence }, _) => {
+                return self.refuse_wish(index, wish, reason, evidence, recorder);
+            }
+            (Verdict::Reduced { reason, evidence, .. }, Some(order)) => {
+                let decision = Decision::Reduced { order, reason, evidence };
+                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
+            }
+            (_, Some(order)) => {
+                let decision = Decision::Approved(order);
+                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
+            }
+            (_, None) => return None,
+        }
+        ruling.order.map(|approved| self.send(index, approved, recorder))
+    }
+
+    fn send(
+        &mut self,
+        index: usize,
+        approved: Approved<OrderRequest>,
+        recorder: &mut dyn Recorder,
+    ) -> Quantity {
+        let OrderRequest { id, strategy, series, side, quantity, .. } = *approved.get();
+        let slot = &mut self.slots[index];
+        slot.add_open(approved.get());
+        let plain = OrderEvent::plain(strategy, series, id, side, self.now, OrderEventKind::Submitted);
+        let event = OrderEvent { remaining: quantity, ..plain };
+        recorder.entry(&Entry::Order(&event));
+        self.has_news |= slot.tell_order(&event);
+        self.venue.submit(approved);
+        quantity
+    }
+
+    /// Sizes a signal and places it as a market order with its stop and target, which watch the mark price.
+    ///
+    /// The size is that of the position that the signal asks for: what is held or under way on its side counts, what is
+    /// held on the other side is closed first.
+    pub(super) fn follow_signal(&mut self, index: usize, signal: &Signal, recorder: &mut dyn Recorder) {
+        let Signal { id, series, side, stop, target, .. } = *signal;
+        let mut wish =
+            Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
+        match self.size(index, signal) {
+            Ok(quantity) => wish.quantity = quantity,
+            Err(reason) => {
+                self.refuse_wish(index, &wish, reason, Evidence::NONE, recorder);
+                return;
+            }
+        }
+        let Some(quantity) = self.place(index, &wish, recorder) else { return };
+        let ids = [1, 2].map(|next| OrderId(id.0 + next));
+        let source = TriggerSource::Mark;
+        let exit = |id, kind, sibling| Wish {
+            id,
+            series,
+            side: side.opposite(),
+            quantity: quantity.to_f64(),
+            kind,
+            terms: OrderTerms { parent: wish.id, sibling, ..OrderTerms::REDUCE_ONLY },
+            stop: None,
+        };
+        let pair = |other| if stop.is_some() && target.is_some() { other } else { OrderId::NONE };
+        if let Some(trigger) = stop {
+            let kind = OrderKind::StopMarket { trigger, source };
+            self.place(index, &exit(ids[0], kind, pair(ids[1])), recorder);
+        }
+        if let Some(trigger) = target {
+            let kind = OrderKind::TakeProfitMarket { trigger, source };
+            self.place(index, &exit(ids[1], kind, pair(ids[0])), recorder);
+        }
+    }
+
+    fn size(&mut self, index: usize, signal: &Signal) -> Result<f64, RefusalReason> {
+        let Signal { series, side, confidence, stop, .. } = *signal;
+        let slot = &mut self.slots[index];
+        let desk = slot.strategy.desk();
+        let Ok(info) = desk.series_info(series) else { return Err(RefusalReason::InvalidArgument) };
+        let (instrument, lot) = (info.instrument, info.lot);
+        let at = instrument.index();
+        let held = side.sign() * (desk.account.positions[at] + desk.account.pending[at]);
+        let price = self.prices[at];
+        if price.is_nan() {
+            return Err(RefusalReason::NoMarket);
+        }
+        let input = SizingInput {
+            equity: slot.equity(&self.marks),
+            price,
+            stop,
+            confidence: Some(confidence),
+            ..SizingInput::default()
+        };
+        let wanted = self.risk.size(slot.id, instrument, &input)?;
+        let missing = wanted - held;
+        if missing < lot { Err(RefusalReason::DuplicateSignal) } else { Ok(missing) }
+    }
+
+    /// Sends new numbers for an order, or tells why it stays as it is: `modified` with a reason.
+    pub(super) fn amend(
+        &mut self,
+        index: usize,
+        id: OrderId,
+        quantity: f64,
+        price: f64,
+        recorder: &mut dyn Recorder,
+    ) {
+        let slot = &self.slots[index];
+        let Some(open) = slot.open.iter().find(|order| order.id == id) else {
+            return self.refuse(index, SeriesId(0), id, Side::Buy, RefusalReason::UnknownOrder, recorder);
+        };
+        let (order, instrument) = (open.request, open.instrument);
+        let grid = &self.markets[instrument.index()].grid;
+        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        let view = RiskView {
+            exposure: &exposure,
+            prices: &self.marks,
+            mark: self.marks[instrument.index()],
+            portfolio_equity: self.equities.iter().sum(),
+            stop: None,
+        };
+        let checked =
+            check_amendment(&order, quantity, price, self.now, grid).and_then(|amendment| {
+                match self.risk.check_amendment(&order, amendment.get(), grid, &view) {
+                    Verdict::Approved => Ok(amendment),
+                    Verdict::Reduced { reason, .. } | Verdict::Refused { reason, .. } => Err(reason),
+                }
+            });
+        match checked {
+            Ok(amendment) => self.venue.modify(instrument, amendment),
+            Err(reason) => {
+                let OrderRequest { strategy, series, side, .. } = order;
+                let kind = OrderEventKind::Modified;
+                let plain = OrderEvent::plain(strategy, series, id, side, self.now, kind);
+                let event = OrderEvent { remaining: open.remaining, reason: Some(reason), ..plain };
+                recorder.entry(&Entry::Order(&event));
+                self.has_news |= self.slots[index].tell_order(&event);
+            }
+        }
+    }
+
+    fn refuse_wish(
+        &mut self,
+        index: usize,
+        wish: &Wish,
+        reason: RefusalReason,
+        evidence: Evidence,
+        recorder: &mut dyn Recorder,
+    ) -> Option<Quantity> {
+        let decision = Decision::Refused { reason, evidence };
+        recorder.entry(&Entry::Decision { ts: self.now, id: wish.id, decision: &decision });
+        self.refuse(index, wish.series, wish.id, wish.side, reason, recorder);
+        None
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        index: usize,
+        series: SeriesId,
+        id: OrderId,
+        side: Side,
+        reason: RefusalReason,
+        recorder: &mut dyn Recorder,
+    ) {
+        let slot = &mut self.slots[index];
+        let plain = OrderEvent::plain(slot.id, series, id, side, self.now, OrderEventKind::Rejected);
+        let event = OrderEvent { reason: Some(reason), ..plain };
+        recorder.entry(&Entry::Order(&event));
+        self.has_news |= slot.tell_order(&event);
+        if reason == RefusalReason::InvalidArgument {
+            slot.invalid_arguments += 1;
+            let limit = slot.strategy.desk().limits().invalid_arguments;
+            if slot.invalid_arguments > limit {
+                let message =
+                    format!("more than {limit} orders with numbers that are not finite and positive");
+                self.quarantine(index, Fault::new(FaultKind::InvalidArgumentFlood, message), recorder);
+            }
+        }
+    }
+}

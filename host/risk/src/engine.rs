@@ -331,8 +331,8 @@ impl RiskEngine {
         recent.push_back(*order);
     }
 
-    /// Checks new numbers for an open order as if what they add were an order of its own. Anything but
-    /// [`Verdict::Approved`] refuses the amendment.
+    /// Checks new numbers for an open order: the new price against the collar, and what is added as if it were an order
+    /// of its own. Anything but [`Verdict::Approved`] refuses the amendment.
     pub fn check_amendment(
         &self,
         order: &OrderRequest,
@@ -340,6 +340,13 @@ impl RiskEngine {
         grid: &Grid,
         view: &RiskView<'_>,
     ) -> Verdict {
+        let opens = !order.terms.reduce_only && !order.terms.close_position;
+        if opens
+            && order.kind.trigger().is_none()
+            && let Err(finding) = self.check_collar(order.side, amendment.price.to_f64(), view.mark)
+        {
+            return Verdict::Refused { reason: finding.reason, evidence: finding.evidence };
+        }
         if amendment.quantity <= order.quantity {
             return Verdict::Approved;
         }

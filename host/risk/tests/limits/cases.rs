@@ -331,5 +331,20 @@ fn the_engine_sizes_with_what_it_has_seen() {
     assert_eq!(size(1, &SizingInput { confidence: Some(0.7), ..input }), Err(RefusalReason::LowConfidence));
     assert_eq!(size(1, &SizingInput { confidence: None, ..input }), Err(RefusalReason::LowConfidence));
     assert_eq!(size(0, &input), Err(RefusalReason::NoSizer));
-    assert_eq!(quantity(25.0).to_f64(), 25.0);
+}
+
+#[test]
+fn amendments_do_not_go_around_the_limits() {
+    let budget = Budget { max_notional: Some(1_000.0), ..Budget::default() };
+    let collar = OrderLimits { price_collar: Some(0.05), ..OrderLimits::default() };
+    let limits = Limits { orders: collar, ..strategy(budget) };
+    let mut trader = Trader::new(limits, 1, 1);
+    let order = trader.send((0, 0), (Side::Buy, 5.0), limit(100.0), OrderTerms::FREE, None).order.unwrap();
+    let to = |amount, price| trader.amend(order.get(), amount, price);
+    assert_eq!(to(10.0, 100.0), Verdict::Approved);
+    let Verdict::Reduced { to: added, reason, .. } = to(12.0, 100.0) else { panic!("not reduced") };
+    assert_eq!((added, reason), (quantity(5.0), RefusalReason::PortfolioNotional));
+    let refusal = to(4.0, 106.0);
+    assert!(matches!(refusal, Verdict::Refused { reason: RefusalReason::PriceCollar, .. }), "{refusal:?}");
+    assert_eq!(to(4.0, 104.0), Verdict::Approved);
 }

@@ -5,7 +5,9 @@ use cryptobot_model::{
     OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId,
     TimeInForce, Timestamp,
 };
-use cryptobot_risk::{Exposure, Grid, Limits, ProposedOrder, RiskEngine, RiskView, Ruling, Verdict};
+use cryptobot_risk::{
+    Exposure, Grid, Limits, ProposedOrder, RiskEngine, RiskView, Ruling, Verdict, check_amendment,
+};
 use rust_decimal::Decimal;
 
 pub const SECOND: i64 = 1_000_000_000;
@@ -87,17 +89,7 @@ impl Trader {
             terms,
             decided_at: self.now,
         };
-        let exposure = Exposure {
-            position: self.positions[strategy][instrument],
-            open_buys: Quantity::ZERO,
-            open_sells: Quantity::ZERO,
-            price: self.prices[instrument],
-            equity: self.equity,
-            other_notional: 0.0,
-            leverage: self.leverage,
-            open_orders: 0,
-            max_open_orders: 1_000,
-        };
+        let exposure = self.exposure(strategy, instrument);
         let view = RiskView {
             exposure: &exposure,
             prices: &self.prices,
@@ -108,6 +100,35 @@ impl Trader {
         let ruling = self.engine.decide(&proposed, &self.instrument, &self.grid, &view);
         self.open.extend(ruling.order.map(|order| *order.get()));
         ruling
+    }
+
+    fn exposure(&self, strategy: usize, instrument: usize) -> Exposure {
+        Exposure {
+            position: self.positions[strategy][instrument],
+            open_buys: Quantity::ZERO,
+            open_sells: Quantity::ZERO,
+            price: self.prices[instrument],
+            equity: self.equity,
+            other_notional: 0.0,
+            leverage: self.leverage,
+            open_orders: 0,
+            max_open_orders: 1_000,
+        }
+    }
+
+    /// What becomes of new numbers for an order.
+    pub fn amend(&self, order: &OrderRequest, amount: f64, price: f64) -> Verdict {
+        let instrument = order.instrument.index();
+        let exposure = self.exposure(order.strategy.index(), instrument);
+        let view = RiskView {
+            exposure: &exposure,
+            prices: &self.prices,
+            mark: self.prices[instrument],
+            portfolio_equity: self.portfolio_equity,
+            stop: None,
+        };
+        let amendment = check_amendment(order, amount, price, self.now, &self.grid).unwrap();
+        self.engine.check_amendment(order, amendment.get(), &self.grid, &view)
     }
 
     /// A market order of strategy 0.

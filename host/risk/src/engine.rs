@@ -55,7 +55,6 @@ pub struct RiskEngine {
     changes: Vec<StateChange>,
     enforces: bool,
     needs_window: bool,
-    watches_bars: bool,
     watches_equity: bool,
 }
 
@@ -76,7 +75,6 @@ impl RiskEngine {
             changes: Vec::new(),
             enforces: false,
             needs_window: false,
-            watches_bars: false,
             watches_equity: false,
             limits,
         };
@@ -97,7 +95,6 @@ impl RiskEngine {
         let market = &self.limits.market;
         let sizes = |limits: &StrategyLimits| limits.sizer.is_some_and(|sizer| sizer.needs_window());
         self.needs_window = market.need_window() || self.strategies.iter().any(sizes);
-        self.watches_bars = self.needs_window || market.circuit_breaker.is_some();
         self.watches_equity = self.portfolio.watches() || self.guards.iter().any(EquityGuard::watches);
     }
 
@@ -121,9 +118,6 @@ impl RiskEngine {
     /// Takes a base bar that closed at `ts`. Stores it where a limit or sizer looks at the past; watches for jumps.
     #[inline]
     pub fn on_bar(&mut self, instrument: InstrumentId, ts: Timestamp, bar: &Bar) -> Option<StateChange> {
-        if !self.watches_bars {
-            return None;
-        }
         if self.needs_window {
             self.windows[instrument.index()].push(ts, bar);
         }
@@ -347,8 +341,8 @@ impl RiskEngine {
         recent.push_back(*order);
     }
 
-    /// Checks new numbers for an open order as if what they add were an order of its own. Anything but
-    /// [`Verdict::Approved`] refuses the amendment.
+    /// Checks new numbers for an open order: the new price against the collar, and what is added as if it were an order
+    /// of its own. Anything but [`Verdict::Approved`] refuses the amendment.
     pub fn check_amendment(
         &self,
         order: &OrderRequest,
@@ -356,6 +350,13 @@ impl RiskEngine {
         grid: &Grid,
         view: &RiskView<'_>,
     ) -> Verdict {
+        let opens = !order.terms.reduce_only && !order.terms.close_position;
+        if opens
+            && order.kind.trigger().is_none()
+            && let Err(finding) = self.check_collar(order.side, amendment.price.to_f64(), view.mark)
+        {
+            return Verdict::Refused { reason: finding.reason, evidence: finding.evidence };
+        }
         if amendment.quantity <= order.quantity {
             return Verdict::Approved;
         }

@@ -143,13 +143,9 @@ impl RiskEngine {
     /// Collar and stop.
     fn check_prices(&self, case: &Case<'_>) -> Checked {
         let (order, limits, mark) = (case.order, &self.limits.orders, case.view.mark);
-        if let Some(collar) = limits.price_collar {
-            // An order that sleeps is executed near its trigger, whatever the market is then.
-            let awake = order.kind.trigger().is_none();
-            let worse = order.side.sign() * (case.entry / mark - 1.0);
-            if awake && (worse > collar || worse.is_nan()) {
-                return Err(Finding::refuse(RefusalReason::PriceCollar, collar, worse));
-            }
+        // An order that sleeps is executed near its trigger, whatever the market is then.
+        if order.kind.trigger().is_none() {
+            self.check_collar(order.side, case.entry, mark)?;
         }
         let Some(stop) = case.view.stop else {
             return if limits.require_stop == Some(true) {
@@ -171,6 +167,16 @@ impl RiskEngine {
         } else {
             Ok(())
         }
+    }
+
+    /// An order may not trade much worse than the mark price.
+    pub(crate) fn check_collar(&self, side: Side, price: f64, mark: f64) -> Checked {
+        let Some(collar) = self.limits.orders.price_collar else { return Ok(()) };
+        let worse = side.sign() * (price / mark - 1.0);
+        if worse > collar || worse.is_nan() {
+            return Err(Finding::refuse(RefusalReason::PriceCollar, collar, worse));
+        }
+        Ok(())
     }
 
     /// Too few bars to judge the market by are refused like a market that is not good enough.

@@ -1,5 +1,6 @@
 //! The recent past of one instrument's bars: stored per bar, evaluated when an order needs it.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use cryptobot_model::time::{NANOS_PER_DAY, NANOS_PER_SECOND};
@@ -94,18 +95,18 @@ impl Window {
         let mut before: Option<(f64, f64)> = None;
         let mut returns = Vec::with_capacity(self.length);
         while let (Some(a), Some(b)) = (ours.peek(), theirs.peek()) {
-            if a.ts < b.ts {
-                ours.next();
-            } else if b.ts < a.ts {
-                theirs.next();
-            } else {
-                let now = (a.close, b.close);
-                if let Some(last) = before.replace(now) {
-                    returns.push((now.0 / last.0 - 1.0, now.1 / last.1 - 1.0));
+            match a.ts.cmp(&b.ts) {
+                Ordering::Less => ours.next(),
+                Ordering::Greater => theirs.next(),
+                Ordering::Equal => {
+                    let now = (a.close, b.close);
+                    if let Some(last) = before.replace(now) {
+                        returns.push((now.0 / last.0 - 1.0, now.1 / last.1 - 1.0));
+                    }
+                    ours.next();
+                    theirs.next()
                 }
-                ours.next();
-                theirs.next();
-            }
+            };
         }
         if returns.len() < LEAST_RETURNS { None } else { pearson(&returns) }
     }

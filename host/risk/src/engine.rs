@@ -41,6 +41,7 @@ pub struct RiskView<'a> {
 /// It keeps its own count of positions and open orders, from what it approves and what it is told: an order counts from
 /// its approval to its end.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what it need not do, decided once")]
 pub struct RiskEngine {
     pub(crate) limits: Limits,
     pub(crate) strategies: Vec<StrategyLimits>,
@@ -54,6 +55,8 @@ pub struct RiskEngine {
     trades: Vec<TradeStatistics>,
     changes: Vec<StateChange>,
     enforces: bool,
+    /// Whether it keeps its own count of positions and orders: what no limit and no operator asks for is not counted.
+    tracks: bool,
     needs_window: bool,
     watches_equity: bool,
 }
@@ -74,6 +77,7 @@ impl RiskEngine {
             trades: vec![TradeStatistics::default(); strategies],
             changes: Vec::new(),
             enforces: false,
+            tracks: false,
             needs_window: false,
             watches_equity: false,
             limits,
@@ -94,8 +98,15 @@ impl RiskEngine {
             || self.strategies.iter().any(|limits| limits.budget != Budget::default());
         let market = &self.limits.market;
         let sizes = |limits: &StrategyLimits| limits.sizer.is_some_and(|sizer| sizer.needs_window());
+        self.tracks |= self.enforces;
         self.needs_window = market.need_window() || self.strategies.iter().any(sizes);
         self.watches_equity = self.portfolio.watches() || self.guards.iter().any(EquityGuard::watches);
+    }
+
+    /// Keeps count of positions and orders even without limits, for an operator who may command. To be called before
+    /// the first event.
+    pub const fn track(&mut self) {
+        self.tracks = true;
     }
 
     /// The limits in force.
@@ -105,7 +116,7 @@ impl RiskEngine {
 
     /// Whether bars are to be shown to it.
     pub const fn watches_bars(&self) -> bool {
-        self.watches_bars
+        self.needs_window || self.limits.market.circuit_breaker.is_some()
     }
 
     /// Whether equities are to be shown to it.
@@ -165,12 +176,19 @@ impl RiskEngine {
     }
 
     /// Books a fill. Call it before the order event that reports the same fill.
+    #[inline]
     pub fn on_fill(&mut self, fill: &Fill) {
-        self.book.fill(fill);
+        if self.tracks {
+            self.book.fill(fill);
+        }
     }
 
     /// Follows an order: what ended counts no longer, what was modified counts for what is left.
+    #[inline]
     pub fn on_order_event(&mut self, event: &OrderEvent) {
+        if !self.tracks {
+            return;
+        }
         match event.kind {
             // Fills are booked by `on_fill`.
             OrderEventKind::PartiallyFilled => {}
@@ -304,6 +322,9 @@ impl RiskEngine {
             Ok(approved) => approved,
             Err(reason) => return refused(reason, Evidence::NONE),
         };
+        if !self.tracks {
+            return Ruling { verdict: Verdict::Approved, order: Some(approved) };
+        }
         let verdict = self.check(approved.get(), grid, view);
         let approved = match verdict {
             // What only closes must not open a position when another order has closed it first.
@@ -365,13 +386,14 @@ impl RiskEngine {
         self.check(&more, grid, view)
     }
 
-    /// Follows the operator. The effect is executed in one step: cancels first, then closings.
+    /// Follows the operator; see [`RiskEngine::track`]. The effect is executed in one step: cancels first, then closings.
     pub fn command(
         &mut self,
         ts: Timestamp,
         scope: Scope,
         command: Command,
     ) -> Result<CommandEffect, CommandError> {
+        self.tracks = true;
         let guard = match scope {
             Scope::Portfolio => &mut self.portfolio,
             Scope::Strategy(strategy) => self.guards.get_mut(strategy.index()).ok_or(CommandError::Scope)?,

@@ -12,6 +12,7 @@ const ALL: Scope = Scope::Portfolio;
 #[test]
 fn the_kill_switch_is_one_step() {
     let mut trader = Trader::new(Limits::default(), 2, 2);
+    trader.engine.track();
     trader.market(0, Side::Buy, 2.0);
     trader.send((1, 1), (Side::Sell, 3.0), OrderKind::Market, OrderTerms::FREE, None);
     trader.fill_all();
@@ -36,6 +37,7 @@ fn the_kill_switch_is_one_step() {
 #[test]
 fn commands_reach_one_strategy_or_all() {
     let mut trader = Trader::new(Limits::default(), 2, 1);
+    trader.engine.track();
     let one = Scope::Strategy(StrategyId(1));
     trader.send((1, 0), (Side::Buy, 1.0), limit(90.0), OrderTerms::FREE, None);
     assert_eq!(trader.engine.command(trader.now, one, Command::Reduce).unwrap().cancel, []);

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use cryptobot_model::decimal::SCALE;
-use cryptobot_model::{Instrument, Money, Price, Quantity};
+use cryptobot_model::{ContractTerms, Instrument, Money, Price, Quantity};
 use rust_decimal::Decimal;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -145,6 +145,7 @@ impl Instruments {
             maker_fee: fee("maker_fee", entry.maker_fee, terms.maker_fee)?,
             taker_fee: fee("taker_fee", entry.taker_fee, terms.taker_fee)?,
             funding,
+            terms: ContractTerms::default(),
         };
         Ok(ResolvedInstrument { instrument, warning: None })
     }
@@ -159,6 +160,7 @@ impl Instruments {
             maker_fee: terms.maker_fee,
             taker_fee: terms.taker_fee,
             funding: self.defaults.funding(),
+            terms: ContractTerms::default(),
         };
         let warning = if !self.defaults.is_known() {
             Some(format!("venue {} is not known and has no instruments.json", self.venue))
@@ -196,7 +198,7 @@ pub fn reference_sha256(instruments: &[Instrument]) -> String {
     let mut lines: Vec<String> = instruments
         .iter()
         .map(|of| {
-            let Instrument { venue, symbol, tick, lot, min_notional, maker_fee, taker_fee, funding } = of;
+            let Instrument { venue, symbol, tick, lot, min_notional, maker_fee, taker_fee, funding, .. } = of;
             let (maker, taker) = (maker_fee.normalize(), taker_fee.normalize());
             format!("{venue}\t{symbol}\t{tick}\t{lot}\t{min_notional}\t{maker}\t{taker}\t{funding}\n")
         })

@@ -10,7 +10,7 @@ use crate::args::{Format, MarginArguments, PositionSide};
 use crate::commands::CommandError;
 use crate::output::print;
 
-pub(super) fn run(arguments: MarginArguments) -> Result<ExitCode, CommandError> {
+pub(super) fn run(arguments: &MarginArguments) -> Result<ExitCode, CommandError> {
     let estimate = Estimate {
         side: match arguments.side {
             PositionSide::Long => Side::Buy,
@@ -24,14 +24,12 @@ pub(super) fn run(arguments: MarginArguments) -> Result<ExitCode, CommandError> 
         mark: arguments.mark,
         leverage: arguments.leverage,
     };
-    let table = arguments.symbol.as_deref().map(|symbol| table(&arguments, symbol)).transpose()?;
-    let figures = match &table {
-        Some(table) => estimate.figures(MaintenanceTerms::Table(table))?,
-        None => {
-            let (rate, cum) = (arguments.mmr.unwrap_or_default(), arguments.cum);
-            estimate.figures(MaintenanceTerms::Fixed { rate, cum })?
-        }
-    };
+    let table = arguments.symbol.as_deref().map(|symbol| table(arguments, symbol)).transpose()?;
+    let terms = table.as_ref().map_or(
+        MaintenanceTerms::Fixed { rate: arguments.mmr.unwrap_or_default(), cum: arguments.cum },
+        MaintenanceTerms::Table,
+    );
+    let figures = estimate.figures(terms)?;
     match arguments.format {
         Format::Json => print(serde_json::to_string_pretty(&Document::from(&figures))?)?,
         Format::Human => print(human(&figures))?,

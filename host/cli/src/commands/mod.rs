@@ -111,7 +111,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
         Command::Data(command) => data::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Journal(command) => journal::run(&command),
-        Command::Margin(arguments) => margin::run(*arguments),
+        Command::Margin(arguments) => margin::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "host", &mut script);

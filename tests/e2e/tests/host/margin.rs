@@ -46,7 +46,7 @@ fn imported_tables_are_used() {
     sandbox.host(&format!("{short} --leverage 101")).refused(2, &["leverage 101 is above 100", "498000"]);
     let unknown = short.replace("BTCUSDT", "XRPUSDT");
     sandbox.host(&unknown).refused(3, &["binance-usdm", "XRPUSDT", "host data brackets"]);
-    sandbox.write("answer.json", &BRACKETS.replace("\"cum\": 50}", "\"cum\": 49}"));
+    sandbox.write("answer.json", BRACKETS.replace("\"cum\": 50}", "\"cum\": 49}"));
     let refused = sandbox.host("data brackets answer.json --data brackets");
     refused.refused(3, &["answer.json", "BTCUSDT", "bracket 2", "cum 49 must be 50"]);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cryptobot_model::{Money, Timeframe, Timestamp};
+use cryptobot_model::{Money, Price, Quantity, Rate, Timeframe, Timestamp};
 
 /// A trading host where strategies are plugins.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     /// Journals of runs.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Margin and liquidation price of a position.
+    Margin(Box<MarginArguments>),
     /// Completions for a shell, to be sourced.
     Completions {
         /// The shell.
@@ -174,6 +176,79 @@ pub(crate) enum DataCommand {
         #[arg(long, default_value_t = cryptobot_data::sample::SEED)]
         seed: u64,
     },
+    /// Import an exchange's bracket tables (leverage and maintenance margin) into a venue's instruments.json.
+    Brackets {
+        /// The exchange's answer to leverageBracket, or a map from symbols to leverage tiers; JSON, also gzipped.
+        file: PathBuf,
+        /// The venue.
+        #[arg(long, default_value = "binance-usdm")]
+        venue: String,
+        /// Folder of market data.
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+    },
+}
+
+/// Side of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PositionSide {
+    /// Bought.
+    Long,
+    /// Sold.
+    Short,
+}
+
+/// A position, and the terms that hold for it.
+#[derive(Debug, Args)]
+pub(crate) struct MarginArguments {
+    /// Side of the position.
+    #[arg(long, value_enum)]
+    pub(crate) side: PositionSide,
+    /// Size of the position in base units.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    pub(crate) size: Quantity,
+    /// Average entry price.
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    pub(crate) entry: Price,
+    /// Isolated margin, or the wallet of a cross position [default: the initial margin at the entry price].
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    pub(crate) wallet: Option<Money>,
+    /// Leverage, 1 to 125.
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
+    pub(crate) leverage: u32,
+    /// Maintenance margin rate, a fraction; without it the bracket table of --symbol is used.
+    #[arg(
+        long,
+        value_name = "RATE",
+        allow_negative_numbers = true,
+        required_unless_present = "symbol",
+        conflicts_with = "symbol"
+    )]
+    pub(crate) mmr: Option<Rate>,
+    /// Maintenance amount of the bracket, subtracted from notional times rate.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true, default_value_t = Money::ZERO, conflicts_with = "symbol")]
+    pub(crate) cum: Money,
+    /// Maintenance margin of the other cross positions.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true, default_value_t = Money::ZERO)]
+    pub(crate) other_maintenance: Money,
+    /// Unrealised profit of the other cross positions.
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true, default_value_t = Money::ZERO)]
+    pub(crate) other_upnl: Money,
+    /// Mark price [default: the entry price].
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    pub(crate) mark: Option<Price>,
+    /// Symbol whose bracket table holds, for example BTCUSDT.
+    #[arg(long)]
+    pub(crate) symbol: Option<String>,
+    /// Venue of the symbol.
+    #[arg(long, default_value = "binance-usdm")]
+    pub(crate) venue: String,
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]

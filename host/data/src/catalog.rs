@@ -208,7 +208,7 @@ fn sources(kinds: &[String], timeframe: Timeframe) -> Vec<(Timeframe, &str)> {
 }
 
 /// Whether a name is one plain path component, so that no request leads out of the catalog.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\'])
 }
 

@@ -10,10 +10,11 @@ use cryptobot_model::decimal::SCALE;
 use cryptobot_model::{Instrument, Money, Price, Quantity};
 use rust_decimal::Decimal;
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::DataError;
 use crate::hash::sha256;
+use crate::terms::{BracketTables, TermsEntry, brackets, canonical};
 use crate::venues::{Terms, VenueDefaults};
 
 /// What an instrument is.
@@ -45,12 +46,14 @@ pub struct ResolvedInstrument {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct InstrumentsFile {
+pub(crate) struct InstrumentsFile {
     #[serde(default)]
     synthetic: bool,
     #[serde(default)]
     label: Option<String>,
     instruments: BTreeMap<String, Entry>,
+    #[serde(default)]
+    brackets: BracketTables,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -68,11 +71,13 @@ struct Entry {
     taker_fee: Option<Exact>,
     #[serde(default)]
     funding: Option<bool>,
+    #[serde(default)]
+    terms: TermsEntry,
 }
 
 /// A decimal written as a string or a number, taken as written.
 #[derive(Clone, Copy, Debug)]
-struct Exact(Decimal);
+pub(crate) struct Exact(pub(crate) Decimal);
 
 impl Instruments {
     /// Reads the file of a venue; without one the venue's built-in defaults hold.
@@ -102,21 +107,31 @@ impl Instruments {
         let Some((path, file)) = &self.file else {
             return Ok(self.assumed(symbol, terms));
         };
-        let Some(entry) = file.instruments.get(symbol) else {
-            let mut assumed = self.assumed(symbol, terms);
-            assumed.warning =
-                Some(format!("{} has no {symbol}: {}", path.display(), describe(&assumed.instrument)));
-            return Ok(assumed);
-        };
-        let wrong = |problem: String| DataError::Instruments {
+        let located = |section: &str, problem: String| DataError::Instruments {
             file: path.clone(),
             at: None,
-            problem: format!("instruments.{symbol}: {problem}"),
+            problem: format!("{section}.{symbol}: {problem}"),
         };
+        let table = file.brackets.get(symbol).map_or(&[][..], Vec::as_slice);
+        let table = brackets(table).map_err(|problem| located("brackets", problem))?;
+        let Some(entry) = file.instruments.get(symbol) else {
+            let mut assumed = self.assumed(symbol, terms);
+            // A file of bracket tables alone says nothing about grids.
+            if !file.instruments.is_empty() {
+                assumed.warning =
+                    Some(format!("{} has no {symbol}: {}", path.display(), describe(&assumed.instrument)));
+            }
+            assumed.instrument.terms.brackets = table;
+            return Ok(assumed);
+        };
+        let wrong = |problem: String| located("instruments", problem);
         let contract = entry.contract.unwrap_or(self.defaults.contract());
         let funding = entry.funding.unwrap_or(contract == Contract::Perpetual && self.defaults.funding());
         if funding && contract == Contract::Spot {
             return Err(wrong("a spot instrument has no funding; write \"funding\": false".to_owned()));
+        }
+        if contract == Contract::Spot && !table.is_empty() {
+            return Err(located("brackets", "a spot instrument has no brackets".to_owned()));
         }
         let fee = |name: &str, written: Option<Exact>, default: Decimal| match written {
             Some(Exact(fee)) if fee.abs() >= Decimal::new(1, 1) => {
@@ -136,6 +151,9 @@ impl Instruments {
         if min_notional < Money::ZERO {
             return Err(wrong(format!("min_notional {min_notional} must not be negative")));
         }
+        let mut limits =
+            entry.terms.over(&terms.limits).map_err(|problem| wrong(format!("terms: {problem}")))?;
+        limits.brackets = table;
         let instrument = Instrument {
             venue: self.venue.clone(),
             symbol: symbol.to_owned(),
@@ -145,6 +163,7 @@ impl Instruments {
             maker_fee: fee("maker_fee", entry.maker_fee, terms.maker_fee)?,
             taker_fee: fee("taker_fee", entry.taker_fee, terms.taker_fee)?,
             funding,
+            terms: limits,
         };
         Ok(ResolvedInstrument { instrument, warning: None })
     }
@@ -159,6 +178,7 @@ impl Instruments {
             maker_fee: terms.maker_fee,
             taker_fee: terms.taker_fee,
             funding: self.defaults.funding(),
+            terms: terms.limits,
         };
         let warning = if !self.defaults.is_known() {
             Some(format!("venue {} is not known and has no instruments.json", self.venue))
@@ -178,7 +198,7 @@ fn describe(assumed: &Instrument) -> String {
     format!("assumed tick {tick}, lot {lot}, fees {maker_fee} maker and {taker_fee} taker, {funding}")
 }
 
-fn parse(path: &Path, text: &str) -> Result<InstrumentsFile, DataError> {
+pub(crate) fn parse(path: &Path, text: &str) -> Result<InstrumentsFile, DataError> {
     serde_json::from_str(text).map_err(|error| {
         let at = (error.line() > 0).then(|| (error.line(), error.column()));
         // serde_json repeats the position at the end of its message.
@@ -191,19 +211,32 @@ fn parse(path: &Path, text: &str) -> Result<InstrumentsFile, DataError> {
 /// SHA-256 of the instruments that a run uses, whatever their order: the `reference` part of its identity.
 ///
 /// The canonical form is one line per instrument, sorted by venue and symbol, of venue, symbol, tick, lot, minimum
-/// notional, maker fee, taker fee and funding, separated by tabs; numbers without trailing zeros.
+/// notional, maker fee, taker fee, funding, liquidation fee, price band, largest number of orders, largest quantities of
+/// limit and market orders, trigger protection, hours between funding payments, and brackets, separated by tabs; numbers
+/// without trailing zeros.
 pub fn reference_sha256(instruments: &[Instrument]) -> String {
     let mut lines: Vec<String> = instruments
         .iter()
         .map(|of| {
-            let Instrument { venue, symbol, tick, lot, min_notional, maker_fee, taker_fee, funding } = of;
+            let Instrument { venue, symbol, tick, lot, min_notional, maker_fee, taker_fee, funding, terms } =
+                of;
             let (maker, taker) = (maker_fee.normalize(), taker_fee.normalize());
-            format!("{venue}\t{symbol}\t{tick}\t{lot}\t{min_notional}\t{maker}\t{taker}\t{funding}\n")
+            let terms = canonical(terms);
+            format!(
+                "{venue}\t{symbol}\t{tick}\t{lot}\t{min_notional}\t{maker}\t{taker}\t{funding}\t{terms}\n"
+            )
         })
         .collect();
     lines.sort();
     lines.dedup();
     sha256(lines.concat())
+}
+
+/// As a text without trailing zeros.
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.normalize())
+    }
 }
 
 impl<'de> Deserialize<'de> for Exact {

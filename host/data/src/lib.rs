@@ -7,6 +7,7 @@
 
 mod ahead;
 mod audit;
+mod brackets;
 mod catalog;
 mod columns;
 mod error;
@@ -17,10 +18,12 @@ mod plan;
 mod resample;
 pub mod sample;
 mod series;
+mod terms;
 mod venues;
 mod write;
 
 pub use ahead::ReadAhead;
+pub use brackets::{ImportedBrackets, import_brackets};
 pub use catalog::{Catalog, Coverage};
 pub use error::{DataError, FaultyRow, MissingBars, MissingRun, RowFault, RowFaults, SHOWN};
 pub use file::{TouchedFile, panics_become_errors};

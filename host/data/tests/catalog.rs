@@ -251,6 +251,9 @@ fn the_reference_hash_depends_on_terms_only() {
     let (a, b) = (of("binance-usdm", "BTCUSDT"), of("binance-usdm", "ETHUSDT"));
     let hash = reference_sha256(&[a.clone(), b.clone()]);
     assert_eq!(hash, reference_sha256(&[b.clone(), a.clone(), b.clone()]));
+    let mut riskier = a.clone();
+    riskier.terms.brackets = cryptobot_model::Brackets::flat(20, "0.02".parse().unwrap()).unwrap();
+    assert_ne!(hash, reference_sha256(&[riskier, b.clone()]));
     let mut dearer = a;
     dearer.taker_fee += dearer.taker_fee;
     assert_ne!(hash, reference_sha256(&[dearer, b]));

@@ -31,7 +31,12 @@ impl Account {
         paid
     }
 
-    /// Deposits plus realised profits minus fees and funding.
+    /// Books what the insurance fund bore of this account's loss.
+    pub fn insure(&mut self, amount: Money) {
+        self.wallet += amount;
+    }
+
+    /// Deposits plus realised profits and insurance, minus fees and funding.
     pub fn wallet(&self) -> Money {
         self.wallet
     }
@@ -106,6 +111,23 @@ mod tests {
         assert_eq!(trade.exit_price.to_string(), "96");
         assert_eq!(trade.net_pnl, money("28"));
         assert_eq!(account.wallet(), money("1028"));
+    }
+
+    #[test]
+    fn funding_is_paid_by_longs_at_positive_rates_and_belongs_to_the_trade() {
+        let (instrument, mark) = (InstrumentId(0), Price::new("50".parse().unwrap()));
+        let mut account = Account::new(money("1000"), 1);
+        assert_eq!(account.pay_funding(instrument, mark, "0.01".parse().unwrap()), Money::ZERO, "flat");
+        account.apply(&fill(1, Side::Buy, "2", "40", "0"));
+        assert_eq!(account.pay_funding(instrument, mark, "0.0001".parse().unwrap()), money("0.01"));
+        assert_eq!(account.pay_funding(instrument, mark, "-0.0003".parse().unwrap()), money("-0.03"));
+        assert_eq!(account.wallet(), money("1000.02"));
+        let trade = account.apply(&fill(2, Side::Sell, "3", "41", "0.3")).closed.unwrap();
+        assert_eq!((trade.gross_pnl, trade.funding), (money("2"), money("-0.02")));
+        assert_eq!(trade.net_pnl, money("1.82"), "gross - fees - funding");
+        assert_eq!(account.pay_funding(instrument, mark, "0.001".parse().unwrap()), money("-0.05"), "short");
+        let trade = account.apply(&fill(3, Side::Buy, "1", "41", "0")).closed.unwrap();
+        assert_eq!(trade.funding, money("-0.05"), "of the second trade only");
     }
 
     proptest! {

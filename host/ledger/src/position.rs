@@ -4,6 +4,8 @@ use cryptobot_model::{
     ClosedTrade, Fill, InstrumentId, Money, Price, Quantity, Rate, Side, StrategyId, Timestamp,
 };
 
+use crate::margin::funding_payment;
+
 /// What a fill did to a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PositionChange {
@@ -59,7 +61,7 @@ impl Position {
     /// Books funding on what is open: `quantity * mark * rate`. Positive = paid: with a positive rate longs pay shorts.
     /// Attributed to the open trade.
     pub fn pay_funding(&mut self, mark: Price, rate: Rate) -> Money {
-        let paid = self.quantity.at(mark).times(rate);
+        let paid = funding_payment(self.quantity, mark, rate);
         if let Some(trade) = &mut self.trade {
             trade.funding += paid;
         }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::iter::Sum;
+use std::num::NonZeroU32;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
 use rust_decimal::Decimal;
@@ -296,6 +297,24 @@ impl Price {
     pub fn average(notional: Money, quantity: Quantity) -> Self {
         if quantity.is_zero() { Self::ZERO } else { Self(mul_div(notional.0, ONE, quantity.0)) }
     }
+
+    /// The price at which `quantity * factor * price` is `amount`, rounded half to even; `None` where the factor or
+    /// the quantity is zero.
+    pub fn solving(amount: Money, quantity: Quantity, factor: Rate) -> Option<Self> {
+        let divisor = quantity.0 * factor.0;
+        if divisor == 0 {
+            return None;
+        }
+        // The divisor counts 10⁻¹⁶. Long division in two steps of eight places keeps every product within range.
+        let scaled = amount.0 * ONE;
+        let (whole, rest) = (scaled / divisor, scaled % divisor);
+        Some(Self(whole * ONE + div_half_even(rest * ONE, divisor)))
+    }
+}
+
+impl Rate {
+    /// One: all of an amount.
+    pub const ONE: Self = Self(ONE);
 }
 
 impl Money {
@@ -303,6 +322,18 @@ impl Money {
     #[must_use]
     pub fn times(self, rate: Rate) -> Self {
         Self(product(self.0, rate.0))
+    }
+
+    /// This amount divided by a number above zero, such as a leverage.
+    #[must_use]
+    pub fn divided_by(self, divisor: NonZeroU32) -> Self {
+        Self(div_half_even(self.0, i128::from(divisor.get())))
+    }
+
+    /// The absolute amount.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.abs())
     }
 
     /// The share `part / whole` of this amount; all of it where they are equal.
@@ -345,6 +376,22 @@ mod tests {
         let price = Price::from_f64(LARGEST).unwrap();
         assert_eq!(quantity.at(price).to_f64(), 1e22);
         assert_eq!((-quantity).at(price).share(quantity, quantity + quantity).to_f64(), -5e21);
+    }
+
+    #[test]
+    fn prices_are_solved_for_to_the_last_place() {
+        let solve = |amount: &str, quantity: &str, factor: &str| {
+            let (amount, quantity) = (amount.parse().unwrap(), quantity.parse().unwrap());
+            Price::solving(amount, quantity, factor.parse().unwrap()).map(|price| price.to_string())
+        };
+        assert_eq!(solve("10", "3", "1").as_deref(), Some("3.33333333"));
+        assert_eq!(solve("-20", "3", "-1").as_deref(), Some("6.66666667"));
+        assert_eq!(solve("99999999999999999999", "1000000000", "0.5").as_deref(), Some("200000000000"));
+        assert_eq!(solve("1", "0", "1"), None);
+        assert_eq!(
+            "10".parse::<Money>().unwrap().divided_by(3.try_into().unwrap()).to_string(),
+            "3.33333333"
+        );
     }
 
     #[test]

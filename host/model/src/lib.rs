@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bar;
+pub mod brackets;
 pub mod decimal;
 pub mod event;
 pub mod ids;
@@ -16,13 +17,14 @@ pub mod plugin_info;
 pub mod time;
 
 pub use bar::Bar;
+pub use brackets::{Bracket, Brackets, BracketsError};
 pub use decimal::{Money, Price, Quantity, Rate};
 pub use event::{
     ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, FundingRate, Liquidation, Liquidity,
     OrderEvent, OrderEventKind,
 };
 pub use ids::{InstrumentId, OrderId, SeriesId, StrategyId};
-pub use instrument::Instrument;
+pub use instrument::{ContractTerms, Instrument, PriceBand};
 pub use order::{
     Amendment, Callback, OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Trigger,
     TriggerSource,

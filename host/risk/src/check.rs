@@ -206,7 +206,7 @@ fn check_margin(
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::{TimeInForce, TriggerSource};
+    use cryptobot_model::{ContractTerms, TimeInForce, TriggerSource};
     use rust_decimal::Decimal;
 
     use super::*;
@@ -221,6 +221,7 @@ mod tests {
             maker_fee: Decimal::ZERO,
             taker_fee: Decimal::ZERO,
             funding: false,
+            terms: ContractTerms::default(),
         }
     }
 

@@ -89,7 +89,7 @@ fn acceptable(value: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::Money;
+    use cryptobot_model::{ContractTerms, Money};
     use rust_decimal::Decimal;
 
     use super::*;
@@ -104,6 +104,7 @@ mod tests {
             maker_fee: Decimal::ZERO,
             taker_fee: Decimal::ZERO,
             funding: false,
+            terms: ContractTerms::default(),
         })
     }
 

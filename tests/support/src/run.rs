@@ -10,8 +10,8 @@ use cryptobot_engine::{
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
-    ClosedTrade, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Money, OrderEvent, Price,
-    Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
+    ClosedTrade, ContractTerms, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Money,
+    OrderEvent, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
 };
 use rust_decimal::Decimal;
 
@@ -29,6 +29,7 @@ pub fn instrument(symbol: &str) -> Instrument {
         maker_fee: Decimal::new(2, 4),
         taker_fee: Decimal::new(4, 4),
         funding: false,
+        terms: ContractTerms::default(),
     }
 }
 

@@ -1,5 +1,8 @@
 //! `host data`.
 
+use std::path::Path;
+
+use cryptobot_data::import_brackets;
 use cryptobot_data::sample::{self, Outcome};
 use cryptobot_run::ExitCode;
 
@@ -8,8 +11,18 @@ use crate::commands::CommandError;
 use crate::output::print;
 
 pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
-    let DataCommand::Generate { out, seed } = command;
-    let what = match sample::ensure(out, *seed)? {
+    match command {
+        DataCommand::Generate { out, seed } => generate(out, *seed),
+        DataCommand::Brackets { file, venue, data } => {
+            let imported = import_brackets(data, venue, file)?;
+            print(format_args!("{} symbols: brackets in {}", imported.symbols, imported.file.display()))?;
+            Ok(ExitCode::Done)
+        }
+    }
+}
+
+fn generate(out: &Path, seed: u64) -> Result<ExitCode, CommandError> {
+    let what = match sample::ensure(out, seed)? {
         Outcome::Generated => "made",
         Outcome::Cached => "there already:",
         Outcome::Replaced => "made anew",

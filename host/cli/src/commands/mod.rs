@@ -3,6 +3,7 @@
 mod config;
 mod data;
 mod journal;
+mod margin;
 mod plugin;
 mod reference;
 mod run;
@@ -26,6 +27,19 @@ pub(crate) enum CommandError {
     /// Market data.
     #[error(transparent)]
     Data(#[from] cryptobot_data::DataError),
+    /// A position that no exchange accepts.
+    #[error(transparent)]
+    Margin(#[from] cryptobot_ledger::MarginError),
+    /// No bracket table is known for a symbol.
+    #[error(
+        "{venue} has no bracket table for {symbol}: import one with `host data brackets FILE`, or pass --mmr and --cum"
+    )]
+    NoBrackets {
+        /// The venue.
+        venue: String,
+        /// The symbol.
+        symbol: String,
+    },
     /// A plugin was not found.
     #[error(transparent)]
     FindPlugin(#[from] cryptobot_plugin::ResolveError),
@@ -75,8 +89,10 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Run(error) => error.exit_code(),
-            Self::Data(_) => ExitCode::Data,
-            Self::FindPlugin(_) | Self::NewPlugin(_) | Self::OpenJournal { .. } => ExitCode::Usage,
+            Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
+            Self::Margin(_) | Self::FindPlugin(_) | Self::NewPlugin(_) | Self::OpenJournal { .. } => {
+                ExitCode::Usage
+            }
             Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
             | Self::Output(_)
@@ -95,6 +111,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
         Command::Data(command) => data::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Journal(command) => journal::run(&command),
+        Command::Margin(arguments) => margin::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "host", &mut script);

@@ -1,9 +1,9 @@
 //! A trader who sends orders through a risk engine and keeps an account of his own.
 
 use cryptobot_model::{
-    Bar, Fill, FillRule, Instrument, InstrumentId, Liquidity, Money, OrderEvent, OrderEventKind, OrderId,
-    OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId,
-    TimeInForce, Timestamp,
+    Bar, ContractTerms, Fill, FillRule, Instrument, InstrumentId, Liquidity, Money, OrderEvent,
+    OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId,
+    Side, StrategyId, TimeInForce, Timestamp,
 };
 use cryptobot_risk::{
     Exposure, Grid, Limits, ProposedOrder, RiskEngine, RiskView, Ruling, Verdict, check_amendment,
@@ -47,6 +47,7 @@ impl Trader {
             maker_fee: Decimal::ZERO,
             taker_fee: Decimal::ZERO,
             funding: false,
+            terms: ContractTerms::default(),
         };
         Self {
             engine: RiskEngine::new(limits, strategies, instruments),

@@ -12,6 +12,7 @@ mod data_faults;
 mod determinism;
 mod hostile;
 mod interrupt;
+mod margin;
 mod new_plugin;
 mod parity;
 mod real_data;

@@ -1,0 +1,133 @@
+//! The fast check: can anything be liquidated at these prices?
+
+use cryptobot_model::{Brackets, InstrumentId, Price};
+
+use super::account::{Holding, MarginAccount};
+
+/// The fast check errs on the safe side by these margins, so that rounding of `f64` and of exact amounts (half a unit of
+/// 10⁻⁸ per amount) never hides a liquidation.
+const RELATIVE_MARGIN: f64 = 1e-9;
+const MONEY_MARGIN: f64 = 1e-7;
+const PRICE_MARGIN: f64 = 1e-8;
+
+/// What the fast check compares with; made anew when a position or the wallet changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Guards {
+    /// Bracket tables, by instrument.
+    lines: Vec<Lines>,
+    /// Positions whose liquidation depends on their own price only.
+    watches: Vec<Watch>,
+    /// Cross positions, where there are several.
+    shared: Vec<Share>,
+    /// Cross wallet minus the entry values of the shared positions.
+    base: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Watch {
+    index: usize,
+    /// +1 long, −1 short.
+    side: f64,
+    trigger: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Share {
+    index: usize,
+    quantity: f64,
+}
+
+/// A bracket table in `f64`: cap, rate, cum.
+#[derive(Clone, Debug, PartialEq)]
+struct Lines(Vec<(f64, f64, f64)>);
+
+impl Lines {
+    fn new(brackets: &Brackets) -> Self {
+        let line = |bracket: &cryptobot_model::Bracket| {
+            (bracket.cap.to_f64(), bracket.maintenance_rate.to_f64(), bracket.cum.to_f64())
+        };
+        Self(brackets.as_slice().iter().map(line).collect())
+    }
+
+    fn maintenance_margin(&self, notional: f64) -> f64 {
+        let of = |&(_, rate, cum): &(f64, f64, f64)| notional * rate - cum;
+        let line = self.0.iter().find(|(cap, ..)| notional < *cap).or(self.0.last());
+        line.map_or(0.0, of)
+    }
+}
+
+impl Guards {
+    pub fn new(holdings: &[Holding]) -> Self {
+        Self {
+            lines: holdings.iter().map(|holding| Lines::new(&holding.brackets)).collect(),
+            watches: Vec::with_capacity(holdings.len()),
+            shared: Vec::with_capacity(holdings.len()),
+            base: 0.0,
+        }
+    }
+
+    fn shared_are_safe(&self, prices: &[f64]) -> bool {
+        let (mut surplus, mut size) = (self.base, self.base.abs());
+        for share in &self.shared {
+            let value = share.quantity * prices[share.index];
+            surplus += value - self.lines[share.index].maintenance_margin(value.abs());
+            size += value.abs();
+        }
+        surplus > size * RELATIVE_MARGIN + MONEY_MARGIN * self.shared.len() as f64
+    }
+}
+
+impl MarginAccount {
+    /// Whether no position can be liquidated at these mark prices, by [`InstrumentId`]: `true` is certain, `false`
+    /// means that [`liquidation_step`](Self::liquidation_step) has to look. Costs one comparison per position, and a
+    /// multiplication and a look into the brackets where several cross positions share the wallet.
+    pub fn is_safe(&self, prices: &[f64]) -> bool {
+        let Guards { watches, shared, .. } = &self.guards;
+        let passed = |watch: &Watch| (prices[watch.index] - watch.trigger) * watch.side > 0.0;
+        watches.iter().all(passed) && (shared.is_empty() || self.guards.shared_are_safe(prices))
+    }
+
+    /// The mark price from which on a position may be liquidated: at or below it for a long, at or above it for a
+    /// short. `None` where no price of its own decides: without a position, for a long that no price can liquidate,
+    /// and for one of several cross positions.
+    pub fn liquidation_trigger(&self, instrument: InstrumentId) -> Option<f64> {
+        let watch = self.guards.watches.iter().find(|watch| watch.index == instrument.index())?;
+        Some(watch.trigger)
+    }
+
+    pub(super) fn rebuild_guards(&mut self) {
+        self.guards.watches.clear();
+        self.guards.shared.clear();
+        self.guards.base = 0.0;
+        let cross = self.holdings.iter().filter(|holding| holding.is_open_cross()).count();
+        for index in 0..self.holdings.len() {
+            let holding = &self.holdings[index];
+            if !holding.is_open() {
+                continue;
+            }
+            if holding.is_cross() && cross > 1 {
+                let quantity = holding.position.quantity().to_f64();
+                self.guards.shared.push(Share { index, quantity });
+            } else if let Some(watch) = self.watch(index) {
+                self.guards.watches.push(watch);
+            }
+        }
+        if cross > 1 {
+            let open = self.holdings.iter().filter(|holding| holding.is_open_cross());
+            let cost = open.map(|holding: &Holding| holding.position.cost()).sum();
+            self.guards.base = (self.cross_wallet() - cost).to_f64();
+        }
+    }
+
+    /// A position without other cross positions: its liquidation price depends on no mark.
+    fn watch(&self, index: usize) -> Option<Watch> {
+        let quantity = self.holdings[index].position.quantity();
+        let side = f64::from(quantity.signum());
+        let point = self.liquidation_point(index.into(), &[])?;
+        let price = point.price.to_f64();
+        let margin = price.abs() * RELATIVE_MARGIN + PRICE_MARGIN + MONEY_MARGIN / quantity.abs().to_f64();
+        let trigger = price + margin * side;
+        // A short that is lost at any price, and a long that is lost at none.
+        (side < 0.0 || trigger > 0.0 || point.price > Price::ZERO).then_some(Watch { index, side, trigger })
+    }
+}

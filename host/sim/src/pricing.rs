@@ -1,21 +1,26 @@
 //! What an execution costs: slipped price and fee.
 
-use cryptobot_model::{Instrument, Liquidity, Money, Price, Quantity, Rate, Side};
+use cryptobot_model::random::Random;
+use cryptobot_model::{Instrument, Liquidity, Money, OrderId, Price, Quantity, Rate, Side};
 use cryptobot_risk::Grid;
 
-use crate::config::{ExchangeConfig, Slippage};
+use crate::config::{ExchangeConfig, Slippage, SlippageModel};
 use crate::stats::MarketStats;
 
 const BPS: f64 = 1e-4;
 
+/// Keeps the noise of prices apart from whatever else is drawn from the seed.
+const NOISE: u64 = 0x6E6F_6973_6500_0000;
+
 /// Prices executions of one instrument.
 #[derive(Clone, Debug)]
 pub(crate) struct Pricing {
-    grid: Grid,
+    pub(crate) grid: Grid,
     maker_fee: Rate,
     taker_fee: Rate,
     slippage: Slippage,
     open_late: f64,
+    seed: u64,
 }
 
 impl Pricing {
@@ -26,6 +31,7 @@ impl Pricing {
             taker_fee: instrument.taker_fee.into(),
             slippage: config.slippage,
             open_late: config.open_late,
+            seed: config.seed,
         }
     }
 
@@ -35,23 +41,60 @@ impl Pricing {
         reference: f64,
         side: Side,
         quantity: Quantity,
+        order: OrderId,
         stats: &MarketStats,
     ) -> (Price, Money) {
-        let share = match self.slippage {
-            Slippage::None => 0.0,
-            Slippage::Fixed { bps } => bps * BPS,
-            Slippage::SqrtImpact { half_spread_bps, impact } => {
-                let volume = stats.mean_volume();
-                let ratio = if volume > 0.0 { quantity.to_f64() / volume } else { 1.0 };
+        let mut share = self.share(quantity, stats);
+        if self.slippage.noise_bps > 0.0 {
+            share = (share + self.slippage.noise_bps * BPS * self.noise(order)).max(0.0);
+        }
+        self.moved(reference, share, side, quantity)
+    }
+
+    fn share(&self, quantity: Quantity, stats: &MarketStats) -> f64 {
+        match self.slippage.model {
+            SlippageModel::None => 0.0,
+            SlippageModel::Fixed { bps } => bps * BPS,
+            SlippageModel::SqrtImpact { half_spread_bps, impact } => {
+                let ratio = of_volume(quantity, stats.mean_volume());
                 half_spread_bps * BPS + impact * stats.volatility() * libm::sqrt(ratio)
             }
-        };
-        self.moved(reference, share, side, quantity)
+            SlippageModel::Dynamic {
+                base_spread_bps,
+                volume_impact_bps,
+                volatility_multiplier,
+                impact_above,
+            } => {
+                let volatility = stats.volatility();
+                let restless =
+                    if volatility > 0.0 { (stats.newest_move() / volatility).min(1.0) } else { 0.0 };
+                let spread = base_spread_bps * BPS * (1.0 + (volatility_multiplier - 1.0) * restless);
+                let volume = stats.mean_volume();
+                let by_volume = volume_impact_bps * BPS * of_volume(quantity, volume);
+                let daily = of_volume(quantity, volume * stats.bars_per_day());
+                let impact = if daily > impact_above {
+                    volatility * libm::sqrt(stats.bars_per_day()) * libm::sqrt(daily)
+                } else {
+                    0.0
+                };
+                spread + by_volume + impact
+            }
+        }
+    }
+
+    /// The order's own standard normal draw: the same on every path of a bar, whoever else trades.
+    fn noise(&self, order: OrderId) -> f64 {
+        Random::new(self.seed ^ NOISE, order.0).normal()
     }
 
     /// The price of the market for an order that arrived after `elapsed` of the bar (0 to 1) had passed.
     pub(crate) fn late_reference(&self, open: f64, elapsed: f64, side: Side, stats: &MarketStats) -> f64 {
         open * (1.0 + side.sign() * self.open_late * stats.volatility() * libm::sqrt(elapsed))
+    }
+
+    /// A price between ticks, on the tick that is worse for `side`.
+    pub(crate) fn on_tick(&self, price: f64, side: Side) -> f64 {
+        self.grid.adverse_price(price, side).map_or(price, Price::to_f64)
     }
 
     fn moved(&self, reference: f64, share: f64, side: Side, quantity: Quantity) -> (Price, Money) {
@@ -72,4 +115,9 @@ impl Pricing {
         };
         quantity.at(price).times(rate)
     }
+}
+
+/// The share of a volume that an order is; all of it where there is none.
+fn of_volume(quantity: Quantity, volume: f64) -> f64 {
+    if volume > 0.0 { quantity.to_f64() / volume } else { 1.0 }
 }

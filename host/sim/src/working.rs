@@ -1,0 +1,172 @@
+//! An order at the exchange, and the prices that move it.
+
+use cryptobot_model::{
+    Callback, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, Price, Quantity, RefusalReason,
+    Side, TimeInForce, Timestamp, Trigger, TriggerSource,
+};
+use cryptobot_risk::Grid;
+
+use crate::book::Report;
+
+/// How an order meets the market when it next does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Just arrived: it may take, and its trigger may not have been touched yet.
+    New,
+    /// Its numbers changed or its parent was filled: it may take, and its trigger may have been touched.
+    Moved,
+    /// Part of the book.
+    Resting,
+}
+
+/// An order at the exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Working {
+    pub(crate) order: OrderRequest,
+    pub(crate) remaining: Quantity,
+    /// The price that moves it: its trigger while it sleeps, else its limit. NaN for market orders, which never rest,
+    /// and for trailing stops that have not started.
+    pub(crate) level: f64,
+    pub(crate) standing: Standing,
+    /// It waits for its trigger.
+    pub(crate) asleep: bool,
+    /// It waits for its parent's fill.
+    pub(crate) waits: bool,
+    /// Best price that a trailing stop has seen; NaN before it started.
+    best: f64,
+}
+
+impl Working {
+    pub(crate) fn new(order: OrderRequest) -> Self {
+        let level = order.kind.trigger_price().or(order.kind.limit().map(|(price, _)| price));
+        Self {
+            order,
+            remaining: order.quantity,
+            level: level.map_or(f64::NAN, Price::to_f64),
+            standing: Standing::New,
+            asleep: order.kind.trigger().is_some(),
+            waits: order.terms.parent.is_some(),
+            best: f64::NAN,
+        }
+    }
+
+    /// What it waits for: the direction and the watched price; `None` once it is awake.
+    pub(crate) const fn watches(&self) -> Option<(Trigger, TriggerSource)> {
+        if self.asleep { self.order.kind.trigger() } else { None }
+    }
+
+    /// Whether a watched price wakes it.
+    pub(crate) fn wakes_at(&self, trigger: Trigger, price: f64) -> bool {
+        // A stop that buys and a take-profit that sells are touched from below.
+        if (trigger == Trigger::Stop) == (self.order.side == Side::Buy) {
+            price >= self.level
+        } else {
+            price <= self.level
+        }
+    }
+
+    /// Whether `price` trades through its limit.
+    pub(crate) fn traded_through(&self, price: f64) -> bool {
+        match self.order.side {
+            Side::Buy => price < self.level,
+            Side::Sell => price > self.level,
+        }
+    }
+
+    /// The time at which it expires.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.order.kind.limit() {
+            Some((_, TimeInForce::Gtd(at))) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// A watched price moves a trailing stop: it starts it, or takes its trigger along. The trigger never goes back.
+    pub(crate) fn follow(&mut self, price: f64, grid: &Grid) {
+        let OrderKind::TrailingStop { callback, .. } = self.order.kind else { return };
+        if !self.asleep || !self.is_followed_by(price) {
+            return;
+        }
+        self.best = price;
+        let away = self.order.side.sign();
+        let trigger = match callback {
+            Callback::Bps(bps) => price * (1.0 + away * bps * 1e-4),
+            Callback::Distance(distance) => price + away * distance.to_f64(),
+        };
+        self.level = grid.adverse_price(trigger, self.order.side).map_or(f64::NAN, Price::to_f64);
+    }
+
+    /// Whether a watched price starts a trailing stop or is better than the best it has seen.
+    pub(crate) fn is_followed_by(&self, price: f64) -> bool {
+        let OrderKind::TrailingStop { activation, .. } = self.order.kind else { return false };
+        // A stop that sells follows rising prices, one that buys falling ones.
+        let ahead = |of: f64| match self.order.side {
+            Side::Sell => price > of,
+            Side::Buy => price < of,
+        };
+        if self.best.is_nan() {
+            activation.is_none_or(|at| ahead(at.to_f64()) || price == at.to_f64())
+        } else {
+            ahead(self.best)
+        }
+    }
+
+    /// Limits an order that waited to what its parent was filled for.
+    pub(crate) fn release(&mut self, filled: Quantity) {
+        self.waits = false;
+        self.standing = Standing::Moved;
+        self.order.quantity = self.order.quantity.min(filled);
+        self.remaining = self.order.quantity;
+    }
+
+    /// Takes new numbers; tells whether anything is left to fill. A trailing stop finds its price by itself, and an
+    /// order that closes the position its quantity.
+    pub(crate) fn amend(&mut self, quantity: Quantity, price: Price) -> bool {
+        let filled = self.order.quantity - self.remaining;
+        if !self.order.terms.close_position {
+            self.order.quantity = quantity;
+            self.remaining = quantity - filled;
+        }
+        match &mut self.order.kind {
+            OrderKind::Limit { price: of, .. } => {
+                *of = price;
+                self.level = price.to_f64();
+            }
+            OrderKind::StopMarket { trigger: of, .. } | OrderKind::TakeProfitMarket { trigger: of, .. } => {
+                *of = price;
+                self.level = price.to_f64();
+            }
+            OrderKind::StopLimit { price: of, .. } | OrderKind::TakeProfitLimit { price: of, .. } => {
+                *of = price;
+                if !self.asleep {
+                    self.level = price.to_f64();
+                }
+            }
+            OrderKind::Market | OrderKind::TrailingStop { .. } => {}
+        }
+        let is_left = self.order.terms.close_position || self.remaining.signum() == 1;
+        if !is_left {
+            self.remaining = Quantity::ZERO;
+        }
+        is_left
+    }
+
+    /// Whether a change makes it meet the market anew: not while it waits for its parent, nor where what changed is the
+    /// limit behind a trigger, nor a trailing stop, which keeps its own price. What is new meets the market anyway.
+    pub(crate) const fn meets_when_amended(&self) -> bool {
+        let watched_price_is_fixed = !self.asleep
+            || matches!(self.order.kind, OrderKind::StopMarket { .. } | OrderKind::TakeProfitMarket { .. });
+        !self.waits && matches!(self.standing, Standing::Resting) && watched_price_is_fixed
+    }
+
+    pub(crate) const fn id(&self) -> OrderId {
+        self.order.id
+    }
+
+    /// An event of this order without an execution.
+    pub(crate) fn event(&self, ts: Timestamp, kind: OrderEventKind, reason: Option<RefusalReason>) -> Report {
+        let OrderRequest { strategy, series, id, side, .. } = self.order;
+        let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
+        Report::new(OrderEvent { remaining: self.remaining, reason, ..plain }, None)
+    }
+}

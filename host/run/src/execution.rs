@@ -257,6 +257,14 @@ impl Execution {
 }
 
 impl Latency {
+    /// Takes out the path of recorded latencies.
+    pub(crate) fn take_file(&mut self) -> Option<PathBuf> {
+        match self {
+            Self::Recorded { file, .. } => Some(std::mem::take(file)),
+            Self::Constant { .. } | Self::Normal { .. } => None,
+        }
+    }
+
     const fn response_ms(&self) -> Option<f64> {
         match *self {
             Self::Constant { response_ms, .. }
@@ -348,12 +356,18 @@ impl Slippage {
     }
 }
 
+const LATENCY_FILE: &str = "execution.latency.file";
+
+/// Reads the text of recorded latencies.
+pub(crate) fn read_latency_file(file: &Path) -> Result<String, RunError> {
+    std::fs::read_to_string(file)
+        .map_err(|error| RunError::config(LATENCY_FILE, format!("cannot read {}: {error}", file.display())))
+}
+
 /// Reads `req_ts,exch_ts,resp_ts` rows.
 fn read_round_trips(file: &Path) -> Result<Vec<RoundTrip>, RunError> {
-    const FIELD: &str = "execution.latency.file";
     let name = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| RunError::config(FIELD, format!("cannot read {name}: {error}")))?;
+    let text = read_latency_file(file)?;
     let mut trips: Vec<RoundTrip> = Vec::new();
     for (line, row) in (1..).zip(text.lines()) {
         if line == 1 && row.trim() == "req_ts,exch_ts,resp_ts" || row.trim().is_empty() {
@@ -361,7 +375,7 @@ fn read_round_trips(file: &Path) -> Result<Vec<RoundTrip>, RunError> {
         }
         let trip = round_trip(row).ok_or_else(|| {
             let problem = "must be three whole numbers `req_ts,exch_ts,resp_ts` in nanoseconds";
-            RunError::config(FIELD, format!("{name}, line {line}: {problem}"))
+            RunError::config(LATENCY_FILE, format!("{name}, line {line}: {problem}"))
         })?;
         let ordered = trip.requested <= trip.processed && trip.processed <= trip.answered;
         let follows = trips
@@ -369,12 +383,12 @@ fn read_round_trips(file: &Path) -> Result<Vec<RoundTrip>, RunError> {
             .is_none_or(|before| before.requested < trip.requested && before.processed < trip.processed);
         if !ordered || !follows {
             let problem = "times must ascend, in a row and from row to row";
-            return Err(RunError::config(FIELD, format!("{name}, line {line}: {problem}")));
+            return Err(RunError::config(LATENCY_FILE, format!("{name}, line {line}: {problem}")));
         }
         trips.push(trip);
     }
     if trips.is_empty() {
-        return Err(RunError::config(FIELD, format!("{name} has no rows")));
+        return Err(RunError::config(LATENCY_FILE, format!("{name} has no rows")));
     }
     Ok(trips)
 }

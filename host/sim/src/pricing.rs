@@ -121,3 +121,62 @@ impl Pricing {
 fn of_volume(quantity: Quantity, volume: f64) -> f64 {
     if volume > 0.0 { quantity.to_f64() / volume } else { 1.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::StrategyId;
+
+    use super::*;
+
+    fn pricing(slippage: Slippage) -> Pricing {
+        let instrument: Instrument = serde_json::from_str(
+            r#"{"venue": "v", "symbol": "S", "tick": "0.0001", "lot": "0.001", "min_notional": "0",
+                "maker_fee": "0", "taker_fee": "0", "funding": false}"#,
+        )
+        .unwrap();
+        Pricing::new(&instrument, &ExchangeConfig { slippage, seed: 5, ..ExchangeConfig::default() })
+    }
+
+    /// Bars of six hours with a mean volume of 100 and log returns of +a, −a, +a, where a = ln 1.02.
+    fn stats() -> MarketStats {
+        let mut stats = MarketStats::new(10);
+        stats.set_bar_length(6 * 3_600 * 1_000_000_000);
+        for close in [100.0, 102.0, 100.0, 102.0] {
+            stats.push(close, 100.0);
+        }
+        stats
+    }
+
+    fn paid(slippage: Slippage, side: Side, quantity: &str, sequence: u64) -> f64 {
+        let order = OrderId::new(StrategyId(0), sequence);
+        let quantity = Quantity::new(quantity.parse().unwrap());
+        pricing(slippage).taker_price(100.0, side, quantity, order, &stats()).0.to_f64()
+    }
+
+    #[test]
+    fn dynamic_slippage_is_the_sum_of_its_parts() {
+        let model = SlippageModel::Dynamic {
+            base_spread_bps: 2.0,
+            volume_impact_bps: 1.0,
+            volatility_multiplier: 1.5,
+            impact_above: 0.01,
+        };
+        let dynamic = Slippage { model, noise_bps: 0.0 };
+        // σ = a sqrt(4/3) = 0.022866; the newest move a = 0.019803 is 0.866025 of it: the spread is 2 bp × 1.433013 =
+        // 2.866025 bp. Two units are 0.02 of a bar: 0.02 bp more. 0.5 % of a day are not yet impact.
+        assert!((paid(dynamic, Side::Buy, "2", 1) - 100.0289).abs() < 1e-9);
+        // Eight units: 0.08 bp, and 2 % of a day: 0.022866 × 2 × sqrt(0.02) = 64.6751 bp.
+        assert!((paid(dynamic, Side::Buy, "8", 1) - 100.6763).abs() < 1e-9);
+        assert!((paid(dynamic, Side::Sell, "2", 1) - 99.9711).abs() < 1e-9);
+    }
+
+    #[test]
+    fn noise_is_seeded_and_never_makes_a_price_better() {
+        let noisy = Slippage { noise_bps: 10.0, ..Slippage::fixed(1.0) };
+        let prices: Vec<f64> = (1..500).map(|sequence| paid(noisy, Side::Sell, "1", sequence)).collect();
+        assert!(prices.iter().all(|price| *price <= 100.0));
+        let (held, moved) = (prices.contains(&100.0), prices.iter().any(|price| *price < 99.9));
+        assert!(held && moved, "both sides of the noise");
+        assert_eq!(prices[6], paid(noisy, Side::Sell, "1", 7), "an order's noise is its own");
+    }
+}

@@ -128,11 +128,9 @@ impl Working {
             self.remaining = quantity - filled;
         }
         match &mut self.order.kind {
-            OrderKind::Limit { price: of, .. } => {
-                *of = price;
-                self.level = price.to_f64();
-            }
-            OrderKind::StopMarket { trigger: of, .. } | OrderKind::TakeProfitMarket { trigger: of, .. } => {
+            OrderKind::Limit { price: of, .. }
+            | OrderKind::StopMarket { trigger: of, .. }
+            | OrderKind::TakeProfitMarket { trigger: of, .. } => {
                 *of = price;
                 self.level = price.to_f64();
             }
@@ -168,5 +166,89 @@ impl Working {
         let OrderRequest { strategy, series, id, side, .. } = self.order;
         let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
         Report::new(OrderEvent { remaining: self.remaining, reason, ..plain }, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::{Instrument, InstrumentId, Money, OrderTerms, SeriesId, StrategyId};
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+
+    use super::*;
+
+    fn grid() -> Grid {
+        let instrument: Instrument = serde_json::from_str(
+            r#"{"venue": "v", "symbol": "S", "tick": "0.01", "lot": "0.001", "min_notional": "0",
+                "maker_fee": "0", "taker_fee": "0", "funding": false}"#,
+        )
+        .unwrap();
+        assert_eq!(instrument.min_notional, Money::ZERO);
+        Grid::new(&instrument)
+    }
+
+    fn working(side: Side, kind: OrderKind<Price>) -> Working {
+        Working::new(OrderRequest {
+            id: OrderId::new(StrategyId(0), 1),
+            strategy: StrategyId(0),
+            series: SeriesId(0),
+            instrument: InstrumentId(0),
+            side,
+            quantity: Quantity::new(Decimal::from(3)),
+            kind,
+            terms: OrderTerms::FREE,
+            decided_at: Timestamp(0),
+        })
+    }
+
+    #[test]
+    fn an_amendment_counts_what_was_filled() {
+        let price = Price::new(Decimal::from(100));
+        let mut order = working(Side::Buy, OrderKind::Limit { price, tif: TimeInForce::Gtc });
+        order.remaining = Quantity::new(Decimal::from(1));
+        let mut more = order;
+        assert!(more.amend(Quantity::new(Decimal::from(5)), price));
+        assert_eq!(more.remaining.to_string(), "3");
+        assert!(!order.amend(Quantity::new(Decimal::from(2)), price), "2 of 2 are filled");
+        assert_eq!(order.remaining, Quantity::ZERO);
+    }
+
+    proptest! {
+        /// The trigger of a trailing stop never goes back, and stays its distance behind the best price.
+        #[test]
+        fn a_trailing_trigger_is_monotone(
+            prices in prop::collection::vec(9_000_i64..11_000, 1..60),
+            sells in any::<bool>(),
+            by_share in any::<bool>(),
+            activation in prop::option::of(9_000_i64..11_000),
+        ) {
+            let side = if sells { Side::Sell } else { Side::Buy };
+            let cents = |value: i64| Price::new(Decimal::new(value, 2));
+            let callback = if by_share { Callback::Bps(100.0) } else { Callback::Distance(cents(125)) };
+            let kind = OrderKind::TrailingStop {
+                callback,
+                activation: activation.map(cents),
+                source: TriggerSource::Last,
+            };
+            let (mut order, grid) = (working(side, kind), grid());
+            let mut best: Option<i64> = None;
+            for price in prices {
+                let before = order.level;
+                order.follow(cents(price).to_f64(), &grid);
+                let ahead = |of: i64| if sells { price >= of } else { price <= of };
+                if best.map_or_else(|| activation.is_none_or(ahead), ahead) {
+                    best = Some(price);
+                }
+                let Some(best) = best else {
+                    prop_assert!(order.level.is_nan());
+                    continue;
+                };
+                prop_assert!(before.is_nan() || (order.level - before) * -side.sign() >= 0.0);
+                let away = if by_share { best as f64 * 0.01 } else { 125.0 };
+                let exact = best as f64 + side.sign() * away;
+                let behind = (order.level * 100.0 - exact) * side.sign();
+                prop_assert!((-1e-6..1.0 + 1e-6).contains(&behind), "{} for {exact}", order.level);
+            }
+        }
     }
 }

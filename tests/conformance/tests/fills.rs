@@ -156,11 +156,8 @@ impl Given {
     }
 
     fn trailing(&self) -> OrderKind<f64> {
-        let callback = match (self.callback_bps, self.distance) {
-            (Some(bps), None) => Callback::Bps(bps),
-            (None, distance) => Callback::Distance(distance.unwrap()),
-            (Some(_), Some(_)) => panic!("a trailing stop has one callback"),
-        };
+        let distance = self.distance.map(Callback::Distance);
+        let callback = distance.or(self.callback_bps.map(Callback::Bps)).unwrap();
         OrderKind::TrailingStop { callback, activation: self.activation, source: self.source }
     }
 

@@ -8,7 +8,6 @@ pub mod fault;
 mod feed;
 pub mod history;
 pub mod prices;
-pub mod random;
 pub mod recorder;
 pub mod setup;
 mod slot;
@@ -28,8 +27,12 @@ pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
 pub use venue::Venue;
 
+pub use cryptobot_model::random;
 pub use cryptobot_risk::{
     Cause, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange, StrategyLimits,
     TradingState,
 };
-pub use cryptobot_sim::{Accounts, BarInterval, Exchange, ExchangeConfig, Report, Slippage};
+pub use cryptobot_sim::{
+    Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, Report, RoundTrip, Slippage,
+    SlippageModel,
+};

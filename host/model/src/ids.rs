@@ -55,6 +55,11 @@ impl OrderId {
         Self(((strategy.0 as u64 + 1) << Self::SEQUENCE_BITS) | sequence)
     }
 
+    /// The id of the exchange's own orders on a strategy's position, such as liquidations.
+    pub const fn of_exchange(strategy: StrategyId) -> Self {
+        Self::new(strategy, 0)
+    }
+
     /// Whether it names an order.
     pub const fn is_some(self) -> bool {
         self.0 != 0
@@ -68,7 +73,7 @@ impl OrderId {
         }
     }
 
-    /// The order's number among the orders of its strategy, from 1.
+    /// The order's number among the orders of its strategy, from 1; 0 = the exchange's own.
     pub const fn sequence(self) -> u64 {
         self.0 & ((1 << Self::SEQUENCE_BITS) - 1)
     }

@@ -14,6 +14,7 @@ pub mod instrument;
 pub mod order;
 pub mod params;
 pub mod plugin_info;
+pub mod random;
 pub mod time;
 
 pub use bar::Bar;

@@ -241,7 +241,8 @@ pub struct OrderTerms {
     pub close_position: bool,
     /// It sleeps until this order is filled, and lives for as much as was filled; [`OrderId::NONE`] = none.
     pub parent: OrderId,
-    /// What is filled of one is taken off the other, and the end of one ends the other; [`OrderId::NONE`] = none.
+    /// What is filled of one is taken off the other, and the end of one by its execution ends the other; a cancel or a
+    /// date ends only its own. [`OrderId::NONE`] = none.
     pub sibling: OrderId,
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
-use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
+use crate::execution::Execution;
 use crate::spelled::Spelled;
 
 /// A run file. Every key has a default but the bots; unknown keys are errors.
@@ -86,107 +86,6 @@ pub struct Venue {
 pub enum Funding {
     /// None is paid: on purpose, not for want of data.
     None,
-}
-
-/// The simulated exchange.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Execution {
-    /// Time from decision to arrival.
-    pub latency: Latency,
-    /// Fees instead of those of the instruments.
-    pub fees: Option<Fees>,
-    /// What takers pay beyond the reference price.
-    pub slippage: Slippage,
-    /// Length of the bars that orders are matched with, where they shall be finer than the strategies' own.
-    pub fill_timeframe: Option<Spelled<Timeframe>>,
-    /// Adverse move of orders that arrive inside a bar.
-    pub open_late: OpenLate,
-    /// Bars in the window of past volatility and volume.
-    pub window: Window,
-}
-
-/// Time from decision to arrival at the exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "model", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Latency {
-    /// Always the same.
-    Constant {
-        /// Milliseconds.
-        base_ms: f64,
-    },
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self::Constant { base_ms: 50.0 }
-    }
-}
-
-/// Fees as fractions of notional.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Fees {
-    /// Of orders that rest; negative = rebate.
-    #[schemars(with = "f64")]
-    pub maker: Decimal,
-    /// Of orders that take.
-    #[schemars(with = "f64")]
-    pub taker: Decimal,
-}
-
-/// What takers pay beyond the reference price.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "model", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Slippage {
-    /// Nothing.
-    None,
-    /// A fixed share of the price.
-    Fixed {
-        /// Basis points.
-        bps: f64,
-    },
-    /// `half spread + impact × volatility × sqrt(quantity / volume)` over the window before the fill.
-    SqrtImpact {
-        /// Half of the spread, basis points.
-        half_spread_bps: f64,
-        /// Coefficient of the impact.
-        impact: f64,
-    },
-}
-
-impl Default for Slippage {
-    fn default() -> Self {
-        Self::SqrtImpact { half_spread_bps: 0.5, impact: 0.1 }
-    }
-}
-
-/// Adverse move `k × volatility × sqrt(elapsed / bar length)` of orders that arrive inside a bar.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OpenLate {
-    /// The coefficient.
-    pub k: f64,
-}
-
-impl Default for OpenLate {
-    fn default() -> Self {
-        Self { k: 1.0 }
-    }
-}
-
-/// The window of past volatility and volume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// Number of bars that orders are matched with.
-    pub bars: usize,
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self { bars: 60 }
-    }
 }
 
 /// What every plugin may use.
@@ -338,40 +237,6 @@ impl RunConfig {
     }
 }
 
-impl Execution {
-    fn check(&self) -> Result<(), RunError> {
-        let Latency::Constant { base_ms } = self.latency;
-        in_range("execution.latency.base_ms", base_ms, 0.0, 60_000.0)?;
-        in_range("execution.open_late.k", self.open_late.k, 0.0, 100.0)?;
-        if !(2..=100_000).contains(&self.window.bars) {
-            return Err(RunError::config("execution.window.bars", "must lie in 2..100000"));
-        }
-        match self.slippage {
-            Slippage::None => {}
-            Slippage::Fixed { bps } => in_range("execution.slippage.bps", bps, 0.0, 1_000.0)?,
-            Slippage::SqrtImpact { half_spread_bps, impact } => {
-                in_range("execution.slippage.half_spread_bps", half_spread_bps, 0.0, 1_000.0)?;
-                in_range("execution.slippage.impact", impact, 0.0, 100.0)?;
-            }
-        }
-        let Some(fees) = self.fees else { return Ok(()) };
-        let tenth = Decimal::new(1, 1);
-        if fees.taker.is_sign_negative() || fees.taker > tenth {
-            return Err(RunError::config(
-                "execution.fees.taker",
-                "must lie in 0..0.1; 0.0004 is 4 basis points",
-            ));
-        }
-        if fees.maker.abs() > tenth {
-            return Err(RunError::config(
-                "execution.fees.maker",
-                "must lie in -0.1..0.1; 0.0002 is 2 basis points",
-            ));
-        }
-        Ok(())
-    }
-}
-
 /// One line that says where and what, in words for people.
 fn syntax_error(path: &Path, error: &serde_saphyr::Error) -> RunError {
     let options = serde_saphyr::render_options! {
@@ -415,7 +280,7 @@ fn positive(field: &str, value: Money) -> Result<(), RunError> {
     }
 }
 
-fn in_range(field: &str, value: f64, min: f64, max: f64) -> Result<(), RunError> {
+pub(crate) fn in_range(field: &str, value: f64, min: f64, max: f64) -> Result<(), RunError> {
     if (min..=max).contains(&value) {
         Ok(())
     } else {

@@ -67,7 +67,7 @@ fn plugins_sha256(bots: &[LoadedBot]) -> String {
 }
 
 /// The hash of the complete configuration without paths, which say where things are and not what they are, and
-/// without the seed, which the identity has of its own.
+/// without the seed, which the identity has of its own; recorded latencies are part of it.
 fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
     let mut config = config.clone();
     config.data = PathBuf::default();
@@ -75,9 +75,14 @@ fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
     for bot in config.bots.values_mut() {
         bot.plugin.clear();
     }
+    let file = config.execution.latency.take_file();
     let canonical = serde_json::to_string(&config)
         .map_err(|error| RunError::Document { document: "the configuration", reason: error.to_string() })?;
-    Ok(hex(&Sha256::digest(canonical)))
+    let mut hash = Sha256::new_with_prefix(canonical);
+    if let Some(file) = file {
+        hash.update(crate::execution::read_latency_file(&file)?);
+    }
+    Ok(hex(&hash.finalize()))
 }
 
 fn hex(bytes: &[u8]) -> String {

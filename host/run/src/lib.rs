@@ -9,6 +9,7 @@ mod bots;
 pub mod config;
 mod error;
 mod execute;
+pub mod execution;
 mod identity;
 mod markets;
 pub mod overrides;

@@ -5,14 +5,12 @@ use std::time::Instant;
 
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
-use cryptobot_engine::{
-    Desk, DeskLimits, Engine, Exchange, ExchangeConfig, InstrumentSetup, Strategy, StrategySetup,
-};
+use cryptobot_engine::{Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Strategy, StrategySetup};
 use cryptobot_model::{Instrument, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
 
 use crate::bots::{self, LoadedBot};
-use crate::config::{Latency, Limits, RunConfig, Slippage};
+use crate::config::{Limits, RunConfig};
 use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
@@ -93,7 +91,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         let source = Box::new(ReadAhead::new(market.reader));
         InstrumentSetup::new(market.instrument, market.timeframe, source)
     });
-    let exchange = Exchange::new(&instruments, &exchange_config(&config));
+    let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
     let engine = Engine::new(sources.collect(), setups, exchange)?;
     Ok(PreparedRun {
         config,
@@ -193,21 +191,5 @@ fn desk_limits(limits: &Limits) -> DeskLimits {
         intents: limits.orders_per_callback,
         log_lines: limits.log_lines_per_callback,
         ..DeskLimits::default()
-    }
-}
-
-fn exchange_config(config: &RunConfig) -> ExchangeConfig {
-    let Latency::Constant { base_ms } = config.execution.latency;
-    ExchangeConfig {
-        entry_latency_ns: (base_ms * 1e6).round() as i64,
-        slippage: match config.execution.slippage {
-            Slippage::None => cryptobot_engine::Slippage::None,
-            Slippage::Fixed { bps } => cryptobot_engine::Slippage::Fixed { bps },
-            Slippage::SqrtImpact { half_spread_bps, impact } => {
-                cryptobot_engine::Slippage::SqrtImpact { half_spread_bps, impact }
-            }
-        },
-        open_late: config.execution.open_late.k,
-        window_bars: config.execution.window.bars,
     }
 }

@@ -1,15 +1,16 @@
 //! The orders of one instrument: those on their way and those at the exchange.
 
 use cryptobot_model::{
-    Amendment, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest,
-    Price, Quantity, RefusalReason, StrategyId, Timestamp,
+    Amendment, Fill, Instrument, InstrumentId, OrderEvent, OrderId, OrderRequest, Quantity, SeriesId,
+    StrategyId, Timestamp,
 };
 
-use crate::bar_match::BarMatch;
+use crate::bars::{BarMatch, State};
 use crate::config::ExchangeConfig;
 use crate::exchange::{Accounts, BarInterval};
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
+use crate::working::Working;
 
 /// What the exchange says: an order event, and the execution where it is one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +19,15 @@ pub struct Report {
     pub event: OrderEvent,
     /// The execution behind a (partial) fill.
     pub fill: Option<Fill>,
+    /// When the host learns of it: the event's time plus the response latency.
+    pub arrives_at: Timestamp,
+}
+
+impl Report {
+    /// A report that has no way to go.
+    pub(crate) const fn new(event: OrderEvent, fill: Option<Fill>) -> Self {
+        Self { event, fill, arrives_at: event.ts }
+    }
 }
 
 /// A message on its way to the exchange.
@@ -45,34 +55,13 @@ impl Message {
     }
 }
 
-/// An order at the exchange.
+/// A strategy with a position in the instrument.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Working {
-    pub(crate) order: OrderRequest,
-    pub(crate) remaining: Quantity,
-    /// Limit price or trigger; unused for market orders, which never rest.
-    pub(crate) level: f64,
-    /// Arrived since the last bar: it meets the open as a taker would.
-    pub(crate) fresh: bool,
-}
-
-impl Working {
-    pub(crate) fn new(order: OrderRequest) -> Self {
-        let level = order.kind.trigger_price().or(order.kind.limit().map(|(price, _)| price));
-        let level = level.map_or(f64::NAN, Price::to_f64);
-        Self { order, remaining: order.quantity, level, fresh: true }
-    }
-
-    pub(crate) const fn is_stop(&self) -> bool {
-        matches!(self.order.kind, OrderKind::StopMarket { .. })
-    }
-
-    /// An event of this order without an execution.
-    pub(crate) fn event(&self, ts: Timestamp, kind: OrderEventKind, reason: Option<RefusalReason>) -> Report {
-        let OrderRequest { strategy, series, id, side, .. } = self.order;
-        let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
-        Report { event: OrderEvent { remaining: self.remaining, reason, ..plain }, fill: None }
-    }
+pub(crate) struct Holder {
+    pub(crate) strategy: StrategyId,
+    /// The series of its newest order, which reports of a liquidation name.
+    pub(crate) series: SeriesId,
+    pub(crate) position: Quantity,
 }
 
 /// All orders of one instrument.
@@ -83,8 +72,11 @@ pub(crate) struct Book {
     keeps_stats: bool,
     in_transit: Vec<Message>,
     working: Vec<Working>,
-    /// Kept between bars for its memory only.
+    /// Those that traded here and were not flat after the newest bar with an order.
+    holders: Vec<Holder>,
+    /// Kept between bars for their memory only.
     arrived: Vec<Message>,
+    fills: Vec<Fill>,
 }
 
 impl Book {
@@ -95,12 +87,20 @@ impl Book {
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
             working: Vec::new(),
+            holders: Vec::new(),
             arrived: Vec::new(),
+            fills: Vec::new(),
         }
     }
 
     pub(crate) fn send(&mut self, message: Message) {
         self.in_transit.push(message);
+    }
+
+    /// When an order that is still under way arrives.
+    pub(crate) fn arrival_of(&self, id: OrderId) -> Option<Timestamp> {
+        let is_it = |message: &&Message| matches!(message.what, MessageKind::Order(order) if order.id == id);
+        self.in_transit.iter().rev().find(is_it).map(|message| message.arrives_at)
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
@@ -117,9 +117,11 @@ impl Book {
         accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) {
-        if !self.is_quiet() {
-            let _ = mark;
-            self.match_orders(interval, &|strategy| accounts.position(strategy, instrument), reports);
+        let mark = mark.unwrap_or(interval);
+        if !self.is_quiet()
+            || (!self.holders.is_empty() && any_liquidation(&self.holders, instrument, mark, accounts))
+        {
+            self.match_orders(instrument, interval, mark, accounts, reports);
         }
         if self.keeps_stats {
             self.stats.push(interval.bar.close, interval.bar.volume);
@@ -130,22 +132,40 @@ impl Book {
     #[inline(never)]
     fn match_orders(
         &mut self,
+        instrument: InstrumentId,
         interval: &BarInterval,
-        position_of: &dyn Fn(StrategyId) -> Quantity,
+        mark: &BarInterval,
+        accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) {
         self.take_arrivals(interval);
-        let working = std::mem::take(&mut self.working);
-        let matching = BarMatch::new(interval, &self.pricing, &self.stats, position_of);
-        self.working = matching.run(working, &self.arrived, reports);
+        self.stats.set_bar_length(interval.bar.ts.0 - interval.open_ts.0);
+        self.holders.retain_mut(|holder| {
+            holder.position = accounts.position(holder.strategy, instrument);
+            !holder.position.is_zero()
+        });
+        let matching = BarMatch::new(instrument, interval, mark, &self.pricing, &self.stats, accounts);
+        let mut state = State::begin(
+            std::mem::take(&mut self.working),
+            std::mem::take(&mut self.holders),
+            std::mem::take(&mut self.fills),
+            std::mem::take(reports),
+        );
+        matching.run(&mut state, &self.arrived);
+        state.fills.clear();
+        self.working = state.working;
+        self.holders = state.holders;
+        self.fills = state.fills;
+        *reports = state.reports;
     }
 
-    /// Collects the messages that reach the exchange before the bar ends. A new order waits for a bar that began after
-    /// its decision; a cancel may also come inside a bar if its order is there.
+    /// Collects the messages that reach the exchange before the bar ends, in the order of their arrival. A new order
+    /// waits for a bar that began after its decision; other messages may also come inside a bar if their order is
+    /// there.
     fn take_arrivals(&mut self, interval: &BarInterval) {
         let working = &self.working;
         let due = |message: &Message| {
-            let known = |id: OrderId| working.iter().any(|order| order.order.id == id);
+            let known = |id: OrderId| working.iter().any(|order| order.id() == id);
             message.arrives_at < interval.bar.ts
                 && match message.what {
                     MessageKind::Order(_) => message.decided_at <= interval.open_ts,
@@ -160,5 +180,33 @@ impl Book {
         } else {
             self.arrived.extend(self.in_transit.extract_if(.., |message| due(message)));
         }
+        if !self.arrived.is_sorted_by_key(|message| message.arrives_at) {
+            self.arrived.sort_by_key(|message| message.arrives_at);
+        }
+    }
+}
+
+/// Whether the mark price reaches the liquidation price of anybody's position.
+#[inline(never)]
+fn any_liquidation(
+    holders: &[Holder],
+    instrument: InstrumentId,
+    mark: &BarInterval,
+    accounts: &dyn Accounts,
+) -> bool {
+    holders.iter().any(|holder| {
+        accounts.liquidation_price(holder.strategy, instrument).is_some_and(|level| {
+            let worst = if holder.position.signum() > 0 { mark.bar.low } else { mark.bar.high };
+            liquidates(holder.position, level.to_f64(), worst)
+        })
+    })
+}
+
+/// Whether a mark price ends a position with this liquidation price.
+pub(crate) fn liquidates(position: Quantity, level: f64, mark: f64) -> bool {
+    match position.signum() {
+        1 => mark <= level,
+        -1 => mark >= level,
+        _ => false,
     }
 }

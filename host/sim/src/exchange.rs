@@ -1,12 +1,14 @@
 //! The exchange of a run: one book per instrument.
 
 use cryptobot_model::{
-    Amendment, Bar, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId, Timestamp,
+    Amendment, Bar, Fill, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId,
+    Timestamp,
 };
 use cryptobot_risk::Approved;
 
 use crate::book::{Book, Message, MessageKind, Report};
 use crate::config::ExchangeConfig;
+use crate::latency::Courier;
 
 /// A bar with the time it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,19 +19,50 @@ pub struct BarInterval {
     pub bar: Bar,
 }
 
-/// The accounts behind the orders, as the exchange sees them at the beginning of a bar.
+/// The accounts behind the orders, as the exchange sees them at the beginning of a bar: what it executes in the bar is
+/// not booked yet.
 pub trait Accounts {
     /// Signed position of a strategy.
     fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity;
 
-    /// The mark price at which the exchange liquidates the position; `None` where it cannot happen.
+    /// The mark price at which the exchange liquidates the position; `None` where it cannot happen. Asked once per bar
+    /// of every instrument that the strategy holds: it has to be at hand.
     fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price>;
+
+    /// The same after `fills` of the bar, in their order; those of other strategies are to be passed over.
+    ///
+    /// Without an account to book them to, the price stands while the position only shrinks, and is unknown once it
+    /// grew or turned: then it is for the check after the bar to find.
+    fn liquidation_price_after(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        fills: &[Fill],
+    ) -> Option<Price> {
+        let held = self.position(strategy, instrument);
+        let own = fills.iter().filter(|fill| fill.strategy == strategy);
+        let now = own.fold(held, |position, fill| position + fill.side.signed(fill.quantity));
+        let only_less = now.signum() == held.signum() && now.abs() <= held.abs();
+        if only_less { self.liquidation_price(strategy, instrument) } else { None }
+    }
+
+    /// How much of `position` a liquidation at the `mark` price closes: all of it, unless the account has more than one
+    /// maintenance bracket to step down. Zero is taken for all.
+    fn liquidation_quantity(
+        &self,
+        _strategy: StrategyId,
+        _instrument: InstrumentId,
+        position: Quantity,
+        _mark: Price,
+    ) -> Quantity {
+        position.abs()
+    }
 }
 
 /// The simulated exchange.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    entry_latency_ns: i64,
+    courier: Courier,
     books: Vec<Book>,
 }
 
@@ -37,40 +70,57 @@ impl Exchange {
     /// An exchange for the instruments of a run.
     pub fn new(instruments: &[Instrument], config: &ExchangeConfig) -> Self {
         Self {
-            entry_latency_ns: config.entry_latency_ns,
+            courier: Courier::new(config.latency.clone(), config.seed),
             books: instruments.iter().map(|instrument| Book::new(instrument, config)).collect(),
         }
     }
 
-    /// Sends an order.
+    /// Sends an order. One that is bound to an order under way travels with it.
     pub fn submit(&mut self, order: Approved<OrderRequest>) {
         let order = order.into_inner();
-        self.send(order.instrument, order.decided_at, MessageKind::Order(order));
+        let book = &mut self.books[order.instrument.index()];
+        let bound_to = [order.terms.parent, order.terms.sibling].into_iter().filter(|id| id.is_some());
+        let arrives_at = bound_to
+            .filter_map(|id| book.arrival_of(id))
+            .max()
+            .unwrap_or_else(|| self.courier.there(order.strategy, order.decided_at));
+        book.send(Message { decided_at: order.decided_at, arrives_at, what: MessageKind::Order(order) });
     }
 
     /// Sends a cancel. An order that is already over ignores it.
     pub fn cancel(&mut self, instrument: InstrumentId, id: OrderId, decided_at: Timestamp) {
-        self.send(instrument, decided_at, MessageKind::Cancel(id));
-    }
-
-    fn send(&mut self, instrument: InstrumentId, decided_at: Timestamp, what: MessageKind) {
-        let arrives_at = decided_at.plus(self.entry_latency_ns);
-        self.books[instrument.index()].send(Message { decided_at, arrives_at, what });
-    }
-
-    /// Whether a bar of the instrument can pass without any report.
-    pub fn is_quiet(&self, instrument: InstrumentId) -> bool {
-        self.books[instrument.index()].is_quiet()
+        self.send_after(instrument, id, decided_at, MessageKind::Cancel(id));
     }
 
     /// Sends new numbers for an order. An order that is already over ignores them.
     pub fn modify(&mut self, instrument: InstrumentId, amendment: Approved<Amendment>) {
         let amendment = amendment.into_inner();
-        self.send(instrument, amendment.decided_at, MessageKind::Modify(amendment));
+        self.send_after(instrument, amendment.id, amendment.decided_at, MessageKind::Modify(amendment));
     }
 
-    /// Matches the orders of an instrument with a bar that has closed. `mark` is the mark price over the same time,
-    /// where there is one. Reports are appended in the order in which things happened.
+    /// Sends a message about an order, which it never overtakes.
+    fn send_after(
+        &mut self,
+        instrument: InstrumentId,
+        id: OrderId,
+        decided_at: Timestamp,
+        what: MessageKind,
+    ) {
+        let Some(strategy) = id.strategy() else { return };
+        let book = &mut self.books[instrument.index()];
+        let alone = self.courier.there(strategy, decided_at);
+        let arrives_at = book.arrival_of(id).map_or(alone, |order| alone.max(order));
+        book.send(Message { decided_at, arrives_at, what });
+    }
+
+    /// Whether a bar of the instrument can pass without any report, as far as orders go; a position can still be
+    /// liquidated.
+    pub fn is_quiet(&self, instrument: InstrumentId) -> bool {
+        self.books[instrument.index()].is_quiet()
+    }
+
+    /// Matches the orders of an instrument with a bar that has closed. `mark` is the mark price over the same time;
+    /// without it the last price stands in. Reports are appended in the order in which things happened.
     #[inline]
     pub fn on_bar(
         &mut self,
@@ -80,6 +130,10 @@ impl Exchange {
         accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) {
+        let before = reports.len();
         self.books[instrument.index()].on_bar(instrument, interval, mark, accounts, reports);
+        for report in &mut reports[before..] {
+            report.arrives_at = self.courier.back(report.event.strategy, report.event.ts);
+        }
     }
 }

@@ -4,13 +4,16 @@
 //! `docs/src/concepts/fills.md`; every fill carries the one that produced it.
 #![forbid(unsafe_code)]
 
-mod bar_match;
+mod bars;
 mod book;
 mod config;
 mod exchange;
+mod latency;
 mod pricing;
 mod stats;
+mod working;
 
 pub use book::Report;
-pub use config::{ExchangeConfig, Slippage};
+pub use config::{ExchangeConfig, Slippage, SlippageModel};
 pub use exchange::{Accounts, BarInterval, Exchange};
+pub use latency::{Latency, LatencyModel, RoundTrip};

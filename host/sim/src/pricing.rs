@@ -1,21 +1,26 @@
 //! What an execution costs: slipped price and fee.
 
-use cryptobot_model::{Instrument, Liquidity, Money, Price, Quantity, Rate, Side};
+use cryptobot_model::random::Random;
+use cryptobot_model::{Instrument, Liquidity, Money, OrderId, Price, Quantity, Rate, Side};
 use cryptobot_risk::Grid;
 
-use crate::config::{ExchangeConfig, Slippage};
+use crate::config::{ExchangeConfig, Slippage, SlippageModel};
 use crate::stats::MarketStats;
 
 const BPS: f64 = 1e-4;
 
+/// Keeps the noise of prices apart from whatever else is drawn from the seed.
+const NOISE: u64 = 0x6E6F_6973_6500_0000;
+
 /// Prices executions of one instrument.
 #[derive(Clone, Debug)]
 pub(crate) struct Pricing {
-    grid: Grid,
+    pub(crate) grid: Grid,
     maker_fee: Rate,
     taker_fee: Rate,
     slippage: Slippage,
     open_late: f64,
+    seed: u64,
 }
 
 impl Pricing {
@@ -26,6 +31,7 @@ impl Pricing {
             taker_fee: instrument.taker_fee.into(),
             slippage: config.slippage,
             open_late: config.open_late,
+            seed: config.seed,
         }
     }
 
@@ -35,23 +41,60 @@ impl Pricing {
         reference: f64,
         side: Side,
         quantity: Quantity,
+        order: OrderId,
         stats: &MarketStats,
     ) -> (Price, Money) {
-        let share = match self.slippage {
-            Slippage::None => 0.0,
-            Slippage::Fixed { bps } => bps * BPS,
-            Slippage::SqrtImpact { half_spread_bps, impact } => {
-                let volume = stats.mean_volume();
-                let ratio = if volume > 0.0 { quantity.to_f64() / volume } else { 1.0 };
+        let mut share = self.share(quantity, stats);
+        if self.slippage.noise_bps > 0.0 {
+            share = (share + self.slippage.noise_bps * BPS * self.noise(order)).max(0.0);
+        }
+        self.moved(reference, share, side, quantity)
+    }
+
+    fn share(&self, quantity: Quantity, stats: &MarketStats) -> f64 {
+        match self.slippage.model {
+            SlippageModel::None => 0.0,
+            SlippageModel::Fixed { bps } => bps * BPS,
+            SlippageModel::SqrtImpact { half_spread_bps, impact } => {
+                let ratio = of_volume(quantity, stats.mean_volume());
                 half_spread_bps * BPS + impact * stats.volatility() * libm::sqrt(ratio)
             }
-        };
-        self.moved(reference, share, side, quantity)
+            SlippageModel::Dynamic {
+                base_spread_bps,
+                volume_impact_bps,
+                volatility_multiplier,
+                impact_above,
+            } => {
+                let volatility = stats.volatility();
+                let restless =
+                    if volatility > 0.0 { (stats.newest_move() / volatility).min(1.0) } else { 0.0 };
+                let spread = base_spread_bps * BPS * (1.0 + (volatility_multiplier - 1.0) * restless);
+                let volume = stats.mean_volume();
+                let by_volume = volume_impact_bps * BPS * of_volume(quantity, volume);
+                let daily = of_volume(quantity, volume * stats.bars_per_day());
+                let impact = if daily > impact_above {
+                    volatility * libm::sqrt(stats.bars_per_day()) * libm::sqrt(daily)
+                } else {
+                    0.0
+                };
+                spread + by_volume + impact
+            }
+        }
+    }
+
+    /// The order's own standard normal draw: the same on every path of a bar, whoever else trades.
+    fn noise(&self, order: OrderId) -> f64 {
+        Random::new(self.seed ^ NOISE, order.0).normal()
     }
 
     /// The price of the market for an order that arrived after `elapsed` of the bar (0 to 1) had passed.
     pub(crate) fn late_reference(&self, open: f64, elapsed: f64, side: Side, stats: &MarketStats) -> f64 {
         open * (1.0 + side.sign() * self.open_late * stats.volatility() * libm::sqrt(elapsed))
+    }
+
+    /// A price between ticks, on the tick that is worse for `side`.
+    pub(crate) fn on_tick(&self, price: f64, side: Side) -> f64 {
+        self.grid.adverse_price(price, side).map_or(price, Price::to_f64)
     }
 
     fn moved(&self, reference: f64, share: f64, side: Side, quantity: Quantity) -> (Price, Money) {
@@ -71,5 +114,69 @@ impl Pricing {
             Liquidity::Taker => self.taker_fee,
         };
         quantity.at(price).times(rate)
+    }
+}
+
+/// The share of a volume that an order is; all of it where there is none.
+fn of_volume(quantity: Quantity, volume: f64) -> f64 {
+    if volume > 0.0 { quantity.to_f64() / volume } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::StrategyId;
+
+    use super::*;
+
+    fn pricing(slippage: Slippage) -> Pricing {
+        let instrument: Instrument = serde_json::from_str(
+            r#"{"venue": "v", "symbol": "S", "tick": "0.0001", "lot": "0.001", "min_notional": "0",
+                "maker_fee": "0", "taker_fee": "0", "funding": false}"#,
+        )
+        .unwrap();
+        Pricing::new(&instrument, &ExchangeConfig { slippage, seed: 5, ..ExchangeConfig::default() })
+    }
+
+    /// Bars of six hours with a mean volume of 100 and log returns of +a, −a, +a, where a = ln 1.02.
+    fn stats() -> MarketStats {
+        let mut stats = MarketStats::new(10);
+        stats.set_bar_length(6 * 3_600 * 1_000_000_000);
+        for close in [100.0, 102.0, 100.0, 102.0] {
+            stats.push(close, 100.0);
+        }
+        stats
+    }
+
+    fn paid(slippage: Slippage, side: Side, quantity: &str, sequence: u64) -> f64 {
+        let order = OrderId::new(StrategyId(0), sequence);
+        let quantity = Quantity::new(quantity.parse().unwrap());
+        pricing(slippage).taker_price(100.0, side, quantity, order, &stats()).0.to_f64()
+    }
+
+    #[test]
+    fn dynamic_slippage_is_the_sum_of_its_parts() {
+        let model = SlippageModel::Dynamic {
+            base_spread_bps: 2.0,
+            volume_impact_bps: 1.0,
+            volatility_multiplier: 1.5,
+            impact_above: 0.01,
+        };
+        let dynamic = Slippage { model, noise_bps: 0.0 };
+        // σ = a sqrt(4/3) = 0.022866; the newest move a = 0.019803 is 0.866025 of it: the spread is 2 bp × 1.433013 =
+        // 2.866025 bp. Two units are 0.02 of a bar: 0.02 bp more. 0.5 % of a day are not yet impact.
+        assert!((paid(dynamic, Side::Buy, "2", 1) - 100.0289).abs() < 1e-9);
+        // Eight units: 0.08 bp, and 2 % of a day: 0.022866 × 2 × sqrt(0.02) = 64.6751 bp.
+        assert!((paid(dynamic, Side::Buy, "8", 1) - 100.6763).abs() < 1e-9);
+        assert!((paid(dynamic, Side::Sell, "2", 1) - 99.9711).abs() < 1e-9);
+    }
+
+    #[test]
+    fn noise_is_seeded_and_never_makes_a_price_better() {
+        let noisy = Slippage { noise_bps: 10.0, ..Slippage::fixed(1.0) };
+        let prices: Vec<f64> = (1..500).map(|sequence| paid(noisy, Side::Sell, "1", sequence)).collect();
+        assert!(prices.iter().all(|price| *price <= 100.0));
+        let (held, moved) = (prices.contains(&100.0), prices.iter().any(|price| *price < 99.9));
+        assert!(held && moved, "both sides of the noise");
+        assert_eq!(prices[6], paid(noisy, Side::Sell, "1", 7), "an order's noise is its own");
     }
 }

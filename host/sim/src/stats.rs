@@ -1,5 +1,7 @@
 //! Volatility and volume of the recent past.
 
+const NANOS_PER_DAY: i64 = 86_400_000_000_000;
+
 /// Closes and volumes of the last bars of one instrument. Pushing is two stores; the statistics are computed when an
 /// order needs them.
 #[derive(Clone, Debug)]
@@ -8,12 +10,19 @@ pub(crate) struct MarketStats {
     volumes: Vec<f64>,
     next: usize,
     window: usize,
+    bar_ns: i64,
 }
 
 impl MarketStats {
     /// Statistics over `window` returns.
     pub(crate) fn new(window: usize) -> Self {
-        Self { closes: Vec::new(), volumes: Vec::new(), next: 0, window: window.max(2) + 1 }
+        Self {
+            closes: Vec::new(),
+            volumes: Vec::new(),
+            next: 0,
+            window: window.max(2) + 1,
+            bar_ns: NANOS_PER_DAY,
+        }
     }
 
     pub(crate) fn push(&mut self, close: f64, volume: f64) {
@@ -42,6 +51,30 @@ impl MarketStats {
         libm::sqrt(squares / (count - 1.0))
     }
 
+    /// Tells how long the bars are.
+    pub(crate) fn set_bar_length(&mut self, ns: i64) {
+        self.bar_ns = ns.max(1);
+    }
+
+    /// Bars in 24 hours.
+    pub(crate) fn bars_per_day(&self) -> f64 {
+        NANOS_PER_DAY as f64 / self.bar_ns as f64
+    }
+
+    /// Size of the newest log return; 0 before the second bar.
+    pub(crate) fn newest_move(&self) -> f64 {
+        let len = self.closes.len();
+        if len < 2 {
+            return 0.0;
+        }
+        let newest = (self.next + self.window - 1) % self.window;
+        let before = (newest + self.window - 1) % self.window;
+        match (self.closes.get(newest), self.closes.get(before)) {
+            (Some(newest), Some(before)) => libm::fabs(libm::log(newest / before)),
+            _ => 0.0,
+        }
+    }
+
     /// Mean volume per bar; 0 before the first bar.
     pub(crate) fn mean_volume(&self) -> f64 {
         if self.volumes.is_empty() {
@@ -64,6 +97,7 @@ mod tests {
         }
         assert!(stats.volatility() < 1e-12, "the last three returns are 10 % each: {}", stats.volatility());
         assert!((stats.mean_volume() - 116.025).abs() < 1e-9);
+        assert!((stats.newest_move() - libm::log(1.1)).abs() < 1e-12);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use cryptobot_engine::{BarBlock, ExchangeConfig, Slippage};
+use cryptobot_engine::{BarBlock, ExchangeConfig, Latency, Slippage};
 use cryptobot_model::{Money, OrderEventKind, OrderId, Quantity, StrategyId, Timeframe, Timestamp};
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::noise::Noise;
@@ -48,11 +48,11 @@ fn run(setup: &Setup, block_rows: usize) -> MemoryRun {
     run.block_rows = block_rows;
     run.balance = "1000000".parse().unwrap();
     run.exchange = ExchangeConfig {
-        entry_latency_ns: setup.latency_ms * 1_000_000,
+        latency: Latency::constant(setup.latency_ms * 1_000_000),
         slippage: match setup.slippage {
-            0 => Slippage::None,
-            1 => Slippage::Fixed { bps: 2.0 },
-            _ => Slippage::SqrtImpact { half_spread_bps: 0.5, impact: 0.1 },
+            0 => Slippage::NONE,
+            1 => Slippage::fixed(2.0),
+            _ => Slippage::sqrt_impact(0.5, 0.1),
         },
         ..ExchangeConfig::default()
     };

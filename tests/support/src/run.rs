@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use cryptobot_engine::{
     BarBlock, BarSource, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark,
-    MemorySource, Outcome, Recorder, Strategy, StrategySetup,
+    MemorySource, Outcome, Recorder, Strategy, StrategySetup, Venue,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
@@ -129,8 +129,17 @@ impl MemoryRun {
         self.engine().run_all(recorder)
     }
 
+    /// Runs to the end with something around the exchange.
+    pub fn run_at<V: Venue>(self, venue: impl FnOnce(Exchange) -> V, recorder: &mut dyn Recorder) -> Outcome {
+        run_all(self.engine_at(venue), recorder)
+    }
+
     /// The engine of this run, ready to go.
     pub fn engine(self) -> ReadyRun {
+        ReadyRun(self.engine_at(|exchange| exchange))
+    }
+
+    fn engine_at<V: Venue>(self, venue: impl FnOnce(Exchange) -> V) -> Engine<V> {
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
         let source = |block: &BarBlock| -> Box<dyn BarSource> {
@@ -151,7 +160,7 @@ impl MemoryRun {
         });
         let exchange = Exchange::new(&instruments, &self.exchange);
         #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]
-        ReadyRun(Engine::new(setups.collect(), strategies.collect(), exchange).expect("a run in memory"))
+        Engine::new(setups.collect(), strategies.collect(), venue(exchange)).expect("a run in memory")
     }
 }
 
@@ -160,11 +169,15 @@ pub struct ReadyRun(Engine<Exchange>);
 
 impl ReadyRun {
     /// Runs to the end.
-    pub fn run_all(mut self, recorder: &mut dyn Recorder) -> Outcome {
-        #[expect(clippy::expect_used, reason = "sources in memory do not fail")]
-        let outcome = self.0.run(recorder, &mut |_| ControlFlow::Continue(())).expect("a run in memory");
-        outcome
+    pub fn run_all(self, recorder: &mut dyn Recorder) -> Outcome {
+        run_all(self.0, recorder)
     }
+}
+
+fn run_all<V: Venue>(mut engine: Engine<V>, recorder: &mut dyn Recorder) -> Outcome {
+    #[expect(clippy::expect_used, reason = "sources in memory do not fail")]
+    let outcome = engine.run(recorder, &mut |_| ControlFlow::Continue(())).expect("a run in memory");
+    outcome
 }
 
 /// Keeps the journal's hash only: what every run pays for.

@@ -54,10 +54,10 @@ pub(super) fn book(
         if let Some(trade) = &learned.closed {
             risk.on_trade_closed(trade);
         }
-        if report.event.ts <= now && !slot.has_reports_in_flight() {
+        if report.arrives_at <= now && !slot.has_reports_in_flight() {
             booked.has_news |= slot.learn(&learned);
         } else {
-            slot.wait_for(report.event.ts, &learned);
+            slot.wait_for(report.arrives_at, &learned);
             booked.in_flight = true;
         }
     }

@@ -106,7 +106,7 @@ fn run_files_are_checked_with_file_and_line() {
     file("execution: {open_late: {k: much}}\n", &["bad.yaml:1:28: ", "must be a number"]);
     file("balance: [1]\n", &["bad.yaml:1:10: ", "single value"]);
     file("bots:\n  a:\n    plugin: sma-flip\n    timeframe: 1x\n", &["bad.yaml:4:16: ", "1x"]);
-    file("execution:\n  latency: {model: normal, base_ms: 5}\n", &["bad.yaml:2:", "normal", "constant"]);
+    file("execution:\n  latency: {model: uniform, base_ms: 5}\n", &["bad.yaml:2:", "uniform", "constant"]);
     file("period: {from: 2024-13-01}\n", &["2024-13-01", "bad.yaml:1:16: "]);
     file("execution:\n  fees: {maker: 0.0002}\n", &["bad.yaml:2:", "taker"]);
     file("bots: {a: {plugin: sma-flip}, a: {plugin: sma-flip}}\n", &["bad.yaml:1:31: ", "a"]);

@@ -1,0 +1,174 @@
+//! What messages do when they arrive.
+
+use cryptobot_model::{
+    Amendment, OrderEventKind, OrderId, OrderRequest, RefusalReason, Side, TimeInForce, Timestamp,
+};
+
+use super::execution::{How, Terms};
+use super::{BarMatch, Moment, Place, State};
+use crate::book::{Message, MessageKind};
+use crate::working::{Standing, Working};
+
+impl BarMatch<'_> {
+    /// A message that arrived by the open: its order meets the open with all the others.
+    pub(super) fn receive(&self, state: &mut State, message: &Message) {
+        let ts = message.arrives_at;
+        self.expire_until(state, ts);
+        match message.what {
+            MessageKind::Order(order) => {
+                let order = self.accept(state, order, ts);
+                state.working.extend(order);
+            }
+            MessageKind::Cancel(id) => self.cancel(state, id, ts),
+            MessageKind::Modify(amendment) => {
+                let order = self.amend(state, &amendment, ts);
+                state.working.extend(order);
+            }
+        }
+    }
+
+    /// A message that arrives inside the bar: its order meets a price that the bar does not tell, and then the close.
+    pub(super) fn receive_late(&self, state: &mut State, message: &Message) {
+        let ts = message.arrives_at;
+        self.expire_until(state, ts);
+        let order = match message.what {
+            MessageKind::Order(order) => self.accept(state, order, ts),
+            MessageKind::Cancel(id) => return self.cancel(state, id, ts),
+            MessageKind::Modify(amendment) => self.amend(state, &amendment, ts),
+        };
+        let Some(order) = order else { return };
+        if order.waits {
+            state.late.push(order);
+            return;
+        }
+        // A trigger that was there by the open goes on watching the path with its new price; nothing else does.
+        let watches_on = order.watches().is_some() && matches!(message.what, MessageKind::Modify(_));
+        let late = self.late_moment(ts, order.order.side);
+        if let Some(order) = self.meet(state, order, &late) {
+            state.rest(order, if watches_on { Place::Path } else { Place::Late });
+        }
+    }
+
+    /// The open, moved against an order for the time that had passed when it came.
+    fn late_moment(&self, ts: Timestamp, side: Side) -> Moment {
+        let (open_ts, close_ts) = (self.last.open_ts, self.last.bar.ts);
+        let elapsed = (ts.0 - open_ts.0) as f64 / (close_ts.0 - open_ts.0) as f64;
+        let moved = |open| self.pricing.late_reference(open, elapsed, side, self.stats);
+        Moment { place: Place::Late, ts, last: moved(self.last.bar.open), mark: moved(self.mark.bar.open) }
+    }
+
+    /// Takes an order in, unless what it is bound to or its date has ended it already.
+    fn accept(&self, state: &mut State, request: OrderRequest, ts: Timestamp) -> Option<Working> {
+        let mut order = Working::new(request);
+        let parent = request.terms.parent;
+        if order.waits && !state.has(parent) {
+            let filled = state.filled(parent);
+            if filled.is_zero() {
+                let reason = Some(RefusalReason::Parent);
+                state.reports.push(order.event(ts, OrderEventKind::Rejected, reason));
+                return None;
+            }
+            order.release(filled);
+        }
+        state.reports.push(order.event(ts, OrderEventKind::Accepted, None));
+        let sibling = request.terms.sibling;
+        if sibling.is_some() && !state.filled(sibling).is_zero() {
+            self.end(state, &order, ts, OrderEventKind::Cancelled, Some(RefusalReason::Sibling));
+            return None;
+        }
+        if order.deadline().is_some_and(|deadline| deadline <= ts) {
+            self.end(state, &order, ts, OrderEventKind::Expired, Some(RefusalReason::GoodTillDate));
+            return None;
+        }
+        Some(order)
+    }
+
+    fn cancel(&self, state: &mut State, id: OrderId, ts: Timestamp) {
+        if let Some(order) = state.take(|order| order.id() == id) {
+            self.end(state, &order, ts, OrderEventKind::Cancelled, None);
+        }
+    }
+
+    /// Changes an order. Returned, out of the book, if it has to meet the market with its new price.
+    fn amend(&self, state: &mut State, amendment: &Amendment, ts: Timestamp) -> Option<Working> {
+        let order = state.get_mut(amendment.id)?;
+        let is_left = order.amend(amendment.quantity, amendment.price);
+        if !is_left {
+            let order = state.take(|order| order.id() == amendment.id)?;
+            self.end(state, &order, ts, OrderEventKind::Cancelled, None);
+            return None;
+        }
+        let (report, meets) = (order.event(ts, OrderEventKind::Modified, None), order.meets_when_amended());
+        state.reports.push(report);
+        if !meets {
+            return None;
+        }
+        let mut order = state.take(|order| order.id() == amendment.id)?;
+        order.standing = Standing::Moved;
+        Some(order)
+    }
+
+    /// Ends the orders whose date has come, each at its time.
+    pub(super) fn expire_until(&self, state: &mut State, until: Timestamp) {
+        let due = |order: &Working| order.deadline().is_some_and(|deadline| deadline <= until);
+        while let Some(order) = state.take(due) {
+            let ts = order.deadline().unwrap_or(until);
+            self.end(state, &order, ts, OrderEventKind::Expired, Some(RefusalReason::GoodTillDate));
+        }
+    }
+
+    /// An order that is in no list meets the market; returned if it rests.
+    pub(super) fn meet(&self, state: &mut State, mut order: Working, moment: &Moment) -> Option<Working> {
+        let Some((trigger, source)) = order.watches() else {
+            let refused = match order.standing {
+                Standing::New => OrderEventKind::Rejected,
+                Standing::Moved | Standing::Resting => OrderEventKind::Cancelled,
+            };
+            let terms = Terms { reference: moment.last, rule: moment.place.arrival_rule() };
+            if order.order.kind.limit().is_some() {
+                return self.meet_limit(state, order, moment, &terms, refused);
+            }
+            self.execute(state, order, moment, &How::Take { terms, limit: None });
+            return None;
+        };
+        let price = moment.watched(source);
+        order.follow(price, &self.pricing.grid);
+        if !order.wakes_at(trigger, price) {
+            return Some(order);
+        }
+        if order.standing == Standing::New {
+            let reason = Some(RefusalReason::WouldTrigger);
+            self.end(state, &order, moment.ts, OrderEventKind::Rejected, reason);
+        } else {
+            self.wake(state, order, moment, moment.last);
+        }
+        None
+    }
+
+    /// A limit order meets the market: beyond it it takes, at most at its limit; else it rests, if it may. `refused` is
+    /// how an order ends that may not take.
+    pub(super) fn meet_limit(
+        &self,
+        state: &mut State,
+        order: Working,
+        moment: &Moment,
+        terms: &Terms,
+        refused: OrderEventKind,
+    ) -> Option<Working> {
+        let (limit, tif) = order.order.kind.limit()?;
+        match (order.traded_through(terms.reference), tif) {
+            (true, TimeInForce::Gtx) => {
+                self.end(state, &order, moment.ts, refused, Some(RefusalReason::WouldTake));
+            }
+            (true, _) => {
+                self.execute(state, order, moment, &How::Take { terms: *terms, limit: Some(limit) });
+            }
+            (false, TimeInForce::Ioc | TimeInForce::Fok) => {
+                let reason = Some(RefusalReason::NotFillable);
+                self.end(state, &order, moment.ts, OrderEventKind::Expired, reason);
+            }
+            (false, TimeInForce::Gtc | TimeInForce::Gtx | TimeInForce::Gtd(_)) => return Some(order),
+        }
+        None
+    }
+}

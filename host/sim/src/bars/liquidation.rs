@@ -1,0 +1,89 @@
+//! Positions that the exchange closes.
+
+use cryptobot_model::{
+    Fill, FillRule, Liquidity, OrderEvent, OrderEventKind, OrderId, Price, Quantity, RefusalReason, Side,
+    StrategyId,
+};
+
+use super::{BarMatch, Moment, State};
+use crate::book::{Holder, Report, liquidates};
+
+impl BarMatch<'_> {
+    /// The mark price at which a strategy's position is liquidated as it is now.
+    pub(super) fn liquidation_level(&self, state: &State, strategy: StrategyId) -> Option<f64> {
+        let price = if state.fills.iter().any(|fill| fill.strategy == strategy) {
+            self.accounts.liquidation_price_after(strategy, self.instrument, &state.fills)
+        } else {
+            self.accounts.liquidation_price(strategy, self.instrument)
+        };
+        price.map(Price::to_f64)
+    }
+
+    /// Whether the mark price reaches a position's liquidation price in this bar.
+    pub(super) fn liquidation_in_reach(&self, state: &State, holder: &Holder) -> bool {
+        let worst = if holder.position.signum() > 0 { self.mark.bar.low } else { self.mark.bar.high };
+        !holder.position.is_zero()
+            && self
+                .liquidation_level(state, holder.strategy)
+                .is_some_and(|level| liquidates(holder.position, level, worst))
+    }
+
+    /// A mark price that opens beyond a liquidation price takes the position before any order is matched.
+    pub(super) fn liquidate_at_open(&self, state: &mut State, open: &Moment) {
+        for index in 0..state.holders.len() {
+            let Holder { strategy, position, .. } = state.holders[index];
+            let level = self.accounts.liquidation_price(strategy, self.instrument).map(Price::to_f64);
+            if level.is_some_and(|level| liquidates(position, level, open.mark)) {
+                self.liquidate(state, strategy, open, open.mark);
+            }
+        }
+    }
+
+    /// Cancels a strategy's orders and closes what the exchange asks for at the mark price. Where that is not enough
+    /// for this price, the rest goes too.
+    pub(super) fn liquidate(&self, state: &mut State, strategy: StrategyId, moment: &Moment, mark: f64) {
+        while let Some(order) = state.take(|order| order.order.strategy == strategy) {
+            let reason = Some(RefusalReason::Liquidated);
+            state.reports.push(order.event(moment.ts, OrderEventKind::Cancelled, reason));
+        }
+        let position = state.position(strategy);
+        let price = Price::from_f64(mark).unwrap_or_default();
+        let part = self.accounts.liquidation_quantity(strategy, self.instrument, position, price);
+        let part = if part.is_zero() { position.abs() } else { part.min(position.abs()) };
+        self.close(state, strategy, part, moment, mark);
+        let rest = state.position(strategy);
+        let level = self.liquidation_level(state, strategy);
+        if level.is_some_and(|level| liquidates(rest, level, mark)) {
+            self.close(state, strategy, rest.abs(), moment, mark);
+        }
+    }
+
+    fn close(&self, state: &mut State, strategy: StrategyId, quantity: Quantity, moment: &Moment, mark: f64) {
+        let Some(holder) = state.holders.iter().find(|holder| holder.strategy == strategy).copied() else {
+            return;
+        };
+        let side = if holder.position.signum() > 0 { Side::Sell } else { Side::Buy };
+        let order = OrderId::of_exchange(strategy);
+        let (price, slippage) = self.pricing.taker_price(mark, side, quantity, order, self.stats);
+        let liquidity = Liquidity::Taker;
+        let fill = Fill {
+            ts: moment.ts,
+            strategy,
+            instrument: self.instrument,
+            order,
+            side,
+            price,
+            quantity,
+            fee: self.pricing.fee(quantity, price, liquidity),
+            slippage,
+            liquidity,
+            rule: FillRule::Liquidation,
+        };
+        let plain =
+            OrderEvent::plain(strategy, holder.series, order, side, moment.ts, OrderEventKind::Filled);
+        let reason = Some(RefusalReason::Liquidated);
+        let event = OrderEvent { price, quantity, fee: fill.fee, reason, ..plain };
+        state.reports.push(Report::new(event, Some(fill)));
+        self.book(state, holder.series, &fill);
+    }
+}

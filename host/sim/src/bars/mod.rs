@@ -1,0 +1,228 @@
+//! Matching orders with one bar.
+//!
+//! What is known of a bar is its open, high, low and close, not their order. Messages that arrived by the open are
+//! handled there. If anything can happen after it, the two paths O-L-H-C and O-H-L-C are both played and the one that
+//! leaves less money is kept (tie: O-L-H-C), for each strategy by itself: what a strategy gets must not depend on who
+//! else trades the instrument. The mark price takes the same path between its own turns. The three legs of a path end
+//! at a third, two thirds and the end of the bar; a message that arrives inside the bar takes effect between legs, and
+//! an order that came with it meets only the bar's close.
+
+mod arrival;
+mod execution;
+mod linked;
+mod liquidation;
+mod path;
+mod triggers;
+
+use cryptobot_model::{
+    Fill, InstrumentId, Money, OrderId, Price, Quantity, SeriesId, StrategyId, Timestamp, TriggerSource,
+};
+
+use crate::book::{Holder, Message, Report};
+use crate::exchange::{Accounts, BarInterval};
+use crate::pricing::Pricing;
+use crate::stats::MarketStats;
+use crate::working::{Standing, Working};
+
+/// The fixed circumstances of matching one bar.
+pub(crate) struct BarMatch<'a> {
+    instrument: InstrumentId,
+    last: &'a BarInterval,
+    mark: &'a BarInterval,
+    pricing: &'a Pricing,
+    stats: &'a MarketStats,
+    accounts: &'a dyn Accounts,
+    close: Price,
+}
+
+/// How far the bar has been played.
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) working: Vec<Working>,
+    /// Orders that arrived inside the bar: they meet its close only.
+    late: Vec<Working>,
+    pub(crate) holders: Vec<Holder>,
+    /// What was executed in this bar.
+    pub(crate) fills: Vec<Fill>,
+    pub(crate) reports: Vec<Report>,
+    /// What the fills are worth at the bar's close, fees paid.
+    gain: Money,
+}
+
+impl State {
+    /// The book as the bar finds it.
+    pub(crate) fn begin(
+        working: Vec<Working>,
+        holders: Vec<Holder>,
+        fills: Vec<Fill>,
+        reports: Vec<Report>,
+    ) -> Self {
+        Self { working, holders, fills, reports, ..Self::default() }
+    }
+}
+
+/// Where in the bar something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At the open.
+    Open,
+    /// Inside the bar, at a time that its prices do not tell of.
+    Late,
+    /// On the path between two turns.
+    Path,
+    /// At the close.
+    Close,
+}
+
+/// A moment of the bar and its prices.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    place: Place,
+    ts: Timestamp,
+    last: f64,
+    mark: f64,
+}
+
+impl Moment {
+    const fn watched(&self, source: TriggerSource) -> f64 {
+        match source {
+            TriggerSource::Last => self.last,
+            TriggerSource::Mark => self.mark,
+        }
+    }
+}
+
+impl<'a> BarMatch<'a> {
+    pub(crate) fn new(
+        instrument: InstrumentId,
+        last: &'a BarInterval,
+        mark: &'a BarInterval,
+        pricing: &'a Pricing,
+        stats: &'a MarketStats,
+        accounts: &'a dyn Accounts,
+    ) -> Self {
+        let close = Price::from_f64(last.bar.close).unwrap_or_default();
+        Self { instrument, last, mark, pricing, stats, accounts, close }
+    }
+
+    /// Plays the bar: appends what happened and leaves the orders that are still there.
+    pub(crate) fn run(&self, state: &mut State, arrived: &[Message]) {
+        let open_ts = self.last.open_ts;
+        let by_open = arrived.partition_point(|message| message.arrives_at <= open_ts);
+        let (early, late) = arrived.split_at(by_open);
+        let open =
+            Moment { place: Place::Open, ts: open_ts, last: self.last.bar.open, mark: self.mark.bar.open };
+        for message in early {
+            self.receive(state, message);
+        }
+        self.expire_until(state, open_ts);
+        self.liquidate_at_open(state, &open);
+        self.at_open(state, &open);
+        if !late.is_empty()
+            || state.working.iter().any(|order| self.in_reach(order))
+            || state.holders.iter().any(|holder| self.liquidation_in_reach(state, holder))
+        {
+            self.after_open(state, late);
+        }
+    }
+
+    /// Orders that just arrived meet the open as takers, resting ones that the bar opens beyond are executed.
+    fn at_open(&self, state: &mut State, open: &Moment) {
+        let acts = |order: &Working| {
+            !order.waits && (order.standing != Standing::Resting || is_touched(order, open))
+        };
+        while let Some(index) = state.working.iter().position(acts) {
+            let order = state.working.remove(index);
+            if order.standing == Standing::Resting {
+                self.touch(state, order, open);
+            } else if let Some(mut order) = self.meet(state, order, open) {
+                order.standing = Standing::Resting;
+                state.working.insert(index.min(state.working.len()), order);
+            }
+        }
+        self.follow(&mut state.working, open);
+    }
+
+    /// Orders that arrived inside the bar meet its close.
+    fn at_close(&self, state: &mut State) {
+        let close = Moment {
+            place: Place::Close,
+            ts: self.last.bar.ts,
+            last: self.last.bar.close,
+            mark: self.mark.bar.close,
+        };
+        while let Some(index) = state.late.iter().position(|order| !order.waits && is_touched(order, &close))
+        {
+            let order = state.late.remove(index);
+            self.touch(state, order, &close);
+        }
+        self.follow(&mut state.late, &close);
+    }
+}
+
+/// Whether a resting order is executed at a moment: its trigger is touched, or its limit traded through.
+fn is_touched(order: &Working, moment: &Moment) -> bool {
+    match order.watches() {
+        Some((trigger, source)) => order.wakes_at(trigger, moment.watched(source)),
+        None => order.traded_through(moment.last),
+    }
+}
+
+impl State {
+    /// The list that orders rest in from a place on.
+    fn list_at(&mut self, place: Place) -> &mut Vec<Working> {
+        match place {
+            Place::Open | Place::Path => &mut self.working,
+            Place::Late | Place::Close => &mut self.late,
+        }
+    }
+
+    fn rest(&mut self, mut order: Working, place: Place) {
+        order.standing = Standing::Resting;
+        self.list_at(place).push(order);
+    }
+
+    /// The first order that is `wanted`, taken out of the book.
+    fn take(&mut self, wanted: impl Fn(&Working) -> bool) -> Option<Working> {
+        for list in [&mut self.working, &mut self.late] {
+            if let Some(index) = list.iter().position(&wanted) {
+                return Some(list.remove(index));
+            }
+        }
+        None
+    }
+
+    fn get_mut(&mut self, id: OrderId) -> Option<&mut Working> {
+        self.working.iter_mut().chain(&mut self.late).find(|order| order.id() == id)
+    }
+
+    fn has(&self, id: OrderId) -> bool {
+        self.working.iter().chain(&self.late).any(|order| order.id() == id)
+    }
+
+    /// What was filled of an order in this bar.
+    fn filled(&self, id: OrderId) -> Quantity {
+        self.fills.iter().filter(|fill| fill.order == id).map(|fill| fill.quantity).sum()
+    }
+
+    fn position(&self, strategy: StrategyId) -> Quantity {
+        self.holders
+            .iter()
+            .find(|holder| holder.strategy == strategy)
+            .map_or(Quantity::ZERO, |holder| holder.position)
+    }
+
+    /// The strategy as a holder, its position as far as the bar has been played.
+    fn holder(
+        &mut self,
+        strategy: StrategyId,
+        series: SeriesId,
+        at_beginning: impl FnOnce() -> Quantity,
+    ) -> &mut Holder {
+        let index = self.holders.iter().position(|holder| holder.strategy == strategy).unwrap_or_else(|| {
+            self.holders.push(Holder { strategy, series, position: at_beginning() });
+            self.holders.len() - 1
+        });
+        &mut self.holders[index]
+    }
+}

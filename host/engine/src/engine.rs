@@ -99,7 +99,8 @@ pub struct Engine<V> {
     next_funding: Timestamp,
     has_higher_bars: bool,
     has_news: bool,
-    has_reports_in_flight: bool,
+    /// When the next report that is under way is back.
+    next_arrival: Timestamp,
     // Kept between steps for their memory only.
     due: Vec<usize>,
     reports: Vec<Report>,
@@ -134,7 +135,7 @@ impl<V: Venue> Engine<V> {
             next_close: markets.iter().map(|market: &Market| market.next_close).min().unwrap_or(NEVER),
             next_funding: markets.iter().map(Market::next_funding).min().unwrap_or(NEVER),
             has_news: false,
-            has_reports_in_flight: false,
+            next_arrival: NEVER,
             has_higher_bars: markets.iter().any(|market| !market.higher.is_empty()),
             prices: vec![f64::NAN; count],
             marks: vec![f64::NAN; count],
@@ -208,13 +209,13 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    /// The time of the next step: the next bar, higher bar or timer. `None` when the base bars have ended.
+    /// The time of the next step: the next bar, higher bar, report or timer. `None` when the base bars have ended.
     #[inline]
     fn next_time(&self) -> Option<Timestamp> {
         if self.next_close == NEVER {
             return None;
         }
-        let mut next = self.next_close;
+        let mut next = self.next_close.min(self.next_arrival);
         if self.has_higher_bars {
             for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {
                 next = next.min(aggregator.closes_at());
@@ -234,7 +235,7 @@ impl<V: Venue> Engine<V> {
             self.pay_funding(recorder);
         }
         self.mark(recorder);
-        if self.has_reports_in_flight {
+        if self.next_arrival <= at {
             self.receive_reports();
         }
         if self.has_news {
@@ -267,7 +268,7 @@ impl<V: Venue> Engine<V> {
                     let booked =
                         reports::book(slots, instrument, self.now, reports, &mut self.risk, recorder);
                     self.has_news |= booked.has_news;
-                    self.has_reports_in_flight |= booked.in_flight;
+                    self.next_arrival = self.next_arrival.min(booked.next_arrival);
                 }
             }
             self.next_close = self.next_close.min(market.next_close);

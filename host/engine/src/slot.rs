@@ -9,6 +9,7 @@ use cryptobot_risk::Exposure;
 use cryptobot_sim::Accounts;
 
 use crate::fault::Fault;
+use crate::feed::NEVER;
 use crate::setup::StrategySetup;
 use crate::strategy::Strategy;
 
@@ -178,9 +179,9 @@ impl Slot {
         }
     }
 
-    /// Whether the strategy has yet to learn of something.
-    pub(crate) fn has_reports_in_flight(&self) -> bool {
-        !self.in_flight.is_empty()
+    /// When the strategy learns of something that it does not know yet; [`NEVER`] where there is nothing.
+    pub(crate) fn next_arrival(&self) -> Timestamp {
+        self.in_flight.first().map_or(NEVER, |(arrives_at, _)| *arrives_at)
     }
 
     /// Keeps a report until it is back.

@@ -5,6 +5,7 @@ use cryptobot_risk::RiskEngine;
 use cryptobot_sim::Report;
 
 use super::Engine;
+use crate::feed::NEVER;
 use crate::recorder::{Entry, Recorder};
 use crate::slot::{Learned, Slot};
 use crate::venue::Venue;
@@ -13,21 +14,21 @@ impl<V: Venue> Engine<V> {
     /// Lets strategies know of what was reported back by now.
     #[inline(never)]
     pub(super) fn receive_reports(&mut self) {
-        self.has_reports_in_flight = false;
+        self.next_arrival = NEVER;
         for slot in &mut self.slots {
             self.has_news |= slot.receive(self.now);
-            self.has_reports_in_flight |= slot.has_reports_in_flight();
+            self.next_arrival = self.next_arrival.min(slot.next_arrival());
         }
     }
 }
 
 /// What became of some reports.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Booked {
     /// A strategy is to be told.
     pub(super) has_news: bool,
-    /// Some are not back yet.
-    pub(super) in_flight: bool,
+    /// When the first of those arrives that are not back yet.
+    pub(super) next_arrival: Timestamp,
 }
 
 /// Books what the exchange did for orders of an instrument. `now` is the end of the step.
@@ -41,7 +42,7 @@ pub(super) fn book(
     risk: &mut RiskEngine,
     recorder: &mut dyn Recorder,
 ) -> Booked {
-    let mut booked = Booked::default();
+    let mut booked = Booked { has_news: false, next_arrival: NEVER };
     for report in reports.drain(..) {
         let slot = &mut slots[report.event.strategy.index()];
         recorder.entry(&Entry::Order(&report.event));
@@ -54,11 +55,11 @@ pub(super) fn book(
         if let Some(trade) = &learned.closed {
             risk.on_trade_closed(trade);
         }
-        if report.arrives_at <= now && !slot.has_reports_in_flight() {
+        if report.arrives_at <= now && slot.next_arrival() == NEVER {
             booked.has_news |= slot.learn(&learned);
         } else {
             slot.wait_for(report.arrives_at, &learned);
-            booked.in_flight = true;
+            booked.next_arrival = booked.next_arrival.min(slot.next_arrival());
         }
     }
     booked

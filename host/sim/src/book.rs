@@ -8,6 +8,7 @@ use cryptobot_model::{
 use crate::bars::{BarMatch, State};
 use crate::config::ExchangeConfig;
 use crate::exchange::{Accounts, BarInterval};
+use crate::filters::Filters;
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
 use crate::working::Working;
@@ -68,6 +69,7 @@ pub(crate) struct Holder {
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pricing: Pricing,
+    filters: Filters,
     stats: MarketStats,
     keeps_stats: bool,
     in_transit: Vec<Message>,
@@ -83,6 +85,7 @@ impl Book {
     pub(crate) fn new(instrument: &Instrument, config: &ExchangeConfig) -> Self {
         Self {
             pricing: Pricing::new(instrument, config),
+            filters: Filters::new(instrument),
             stats: MarketStats::new(config.window_bars),
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
@@ -144,7 +147,8 @@ impl Book {
             holder.position = accounts.position(holder.strategy, instrument);
             !holder.position.is_zero()
         });
-        let matching = BarMatch::new(instrument, interval, mark, &self.pricing, &self.stats, accounts);
+        let matching =
+            BarMatch::new(instrument, interval, mark, &self.pricing, &self.filters, &self.stats, accounts);
         let mut state = State::begin(
             std::mem::take(&mut self.working),
             std::mem::take(&mut self.holders),

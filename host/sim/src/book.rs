@@ -110,7 +110,7 @@ impl Book {
         self.in_transit.is_empty() && self.working.is_empty()
     }
 
-    /// Matches all orders with one bar.
+    /// Matches all orders with one bar; tells whether there was anything to match.
     #[inline]
     pub(crate) fn on_bar(
         &mut self,
@@ -119,16 +119,17 @@ impl Book {
         mark: Option<&BarInterval>,
         accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
-    ) {
-        let mark = mark.unwrap_or(interval);
-        if !self.is_quiet()
-            || (!self.holders.is_empty() && any_liquidation(&self.holders, instrument, mark, accounts))
-        {
-            self.match_orders(instrument, interval, mark, accounts, reports);
+    ) -> bool {
+        let acts = !self.is_quiet()
+            || (!self.holders.is_empty()
+                && any_liquidation(&self.holders, instrument, mark.unwrap_or(interval), accounts));
+        if acts {
+            self.match_orders(instrument, interval, mark.unwrap_or(interval), accounts, reports);
         }
         if self.keeps_stats {
             self.stats.push(interval.bar.close, interval.bar.volume);
         }
+        acts
     }
 
     // Kept out of the loop, which most bars go through without an order.

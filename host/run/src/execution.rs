@@ -442,7 +442,7 @@ mod tests {
         for (text, field) in [
             ("{latency: {model: normal, jitter_ms: -1}}", "execution.latency.jitter_ms"),
             ("{latency: {model: normal, spike_probability: 2}}", "execution.latency.spike_probability"),
-            ("{latency: {model: normal, spike_multiplier: .nan}}", "execution.latency.spike_multiplier"),
+            ("{latency: {model: normal, spike_multiplier: 0.5}}", "execution.latency.spike_multiplier"),
             ("{latency: {model: constant, base_ms: 1, response_ms: -5}}", "execution.latency.response_ms"),
             ("{slippage: {model: none, noise_bps: -1}}", "execution.slippage.noise_bps"),
             ("{slippage: {model: dynamic, impact_above: 3}}", "execution.slippage.impact_above"),

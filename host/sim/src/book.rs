@@ -8,6 +8,7 @@ use cryptobot_model::{
 use crate::bars::{BarMatch, State};
 use crate::config::ExchangeConfig;
 use crate::exchange::{Accounts, BarInterval};
+use crate::filters::Filters;
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
 use crate::working::Working;
@@ -68,6 +69,7 @@ pub(crate) struct Holder {
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pricing: Pricing,
+    filters: Filters,
     stats: MarketStats,
     keeps_stats: bool,
     in_transit: Vec<Message>,
@@ -83,6 +85,7 @@ impl Book {
     pub(crate) fn new(instrument: &Instrument, config: &ExchangeConfig) -> Self {
         Self {
             pricing: Pricing::new(instrument, config),
+            filters: Filters::new(instrument),
             stats: MarketStats::new(config.window_bars),
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
@@ -107,7 +110,7 @@ impl Book {
         self.in_transit.is_empty() && self.working.is_empty()
     }
 
-    /// Matches all orders with one bar.
+    /// Matches all orders with one bar; tells whether there was anything to match.
     #[inline]
     pub(crate) fn on_bar(
         &mut self,
@@ -116,16 +119,17 @@ impl Book {
         mark: Option<&BarInterval>,
         accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
-    ) {
-        let mark = mark.unwrap_or(interval);
-        if !self.is_quiet()
-            || (!self.holders.is_empty() && any_liquidation(&self.holders, instrument, mark, accounts))
-        {
-            self.match_orders(instrument, interval, mark, accounts, reports);
+    ) -> bool {
+        let acts = !self.is_quiet()
+            || (!self.holders.is_empty()
+                && any_liquidation(&self.holders, instrument, mark.unwrap_or(interval), accounts));
+        if acts {
+            self.match_orders(instrument, interval, mark.unwrap_or(interval), accounts, reports);
         }
         if self.keeps_stats {
             self.stats.push(interval.bar.close, interval.bar.volume);
         }
+        acts
     }
 
     // Kept out of the loop, which most bars go through without an order.
@@ -144,7 +148,8 @@ impl Book {
             holder.position = accounts.position(holder.strategy, instrument);
             !holder.position.is_zero()
         });
-        let matching = BarMatch::new(instrument, interval, mark, &self.pricing, &self.stats, accounts);
+        let matching =
+            BarMatch::new(instrument, interval, mark, &self.pricing, &self.filters, &self.stats, accounts);
         let mut state = State::begin(
             std::mem::take(&mut self.working),
             std::mem::take(&mut self.holders),

@@ -131,8 +131,14 @@ impl Exchange {
         reports: &mut Vec<Report>,
     ) {
         let before = reports.len();
-        self.books[instrument.index()].on_bar(instrument, interval, mark, accounts, reports);
-        for report in &mut reports[before..] {
+        if self.books[instrument.index()].on_bar(instrument, interval, mark, accounts, reports) {
+            self.send_back(&mut reports[before..]);
+        }
+    }
+
+    #[inline(never)]
+    fn send_back(&mut self, reports: &mut [Report]) {
+        for report in reports {
             report.arrives_at = self.courier.back(report.event.strategy, report.event.ts);
         }
     }

@@ -8,6 +8,7 @@ mod bars;
 mod book;
 mod config;
 mod exchange;
+mod filters;
 mod latency;
 mod pricing;
 mod stats;

@@ -124,16 +124,22 @@ fn of_volume(quantity: Quantity, volume: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::StrategyId;
+    use cryptobot_model::{ContractTerms, StrategyId};
 
     use super::*;
 
     fn pricing(slippage: Slippage) -> Pricing {
-        let instrument: Instrument = serde_json::from_str(
-            r#"{"venue": "v", "symbol": "S", "tick": "0.0001", "lot": "0.001", "min_notional": "0",
-                "maker_fee": "0", "taker_fee": "0", "funding": false}"#,
-        )
-        .unwrap();
+        let instrument: Instrument = Instrument {
+            venue: "test".to_owned(),
+            symbol: "S".to_owned(),
+            tick: Price::new("0.0001".parse().unwrap()),
+            lot: Quantity::new("0.001".parse().unwrap()),
+            min_notional: Money::ZERO,
+            maker_fee: "0".parse().unwrap(),
+            taker_fee: "0".parse().unwrap(),
+            funding: false,
+            terms: ContractTerms::default(),
+        };
         Pricing::new(&instrument, &ExchangeConfig { slippage, seed: 5, ..ExchangeConfig::default() })
     }
 

@@ -171,19 +171,24 @@ impl Working {
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::{Instrument, InstrumentId, Money, OrderTerms, SeriesId, StrategyId};
+    use cryptobot_model::{ContractTerms, Instrument, InstrumentId, Money, OrderTerms, SeriesId, StrategyId};
     use proptest::prelude::*;
     use rust_decimal::Decimal;
 
     use super::*;
 
     fn grid() -> Grid {
-        let instrument: Instrument = serde_json::from_str(
-            r#"{"venue": "v", "symbol": "S", "tick": "0.01", "lot": "0.001", "min_notional": "0",
-                "maker_fee": "0", "taker_fee": "0", "funding": false}"#,
-        )
-        .unwrap();
-        assert_eq!(instrument.min_notional, Money::ZERO);
+        let instrument: Instrument = Instrument {
+            venue: "test".to_owned(),
+            symbol: "S".to_owned(),
+            tick: Price::new("0.01".parse().unwrap()),
+            lot: Quantity::new("0.001".parse().unwrap()),
+            min_notional: Money::ZERO,
+            maker_fee: "0".parse().unwrap(),
+            taker_fee: "0".parse().unwrap(),
+            funding: false,
+            terms: ContractTerms::default(),
+        };
         Grid::new(&instrument)
     }
 

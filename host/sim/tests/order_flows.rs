@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cryptobot_model::random::Random;
 use cryptobot_model::{
-    Amendment, Bar, Callback, FillRule, Instrument, InstrumentId, Liquidity, Money, OrderEventKind, OrderId,
-    OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId,
-    TimeInForce, Timestamp, TriggerSource,
+    Amendment, Bar, Callback, ContractTerms, FillRule, Instrument, InstrumentId, Liquidity, Money,
+    OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId,
+    Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
 };
 use cryptobot_risk::{Exposure, Grid, ProposedOrder, check, check_amendment};
 use cryptobot_sim::{
@@ -19,11 +19,17 @@ const MINUTE: i64 = 60_000_000_000;
 const INSTRUMENT: InstrumentId = InstrumentId(0);
 
 fn instrument() -> Instrument {
-    serde_json::from_str(
-        r#"{"venue": "test", "symbol": "S", "tick": "0.01", "lot": "0.001", "min_notional": "0",
-            "maker_fee": "0.0002", "taker_fee": "0.0004", "funding": false}"#,
-    )
-    .unwrap()
+    Instrument {
+        venue: "test".to_owned(),
+        symbol: "S".to_owned(),
+        tick: Price::new("0.01".parse().unwrap()),
+        lot: Quantity::new("0.001".parse().unwrap()),
+        min_notional: Money::ZERO,
+        maker_fee: "0.0002".parse().unwrap(),
+        taker_fee: "0.0004".parse().unwrap(),
+        funding: false,
+        terms: ContractTerms::default(),
+    }
 }
 
 /// A run: what the strategies sent and what they were told.

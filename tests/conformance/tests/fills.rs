@@ -10,8 +10,9 @@ use cryptobot_engine::{
     Slippage, Venue,
 };
 use cryptobot_model::{
-    Amendment, Bar, Callback, InstrumentId, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity,
-    SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp, TriggerSource,
+    Amendment, Bar, Callback, ContractTerms, Instrument, InstrumentId, OrderId, OrderKind, OrderRequest,
+    OrderTerms, Price, PriceBand, Quantity, SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp,
+    TriggerSource,
 };
 use cryptobot_risk::Approved;
 use cryptobot_test_support::market::START_MS;
@@ -44,6 +45,11 @@ struct Case {
     liquidation_quantity: Option<f64>,
     /// Where the rest goes then.
     liquidation_after: Option<f64>,
+    /// Filters of the instrument: highest buy and lowest sell price as multiples of the mark price.
+    price_band: Option<PriceBand>,
+    max_orders: Option<u32>,
+    max_quantity: Option<Quantity>,
+    market_max_quantity: Option<Quantity>,
     /// Minutes that are missing before a bar, by its number.
     #[serde(default)]
     holes: BTreeMap<usize, i64>,
@@ -354,7 +360,15 @@ fn marks(case: &Case) -> BTreeMap<Timestamp, BarInterval> {
 }
 
 fn play(case: &Case) -> Record {
-    let mut run = MemoryRun::new(vec![(instrument("TEST"), block(case))]);
+    let terms = ContractTerms {
+        price_band: case.price_band,
+        max_orders: case.max_orders,
+        max_quantity: case.max_quantity,
+        market_max_quantity: case.market_max_quantity,
+        ..ContractTerms::default()
+    };
+    let instrument = Instrument { terms, ..instrument("TEST") };
+    let mut run = MemoryRun::new(vec![(instrument, block(case))]);
     run.balance = cryptobot_model::Money::from_f64(case.balance).unwrap();
     run.exchange = ExchangeConfig {
         latency: Latency::constant((case.latency_ms * 1e6) as i64),

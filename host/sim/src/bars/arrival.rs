@@ -60,6 +60,11 @@ impl BarMatch<'_> {
     /// Takes an order in, unless what it is bound to or its date has ended it already.
     fn accept(&self, state: &mut State, request: OrderRequest, ts: Timestamp) -> Option<Working> {
         let mut order = Working::new(request);
+        let open = || state.count(request.strategy);
+        if let Some(reason) = self.filters.refusal(&request, self.mark.bar.open, open) {
+            state.reports.push(order.event(ts, OrderEventKind::Rejected, Some(reason)));
+            return None;
+        }
         let parent = request.terms.parent;
         if order.waits && !state.has(parent) {
             let filled = state.filled(parent);
@@ -89,15 +94,22 @@ impl BarMatch<'_> {
         }
     }
 
-    /// Changes an order. Returned, out of the book, if it has to meet the market with its new price.
+    /// Changes an order, unless a filter refuses its new numbers: then it stays as it is. Returned, out of the book, if it has to meet the market with its new price.
     fn amend(&self, state: &mut State, amendment: &Amendment, ts: Timestamp) -> Option<Working> {
         let order = state.get_mut(amendment.id)?;
-        let is_left = order.amend(amendment.quantity, amendment.price);
+        let mut changed = *order;
+        let is_left = changed.amend(amendment.quantity, amendment.price);
         if !is_left {
-            let order = state.take(|order| order.id() == amendment.id)?;
-            self.end(state, &order, ts, OrderEventKind::Cancelled, None);
+            state.take(|order| order.id() == amendment.id)?;
+            self.end(state, &changed, ts, OrderEventKind::Cancelled, None);
             return None;
         }
+        if let Some(reason) = self.filters.refuses_numbers(&changed.order, self.mark.bar.open) {
+            let report = order.event(ts, OrderEventKind::Modified, Some(reason));
+            state.reports.push(report);
+            return None;
+        }
+        *order = changed;
         let (report, meets) = (order.event(ts, OrderEventKind::Modified, None), order.meets_when_amended());
         state.reports.push(report);
         if !meets {

@@ -20,6 +20,7 @@ use cryptobot_model::{
 
 use crate::book::{Holder, Message, Report};
 use crate::exchange::{Accounts, BarInterval};
+use crate::filters::Filters;
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
 use crate::working::{Standing, Working};
@@ -30,6 +31,7 @@ pub(crate) struct BarMatch<'a> {
     last: &'a BarInterval,
     mark: &'a BarInterval,
     pricing: &'a Pricing,
+    filters: &'a Filters,
     stats: &'a MarketStats,
     accounts: &'a dyn Accounts,
     close: Price,
@@ -98,11 +100,12 @@ impl<'a> BarMatch<'a> {
         last: &'a BarInterval,
         mark: &'a BarInterval,
         pricing: &'a Pricing,
+        filters: &'a Filters,
         stats: &'a MarketStats,
         accounts: &'a dyn Accounts,
     ) -> Self {
         let close = Price::from_f64(last.bar.close).unwrap_or_default();
-        Self { instrument, last, mark, pricing, stats, accounts, close }
+        Self { instrument, last, mark, pricing, filters, stats, accounts, close }
     }
 
     /// Plays the bar: appends what happened and leaves the orders that are still there.
@@ -198,6 +201,11 @@ impl State {
 
     fn has(&self, id: OrderId) -> bool {
         self.working.iter().chain(&self.late).any(|order| order.id() == id)
+    }
+
+    /// Orders of a strategy that are not over.
+    fn count(&self, strategy: StrategyId) -> usize {
+        self.working.iter().chain(&self.late).filter(|order| order.order.strategy == strategy).count()
     }
 
     /// What was filled of an order in this bar.

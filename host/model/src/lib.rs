@@ -8,6 +8,7 @@
 pub mod bar;
 pub mod brackets;
 pub mod decimal;
+pub mod depth;
 pub mod event;
 pub mod ids;
 pub mod instrument;
@@ -20,6 +21,7 @@ pub mod time;
 pub use bar::Bar;
 pub use brackets::{Bracket, Brackets, BracketsError};
 pub use decimal::{Money, Price, Quantity, Rate};
+pub use depth::{DepthEvent, DepthTrade, DepthUpdate, UpdateIds};
 pub use event::{
     ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, FundingRate, Liquidation, Liquidity,
     OrderEvent, OrderEventKind,

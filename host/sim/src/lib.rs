@@ -7,6 +7,7 @@
 mod bars;
 mod book;
 mod config;
+pub mod depth;
 mod exchange;
 mod filters;
 mod latency;

@@ -14,6 +14,7 @@ mod error;
 mod file;
 mod hash;
 mod instruments;
+pub mod messages;
 mod plan;
 mod resample;
 pub mod sample;

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, ten symbols
+//! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! ```
 #![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark measures and prints")]
 
 mod job;
+mod replay;
 mod stream;
 
 use std::env;
@@ -17,9 +19,13 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["job", plugin] => job::run(plugin, 9),
         ["job", plugin, rounds] => job::run(plugin, rounds.parse().unwrap_or(9)),
+        ["replay", file] => replay::run(file, 9),
+        ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         _ => {
-            println!("usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | stream BARS");
+            println!(
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | replay FILE.gz [ROUNDS] | stream BARS"
+            );
             ExitCode::from(2)
         }
     }

@@ -25,10 +25,19 @@ const MODELS: [QueueModel; 5] = [
     QueueModel::Log,
 ];
 
+/// When a strategy is called.
+#[derive(Clone, Copy, PartialEq)]
+enum Told {
+    /// After every message.
+    Messages,
+    /// After every change of a level, inside of diffs too, as hftbacktest does.
+    Changes,
+}
+
 /// A strategy at some distance from the exchange.
 trait Trader {
     fn on_report(&mut self, report: &Report);
-    /// After a message of the market has been received. The book is what is known locally.
+    /// After something of the market has been received. The book is what is known locally.
     fn on_market(&mut self, now: Timestamp, book: &Book, gateway: &mut Gateway<ConstantLatency>);
 }
 
@@ -64,19 +73,21 @@ fn measure(path: &Path, rounds: usize) -> Result<(), MessageError> {
         tape.clock_shift_ns() as f64 / 1e9,
         tape.trades_before_book()
     );
-    println!("{:42} {:>8} {:>12}", format!("best of {rounds}"), "ms", "M changes/s");
+    println!("{:48} {:>8} {:>12}", format!("best of {rounds}"), "ms", "M changes/s");
     let print =
-        |what: &str, took: f64| println!("{what:42} {:8.2} {:12.2}", took * 1e3, changes as f64 / took / 1e6);
+        |what: &str, took: f64| println!("{what:48} {:8.2} {:12.2}", took * 1e3, changes as f64 / took / 1e6);
     print("unpack, decode and check (once)", decoding);
     print("book alone", best_of(rounds, || black_box(follow(&tape))));
     for queue in [QueueModel::RiskAverse, QueueModel::Power { n: 2.0 }] {
-        let mut traded = maker::Maker::new(contract);
-        let took = best_of(rounds, || {
-            traded = maker::Maker::new(contract);
-            drive(&tape, contract, queue, &mut traded);
-        });
-        print(&format!("two books, exchange, market maker, {}", queue.name()), took);
-        println!("    {} orders, {} fills", traded.orders(), traded.fills());
+        for (told, when) in [(Told::Messages, "message"), (Told::Changes, "change")] {
+            let mut maker = maker::Maker::new(contract);
+            let took = best_of(rounds, || {
+                maker = maker::Maker::new(contract);
+                drive(&tape, contract, queue, told, &mut maker);
+            });
+            print(&format!("market maker, {}, told of every {when}", queue.name()), took);
+            println!("    {} orders, {} fills", maker.orders(), maker.fills());
+        }
     }
     passive::table(&tape, contract);
     Ok(())
@@ -129,8 +140,8 @@ fn follow(tape: &Tape) -> Book {
     book
 }
 
-/// Runs a strategy that knows the market by its local book, while the exchange is at a distance.
-fn drive(tape: &Tape, contract: Contract, queue: QueueModel, trader: &mut impl Trader) {
+/// Runs a strategy that knows the market by its local book, while the exchange is at a distance and has its own.
+fn drive(tape: &Tape, contract: Contract, queue: QueueModel, told: Told, trader: &mut impl Trader) {
     let exchange = Exchange::new(contract, DepthConfig { queue, impact: true });
     let mut gateway = Gateway::new(exchange, LATENCY);
     let mut local = Book::new();
@@ -143,7 +154,17 @@ fn drive(tape: &Tape, contract: Contract, queue: QueueModel, trader: &mut impl T
         while let Some(report) = gateway.receive(now) {
             trader.on_report(&report);
         }
-        apply(&mut local, &tape.event(event));
-        trader.on_market(now, &local, &mut gateway);
+        match tape.event(event) {
+            DepthEvent::Diff(updates) if told == Told::Changes => {
+                for update in updates {
+                    local.apply(*update);
+                    trader.on_market(now, &local, &mut gateway);
+                }
+            }
+            whole => {
+                apply(&mut local, &whole);
+                trader.on_market(now, &local, &mut gateway);
+            }
+        }
     }
 }

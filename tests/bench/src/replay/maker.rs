@@ -84,8 +84,11 @@ impl Trader for Maker {
     }
 
     fn on_market(&mut self, now: Timestamp, book: &Book, gateway: &mut Gateway<ConstantLatency>) {
-        for side in [Side::Buy, Side::Sell] {
-            let Some(best) = book.best(side) else { continue };
+        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return };
+        if bid.tick >= ask.tick {
+            return;
+        }
+        for (side, best) in [(Side::Buy, bid), (Side::Sell, ask)] {
             match self.quotes[slot(side)] {
                 Quote::None => {
                     self.orders += 1;

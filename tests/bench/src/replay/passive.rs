@@ -8,7 +8,7 @@ use cryptobot_sim::Report;
 use cryptobot_sim::depth::{Book, ConstantLatency, Contract, Gateway};
 
 use super::maker::post_only;
-use super::{MODELS, Trader, drive};
+use super::{MODELS, Told, Trader, drive};
 
 const EVERY_NS: i64 = 1_000_000_000;
 const LIFE_NS: i64 = 30_000_000_000;
@@ -95,7 +95,7 @@ pub(super) fn table(tape: &Tape, contract: Contract) {
     );
     for model in MODELS {
         let mut passive = Passive::new(contract);
-        drive(tape, contract, model, &mut passive);
+        drive(tape, contract, model, Told::Messages, &mut passive);
         passive.print(&model.name());
     }
 }

@@ -104,9 +104,10 @@ fn grid_of(path: &Path) -> Result<TapeGrid, MessageError> {
         }
     }
     // Remainders in a spot book are no multiples of the lot of orders: quantities are counted in the finest unit.
-    let (tick, lot, continuity) = match is_futures {
-        true => (10_000_000, 100_000, Continuity::Previous),
-        false => (1_000_000, 1, Continuity::Next),
+    let (tick, lot, continuity) = if is_futures {
+        (10_000_000, 100_000, Continuity::Previous)
+    } else {
+        (1_000_000, 1, Continuity::Next)
     };
     Ok(TapeGrid { tick: Price::from_units(tick), lot: Quantity::from_units(lot), continuity })
 }

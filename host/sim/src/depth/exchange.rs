@@ -40,7 +40,7 @@ enum Message {
 /// One instrument of an exchange: the market's book and our orders.
 ///
 /// Times are those of the exchange. A message that arrives at the time of a market event is handled after it. Reports
-/// carry the exchange's time; see [`Gateway`](super::Gateway) for when they are known to their owner.
+/// carry the exchange's time, and leave at once; see [`Gateway`](super::Gateway) for when they are known to their owner.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub(super) contract: Contract,
@@ -291,6 +291,6 @@ impl Exchange {
         let OrderRequest { strategy, series, id, side, .. } = own.order;
         let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
         let remaining = self.contract.quantity(own.lots);
-        Report { event: OrderEvent { remaining, reason, ..plain }, fill: None }
+        Report::new(OrderEvent { remaining, reason, ..plain }, None)
     }
 }

@@ -42,7 +42,7 @@ pub struct Gateway<L> {
     last_arrival: Timestamp,
     last_receipt: Timestamp,
     fresh: Vec<Report>,
-    returning: VecDeque<(Timestamp, Report)>,
+    returning: VecDeque<Report>,
 }
 
 impl<L: LatencyModel> Gateway<L> {
@@ -103,9 +103,7 @@ impl<L: LatencyModel> Gateway<L> {
     #[inline]
     pub fn receive(&mut self, now: Timestamp) -> Option<Report> {
         match self.returning.front() {
-            Some(&(received_at, _)) if received_at <= now => {
-                self.returning.pop_front().map(|(_, report)| report)
-            }
+            Some(report) if report.arrives_at <= now => self.returning.pop_front(),
             _ => None,
         }
     }
@@ -121,7 +119,7 @@ impl<L: LatencyModel> Gateway<L> {
             let happened_at = report.event.ts;
             let received_at = happened_at.plus(self.latency.response_ns(happened_at).max(0));
             self.last_receipt = received_at.max(self.last_receipt);
-            self.returning.push_back((self.last_receipt, report));
+            self.returning.push_back(Report { arrives_at: self.last_receipt, ..report });
         }
     }
 }

@@ -154,6 +154,7 @@ fn execute(contract: &Contract, own: &mut Own, execution: &Execution) -> Report 
     let remaining = contract.quantity(own.lots);
     let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
     Report {
+        arrives_at: ts,
         event: OrderEvent { price, quantity, remaining, fee, maker, ..plain },
         fill: Some(Fill {
             ts,

@@ -470,7 +470,8 @@ proptest! {
             while let Some(report) = gateway.receive(Timestamp(now)) {
                 let decided_at: i64 = sent[report.event.id.sequence() as usize - 1];
                 prop_assert_eq!(report.event.ts, Timestamp(decided_at + entry_ns));
-                prop_assert!(report.event.ts.0 + response_ns <= now);
+                prop_assert_eq!(report.arrives_at, report.event.ts.plus(response_ns));
+                prop_assert!(report.arrives_at.0 <= now);
                 known += 1;
             }
             let due = sent.iter().filter(|at| **at + entry_ns < now && **at + entry_ns + response_ns <= now).count();

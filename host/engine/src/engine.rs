@@ -1,8 +1,8 @@
 //! The loop.
 //!
 //! Order of things at one time T: (1) what the market data ending at T covers is matched, (2) funding is paid on the
-//! positions after it, (3) accounts are marked, (4) news of orders and positions that is back by T is delivered,
-//! (5) bars, base timeframe before higher ones, (6) timers. What a strategy asks for in a callback is decided and sent
+//! positions after it, (3) whose margin is gone is liquidated, (4) accounts are marked, (5) news of orders and positions that is back by T is delivered,
+//! (6) bars, base timeframe before higher ones, (7) timers. What a strategy asks for in a callback is decided and sent
 //! right after that callback; what is to be said about it is news of the next step.
 
 use std::ops::ControlFlow;
@@ -24,11 +24,13 @@ use crate::venue::Venue;
 
 mod funding;
 mod limits;
+pub(crate) mod margin;
 mod market;
 mod orders;
 mod reports;
 mod requests;
 
+use margin::Margin;
 use market::Market;
 
 /// Steps between two looks at progress and interruption.
@@ -82,6 +84,7 @@ pub struct FinalAccount {
 pub struct Engine<V> {
     venue: V,
     risk: RiskEngine,
+    margin: Option<Margin>,
     markets: Vec<Market>,
     slots: Vec<Slot>,
     /// Newest closes.
@@ -132,6 +135,7 @@ impl<V: Venue> Engine<V> {
         Ok(Self {
             venue,
             risk: RiskEngine::new(Limits::default(), slots.len(), count),
+            margin: None,
             next_close: markets.iter().map(|market: &Market| market.next_close).min().unwrap_or(NEVER),
             next_funding: markets.iter().map(Market::next_funding).min().unwrap_or(NEVER),
             has_news: false,
@@ -234,6 +238,11 @@ impl<V: Venue> Engine<V> {
         if self.next_funding <= at {
             self.pay_funding(recorder);
         }
+        if let Some(margin) = &mut self.margin
+            && !margin.is_safe(&self.marks)
+        {
+            self.liquidate(recorder);
+        }
         self.mark(recorder);
         if self.next_arrival <= at {
             self.receive_reports();
@@ -263,10 +272,23 @@ impl<V: Venue> Engine<V> {
                 self.board.set(index, marked);
                 self.due.push(index);
                 let instrument = InstrumentId::from(index);
-                venue.on_bar(instrument, interval, mark, &Holders(slots), reports);
+                venue.on_bar(
+                    instrument,
+                    interval,
+                    mark,
+                    &Holders { slots, margin: self.margin.as_ref() },
+                    reports,
+                );
                 if !reports.is_empty() {
-                    let booked =
-                        reports::book(slots, instrument, self.now, reports, &mut self.risk, recorder);
+                    let booked = reports::book(
+                        slots,
+                        instrument,
+                        self.now,
+                        reports,
+                        &mut self.risk,
+                        &mut self.margin,
+                        recorder,
+                    );
                     self.has_news |= booked.has_news;
                     self.next_arrival = self.next_arrival.min(booked.next_arrival);
                 }

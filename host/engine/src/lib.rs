@@ -17,6 +17,7 @@ mod timers;
 pub mod venue;
 
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
+pub use engine::margin::Accounts as AccountKind;
 pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
@@ -27,6 +28,7 @@ pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
 pub use venue::Venue;
 
+pub use cryptobot_ledger::{MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{
     Cause, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange, StrategyLimits,

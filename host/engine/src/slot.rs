@@ -8,6 +8,7 @@ use cryptobot_model::{
 use cryptobot_risk::Exposure;
 use cryptobot_sim::Accounts;
 
+use crate::engine::margin::Margin;
 use crate::fault::Fault;
 use crate::feed::NEVER;
 use crate::setup::StrategySetup;
@@ -61,15 +62,39 @@ pub(crate) struct Learned {
 }
 
 /// The accounts of all strategies, for the venue.
-pub(crate) struct Holders<'a>(pub(crate) &'a [Slot]);
+pub(crate) struct Holders<'a> {
+    pub(crate) slots: &'a [Slot],
+    pub(crate) margin: Option<&'a Margin>,
+}
 
 impl Accounts for Holders<'_> {
     fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity {
-        self.0[strategy.index()].account.position(instrument).quantity()
+        self.slots[strategy.index()].account.position(instrument).quantity()
     }
 
-    fn liquidation_price(&self, _strategy: StrategyId, _instrument: InstrumentId) -> Option<Price> {
-        None
+    fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price> {
+        self.margin?.liquidation_price(strategy, instrument, self.position(strategy, instrument))
+    }
+
+    fn liquidation_price_after(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        fills: &[Fill],
+    ) -> Option<Price> {
+        self.margin?.liquidation_price_after(strategy, instrument, fills)
+    }
+
+    fn liquidation_quantity(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        position: Quantity,
+        mark: Price,
+    ) -> Quantity {
+        self.margin.map_or(position.abs(), |margin| {
+            margin.liquidation_quantity(strategy, instrument, position, mark)
+        })
     }
 }
 
@@ -211,6 +236,14 @@ impl Slot {
         }
         let told = self.tell_order(event);
         closed.as_ref().is_some_and(|trade| self.tell_closed(event.series, trade)) || told
+    }
+
+    /// Books what the insurance fund bore of a loss.
+    pub(crate) fn insure(&mut self, amount: Money) {
+        if !amount.is_zero() {
+            self.account.insure(amount);
+            self.cash = self.account.cash().to_f64();
+        }
     }
 
     /// Pays or receives funding; returns what was paid.

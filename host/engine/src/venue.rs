@@ -1,7 +1,7 @@
 //! Where orders go.
 
-use cryptobot_model::{Amendment, InstrumentId, OrderId, OrderRequest, Timestamp};
-use cryptobot_risk::Approved;
+use cryptobot_model::{Amendment, InstrumentId, OrderId, OrderRequest, Price, Timestamp};
+use cryptobot_risk::{Approved, Closing};
 use cryptobot_sim::{Accounts, BarInterval, Exchange, Report};
 
 /// A place that executes orders: the simulated exchange, later a real one.
@@ -14,6 +14,10 @@ pub trait Venue {
 
     /// Sends new numbers for an order that rests.
     fn modify(&mut self, instrument: InstrumentId, amendment: Approved<Amendment>);
+
+    /// Cancels a strategy's orders of an instrument and closes a part of its position at the mark price, as an exchange
+    /// does with a position whose margin is gone.
+    fn liquidate(&mut self, closing: &Closing, mark: Price, now: Timestamp, reports: &mut Vec<Report>);
 
     /// Shows the venue a bar that has closed, with the mark price over the same time where there is one, and collects
     /// what happened to orders in it.
@@ -54,6 +58,10 @@ impl Venue for Exchange {
         reports: &mut Vec<Report>,
     ) {
         Self::on_bar(self, instrument, interval, mark, accounts, reports);
+    }
+
+    fn liquidate(&mut self, closing: &Closing, mark: Price, now: Timestamp, reports: &mut Vec<Report>) {
+        Self::liquidate(self, closing, mark, now, reports);
     }
 
     fn is_quiet(&self, instrument: InstrumentId) -> bool {

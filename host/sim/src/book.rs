@@ -1,10 +1,12 @@
 //! The orders of one instrument: those on their way and those at the exchange.
 
 use cryptobot_model::{
-    Amendment, Fill, Instrument, InstrumentId, OrderEvent, OrderId, OrderRequest, Quantity, SeriesId,
-    StrategyId, Timestamp,
+    Amendment, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderRequest, Price,
+    Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
 };
+use cryptobot_risk::Closing;
 
+use crate::bars::liquidation::closed;
 use crate::bars::{BarMatch, State};
 use crate::config::ExchangeConfig;
 use crate::exchange::{Accounts, BarInterval};
@@ -162,6 +164,22 @@ impl Book {
         self.holders = state.holders;
         self.fills = state.fills;
         *reports = state.reports;
+    }
+
+    /// Cancels a strategy's orders at the exchange and closes a part of its position at the mark price.
+    pub(crate) fn liquidate(
+        &mut self,
+        closing: &Closing,
+        mark: Price,
+        ts: Timestamp,
+        reports: &mut Vec<Report>,
+    ) {
+        let reason = Some(RefusalReason::Liquidated);
+        let theirs = self.working.extract_if(.., |order| order.order.strategy == closing.strategy);
+        reports.extend(theirs.map(|order| order.event(ts, OrderEventKind::Cancelled, reason)));
+        let holder = self.holders.iter().find(|holder| holder.strategy == closing.strategy);
+        let series = holder.map_or(SeriesId(0), |holder| holder.series);
+        reports.push(closed(&self.pricing, &self.stats, closing, series, ts, mark.to_f64()));
     }
 
     /// Collects the messages that reach the exchange before the bar ends, in the order of their arrival. A new order

@@ -4,7 +4,7 @@ use cryptobot_model::{
     Amendment, Bar, Fill, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId,
     Timestamp,
 };
-use cryptobot_risk::Approved;
+use cryptobot_risk::{Approved, Closing};
 
 use crate::book::{Book, Message, MessageKind, Report};
 use crate::config::ExchangeConfig;
@@ -111,6 +111,16 @@ impl Exchange {
         let alone = self.courier.there(strategy, decided_at);
         let arrives_at = book.arrival_of(id).map_or(alone, |order| alone.max(order));
         book.send(Message { decided_at, arrives_at, what });
+    }
+
+    /// Cancels a strategy's orders of an instrument and closes a part of its position at the mark price, for margin that
+    /// was found to be gone after a bar.
+    pub fn liquidate(&mut self, closing: &Closing, mark: Price, now: Timestamp, reports: &mut Vec<Report>) {
+        let before = reports.len();
+        self.books[closing.instrument.index()].liquidate(closing, mark, now, reports);
+        for report in &mut reports[before..] {
+            report.arrives_at = self.courier.back(report.event.strategy, report.event.ts);
+        }
     }
 
     /// Whether a bar of the instrument can pass without any report, as far as orders go; a position can still be

@@ -18,6 +18,8 @@ pub(crate) struct Pricing {
     pub(crate) grid: Grid,
     maker_fee: Rate,
     taker_fee: Rate,
+    /// What a liquidation costs instead of the taker fee, where the exchange has such a fee.
+    liquidation_fee: Rate,
     slippage: Slippage,
     open_late: f64,
     seed: u64,
@@ -29,6 +31,7 @@ impl Pricing {
             grid: Grid::new(instrument),
             maker_fee: instrument.maker_fee.into(),
             taker_fee: instrument.taker_fee.into(),
+            liquidation_fee: instrument.terms.liquidation_fee,
             slippage: config.slippage,
             open_late: config.open_late,
             seed: config.seed,
@@ -106,6 +109,12 @@ impl Pricing {
         let moved = self.grid.adverse_price(reference * (1.0 + side.sign() * share), side).unwrap_or(exact);
         let cost = side.signed(quantity).at(moved) - side.signed(quantity).at(exact);
         (moved, cost)
+    }
+
+    /// The fee of a liquidation, which goes to the insurance fund.
+    pub(crate) fn liquidation_fee(&self, quantity: Quantity, price: Price) -> Money {
+        let rate = if self.liquidation_fee.is_zero() { self.taker_fee } else { self.liquidation_fee };
+        quantity.at(price).times(rate)
     }
 
     pub(crate) fn fee(&self, quantity: Quantity, price: Price, liquidity: Liquidity) -> Money {

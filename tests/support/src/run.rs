@@ -5,13 +5,14 @@ use std::io;
 use std::ops::ControlFlow;
 
 use cryptobot_engine::{
-    BarBlock, BarSource, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig, InstrumentSetup, Mark,
-    MemorySource, Outcome, Recorder, Strategy, StrategySetup, Venue,
+    AccountKind, BarBlock, BarSource, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig,
+    InstrumentSetup, Limits, MarginSettings, Mark, MemorySource, Outcome, Recorder, StateChange, Strategy,
+    StrategySetup, Venue,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
-    ClosedTrade, ContractTerms, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Money,
-    OrderEvent, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
+    ClosedTrade, ContractTerms, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Liquidation,
+    Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
 };
 use rust_decimal::Decimal;
 
@@ -82,6 +83,12 @@ pub struct MemoryRun {
     pub funding: BTreeMap<usize, Vec<FundingRate>>,
     /// Mark prices beside the bars, by position of the market.
     pub marks: BTreeMap<usize, BarBlock>,
+    /// Margin, where positions can be liquidated.
+    pub margin: Option<(AccountKind, MarginSettings)>,
+    /// Limits of the risk engine, and those of each strategy.
+    pub limits: Limits,
+    /// Largest notional per unit of equity.
+    pub leverage: f64,
     /// Balance of each strategy.
     pub balance: Money,
     strategies: Vec<(Box<dyn Strategy>, Wants)>,
@@ -97,6 +104,9 @@ impl MemoryRun {
             exchange: ExchangeConfig::default(),
             funding: BTreeMap::new(),
             marks: BTreeMap::new(),
+            margin: None,
+            limits: Limits::default(),
+            leverage: 1.0,
             balance: Money::new(Decimal::from(100_000_000)),
             strategies: Vec::new(),
         }
@@ -150,17 +160,25 @@ impl MemoryRun {
             funding: self.funding.get(&index).cloned().unwrap_or_default(),
             ..InstrumentSetup::new(instrument.clone(), self.base, source(block))
         });
-        let balance = self.balance;
+        let (balance, leverage) = (self.balance, self.leverage);
+        let own = vec![self.limits.strategy; self.strategies.len()];
         let strategies = self.strategies.into_iter().map(|(strategy, wants)| StrategySetup {
             strategy,
             wants,
             balance,
-            leverage: 1.0,
+            leverage,
             max_open_orders: 200,
         });
         let exchange = Exchange::new(&instruments, &self.exchange);
         #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]
-        Engine::new(setups.collect(), strategies.collect(), venue(exchange)).expect("a run in memory")
+        let engine = Engine::new(setups.collect(), strategies.collect(), venue(exchange))
+            .expect("a run in memory")
+            .with_limits(self.limits, &own);
+        match self.margin {
+            None => engine,
+            #[expect(clippy::expect_used, reason = "tests ask for leverage that exists")]
+            Some((kind, settings)) => engine.with_margin(kind, settings).expect("margin"),
+        }
     }
 }
 
@@ -217,6 +235,10 @@ pub struct Record {
     pub trades: Vec<ClosedTrade>,
     /// Funding payments.
     pub funding: Vec<FundingPayment>,
+    /// Liquidations.
+    pub liquidations: Vec<Liquidation>,
+    /// Changes of trading states.
+    pub states: Vec<StateChange>,
     /// Steps.
     pub marks: u64,
     /// Equity of all strategies after the last step.
@@ -233,6 +255,8 @@ impl Default for Record {
             fills: Vec::new(),
             trades: Vec::new(),
             funding: Vec::new(),
+            liquidations: Vec::new(),
+            states: Vec::new(),
             marks: 0,
             equity: 0.0,
             last_prices: Vec::new(),
@@ -256,6 +280,8 @@ impl Recorder for Record {
             Entry::Fill(fill) => self.fills.push(**fill),
             Entry::Trade(trade) => self.trades.push(**trade),
             Entry::Funding(payment) => self.funding.push(**payment),
+            Entry::Liquidation(liquidation) => self.liquidations.push(**liquidation),
+            Entry::State(change) => self.states.push(**change),
             _ => {}
         }
     }

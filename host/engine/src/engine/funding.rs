@@ -16,6 +16,9 @@ impl<V: Venue> Engine<V> {
             let instrument = InstrumentId::from(index);
             while let Some(funding) = market.due_funding(self.now) {
                 let (mark, source) = market.funding_price(&funding);
+                if let Some(margin) = &mut self.margin {
+                    margin.pay_funding(instrument, mark, funding.rate);
+                }
                 for slot in &mut self.slots {
                     let position = slot.account.position(instrument).quantity();
                     if position.is_zero() {

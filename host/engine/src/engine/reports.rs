@@ -5,6 +5,7 @@ use cryptobot_risk::RiskEngine;
 use cryptobot_sim::Report;
 
 use super::Engine;
+use super::margin::Margin;
 use crate::feed::NEVER;
 use crate::recorder::{Entry, Recorder};
 use crate::slot::{Learned, Slot};
@@ -40,6 +41,7 @@ pub(super) fn book(
     now: Timestamp,
     reports: &mut Vec<Report>,
     risk: &mut RiskEngine,
+    margin: &mut Option<Margin>,
     recorder: &mut dyn Recorder,
 ) -> Booked {
     let mut booked = Booked { has_news: false, next_arrival: NEVER };
@@ -49,7 +51,7 @@ pub(super) fn book(
         let mut learned = Learned { event: report.event, instrument, filled: None, closed: None };
         if let Some(fill) = &report.fill {
             risk.on_fill(fill);
-            book_fill(slot, fill, &mut learned, recorder);
+            book_fill(slot, fill, margin.as_mut(), &mut learned, recorder);
         }
         risk.on_order_event(&report.event);
         if let Some(trade) = &learned.closed {
@@ -65,9 +67,18 @@ pub(super) fn book(
     booked
 }
 
-fn book_fill(slot: &mut Slot, fill: &Fill, learned: &mut Learned, recorder: &mut dyn Recorder) {
+fn book_fill(
+    slot: &mut Slot,
+    fill: &Fill,
+    margin: Option<&mut Margin>,
+    learned: &mut Learned,
+    recorder: &mut dyn Recorder,
+) {
     recorder.entry(&Entry::Fill(fill));
     learned.closed = slot.book(fill);
+    if let Some(margin) = margin {
+        slot.insure(margin.settle(fill, recorder));
+    }
     learned.filled = Some(slot.holding(fill.instrument));
     recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
     if let Some(trade) = &learned.closed {

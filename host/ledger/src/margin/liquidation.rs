@@ -43,6 +43,13 @@ impl MarginAccount {
         Some(self.step(index, marks))
     }
 
+    /// The step that a liquidation of this position begins with, whatever its ratio is; `None` without a position. For
+    /// an exchange that has found the ratio to be 1 along a bar's path, where prices are rounded.
+    pub fn first_step(&self, instrument: InstrumentId, marks: &[Price]) -> Option<LiquidationStep> {
+        let index = instrument.index();
+        self.holdings[index].is_open().then(|| self.step(index, marks))
+    }
+
     fn largest_of_lost_cross(&self, marks: &[Price]) -> Option<usize> {
         if !self.holdings.iter().any(Holding::is_open_cross) {
             return None;

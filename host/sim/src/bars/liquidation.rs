@@ -1,12 +1,15 @@
 //! Positions that the exchange closes.
 
 use cryptobot_model::{
-    Fill, FillRule, Liquidity, OrderEvent, OrderEventKind, OrderId, Price, Quantity, RefusalReason, Side,
-    StrategyId,
+    Fill, FillRule, Liquidity, OrderEvent, OrderEventKind, OrderId, Price, Quantity, RefusalReason, SeriesId,
+    Side, StrategyId, Timestamp,
 };
+use cryptobot_risk::Closing;
 
 use super::{BarMatch, Moment, State};
 use crate::book::{Holder, Report, liquidates};
+use crate::pricing::Pricing;
+use crate::stats::MarketStats;
 
 impl BarMatch<'_> {
     /// The mark price at which a strategy's position is liquidated as it is now.
@@ -63,27 +66,41 @@ impl BarMatch<'_> {
             return;
         };
         let side = if holder.position.signum() > 0 { Side::Sell } else { Side::Buy };
-        let order = OrderId::of_exchange(strategy);
-        let (price, slippage) = self.pricing.taker_price(mark, side, quantity, order, self.stats);
-        let liquidity = Liquidity::Taker;
-        let fill = Fill {
-            ts: moment.ts,
-            strategy,
-            instrument: self.instrument,
-            order,
-            side,
-            price,
-            quantity,
-            fee: self.pricing.fee(quantity, price, liquidity),
-            slippage,
-            liquidity,
-            rule: FillRule::Liquidation,
-        };
-        let plain =
-            OrderEvent::plain(strategy, holder.series, order, side, moment.ts, OrderEventKind::Filled);
-        let reason = Some(RefusalReason::Liquidated);
-        let event = OrderEvent { price, quantity, fee: fill.fee, reason, ..plain };
-        state.reports.push(Report::new(event, Some(fill)));
-        self.book(state, holder.series, &fill);
+        let closing = Closing { strategy, instrument: self.instrument, side, quantity };
+        let report = closed(self.pricing, self.stats, &closing, holder.series, moment.ts, mark);
+        state.reports.push(report);
+        if let Some(fill) = &report.fill {
+            self.book(state, holder.series, fill);
+        }
     }
+}
+
+/// The exchange's own order that closes a part of a position at the mark price, plus slippage and liquidation fee.
+pub(crate) fn closed(
+    pricing: &Pricing,
+    stats: &MarketStats,
+    closing: &Closing,
+    series: SeriesId,
+    ts: Timestamp,
+    mark: f64,
+) -> Report {
+    let Closing { strategy, instrument, side, quantity } = *closing;
+    let order = OrderId::of_exchange(strategy);
+    let (price, slippage) = pricing.taker_price(mark, side, quantity, order, stats);
+    let fill = Fill {
+        ts,
+        strategy,
+        instrument,
+        order,
+        side,
+        price,
+        quantity,
+        fee: pricing.liquidation_fee(quantity, price),
+        slippage,
+        liquidity: Liquidity::Taker,
+        rule: FillRule::Liquidation,
+    };
+    let plain = OrderEvent::plain(strategy, series, order, side, ts, OrderEventKind::Filled);
+    let reason = Some(RefusalReason::Liquidated);
+    Report::new(OrderEvent { price, quantity, fee: fill.fee, reason, ..plain }, Some(fill))
 }

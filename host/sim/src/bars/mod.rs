@@ -10,7 +10,7 @@
 mod arrival;
 mod execution;
 mod linked;
-mod liquidation;
+pub(crate) mod liquidation;
 mod path;
 mod triggers;
 

@@ -1,0 +1,273 @@
+//! Margin: the exchange's view of the positions of all strategies, and what it does when their margin is gone.
+//!
+//! Strategies have virtual sub-accounts on one exchange account: it holds their net positions, and a liquidation of
+//! one is divided among the strategies on its side, in proportion to what they hold. With separate accounts each
+//! strategy stands for itself.
+
+use cryptobot_ledger::{LiquidationStep, MarginAccount, MarginError, MarginMode, MarginSettings};
+use cryptobot_model::{
+    Fill, FillRule, Instrument, InstrumentId, Liquidation, Money, Price, Quantity, Rate, StrategyId,
+};
+use cryptobot_risk::Closing;
+
+use super::Engine;
+use crate::recorder::{Entry, Recorder};
+use crate::slot::Slot;
+use crate::venue::Venue;
+
+/// Most steps of one liquidation at one time: more than any bracket table has.
+const MOST_STEPS: usize = 1_000;
+
+/// Whose margin it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accounts {
+    /// One exchange account; strategies are virtual sub-accounts of it.
+    #[default]
+    Shared,
+    /// An exchange account per strategy.
+    Separate,
+}
+
+/// The exchange accounts of a run.
+#[derive(Debug)]
+pub(crate) struct Margin {
+    accounts: Vec<MarginAccount>,
+    kind: Accounts,
+    /// Liquidation prices of the net positions, by account and instrument: what the venue asks on every bar.
+    prices: Vec<Option<Price>>,
+    marks: Vec<Price>,
+    /// Whether liquidation prices depend on the marks of other instruments.
+    shares_wallets: bool,
+}
+
+impl Margin {
+    fn new(
+        kind: Accounts,
+        balances: &[Money],
+        instruments: &[Instrument],
+        settings: MarginSettings,
+    ) -> Result<Self, MarginError> {
+        let balances = match kind {
+            Accounts::Shared => vec![balances.iter().copied().sum()],
+            Accounts::Separate => balances.to_vec(),
+        };
+        let mut accounts: Vec<MarginAccount> =
+            balances.into_iter().map(|balance| MarginAccount::new(balance, instruments)).collect();
+        for account in &mut accounts {
+            for index in 0..instruments.len() {
+                account.configure(InstrumentId::from(index), settings)?;
+            }
+        }
+        Ok(Self {
+            prices: vec![None; accounts.len() * instruments.len()],
+            marks: vec![Price::ZERO; instruments.len()],
+            shares_wallets: settings.mode == MarginMode::Cross && instruments.len() > 1,
+            accounts,
+            kind,
+        })
+    }
+
+    fn account_of(&self, strategy: StrategyId) -> usize {
+        match self.kind {
+            Accounts::Shared => 0,
+            Accounts::Separate => strategy.index(),
+        }
+    }
+
+    /// Books a fill; returns the loss that the insurance fund bears.
+    fn book(&mut self, fill: &Fill) -> Money {
+        let account = self.account_of(fill.strategy);
+        let insurance = self.accounts[account].apply(fill).insurance;
+        self.refresh(account);
+        insurance
+    }
+
+    /// Books funding of the net positions.
+    pub(crate) fn pay_funding(&mut self, instrument: InstrumentId, mark: Price, rate: Rate) {
+        for account in 0..self.accounts.len() {
+            self.accounts[account].pay_funding(instrument, mark, rate);
+            self.refresh(account);
+        }
+    }
+
+    /// The mark price at which the exchange liquidates what a strategy holds, which is `position`: that of the net
+    /// position, for those who hold some of it.
+    pub(crate) fn liquidation_price(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        position: Quantity,
+    ) -> Option<Price> {
+        let account = self.account_of(strategy);
+        let net = self.accounts[account].position(instrument).quantity();
+        if net.signum() * position.signum() > 0 {
+            self.prices[account * self.marks.len() + instrument.index()]
+        } else {
+            None
+        }
+    }
+
+    /// Whether nobody has to be liquidated at these mark prices.
+    #[inline]
+    pub(super) fn is_safe(&mut self, marks: &[f64]) -> bool {
+        if self.shares_wallets {
+            self.take_marks(marks);
+        }
+        self.accounts.iter().all(|account| account.is_safe(marks))
+    }
+
+    fn take_marks(&mut self, marks: &[f64]) {
+        for (exact, mark) in self.marks.iter_mut().zip(marks) {
+            *exact = Price::from_f64(*mark).unwrap_or_default();
+        }
+        for account in 0..self.accounts.len() {
+            self.refresh(account);
+        }
+    }
+
+    fn refresh(&mut self, account: usize) {
+        let instruments = self.marks.len();
+        for index in 0..instruments {
+            let instrument = InstrumentId::from(index);
+            self.prices[account * instruments + index] =
+                if self.accounts[account].position(instrument).quantity().is_zero() {
+                    None
+                } else {
+                    self.accounts[account].liquidation_price(instrument, &self.marks)
+                };
+        }
+    }
+
+    /// The price at which nothing is left of the margin behind a strategy's position; zero where no price does that.
+    fn bankruptcy_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Price {
+        let account = &self.accounts[self.account_of(strategy)];
+        account.bankruptcy_price(instrument, &self.marks).unwrap_or_default()
+    }
+
+    /// The same after fills of the bar that are not booked yet, those of other strategies passed over.
+    pub(crate) fn liquidation_price_after(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        fills: &[Fill],
+    ) -> Option<Price> {
+        let mut account = self.accounts[self.account_of(strategy)].clone();
+        for fill in fills.iter().filter(|fill| fill.strategy == strategy) {
+            account.apply(fill);
+        }
+        account.liquidation_price(instrument, &self.marks)
+    }
+
+    /// How much of a strategy's position the exchange closes at a mark price: its part of the next step.
+    pub(crate) fn liquidation_quantity(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        position: Quantity,
+        mark: Price,
+    ) -> Quantity {
+        let account = &self.accounts[self.account_of(strategy)];
+        let mut marks = self.marks.clone();
+        marks[instrument.index()] = mark;
+        let net = account.position(instrument).quantity().abs();
+        let whole = account.first_step(instrument, &marks).map_or(net, |step| step.quantity);
+        portion(whole, position.abs(), net).min(position.abs())
+    }
+}
+
+/// The part of `quantity` that belongs to a holder of `part` of `whole`.
+fn portion(quantity: Quantity, part: Quantity, whole: Quantity) -> Quantity {
+    if whole.is_zero() || part >= whole {
+        return quantity;
+    }
+    Quantity::from_units(quantity.units() * part.units() / whole.units())
+}
+
+impl<V: Venue> Engine<V> {
+    /// Puts the positions on exchange accounts with margin: `settings` for every instrument. Without a call positions
+    /// are never liquidated. To be called before the run.
+    pub fn with_margin(mut self, kind: Accounts, settings: MarginSettings) -> Result<Self, MarginError> {
+        let balances: Vec<Money> = self.slots.iter().map(Slot::wallet).collect();
+        let instruments: Vec<Instrument> =
+            self.markets.iter().map(|market| market.instrument.clone()).collect();
+        self.margin = Some(Margin::new(kind, &balances, &instruments, settings)?);
+        Ok(self)
+    }
+
+    /// Liquidates what has to be at the newest mark prices, step by step.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn liquidate(&mut self, recorder: &mut dyn Recorder) {
+        for _ in 0..MOST_STEPS {
+            let Some(margin) = &mut self.margin else { return };
+            margin.take_marks(&self.marks);
+            let due = margin.accounts.iter().enumerate();
+            let step =
+                due.filter_map(|(account, state)| Some((account, state.liquidation_step(&margin.marks)?)));
+            let Some((account, step)) = step.min_by_key(|(account, _)| *account) else { return };
+            self.liquidate_step(account, &step, recorder);
+        }
+    }
+
+    /// Divides a step among the strategies that hold the position and lets the venue execute it.
+    fn liquidate_step(&mut self, account: usize, step: &LiquidationStep, recorder: &mut dyn Recorder) {
+        let Some(margin) = &self.margin else { return };
+        let instrument = step.instrument;
+        let opposed = |slot: &Slot| {
+            let position = slot.account.position(instrument).quantity();
+            let is_theirs = margin.account_of(slot.id) == account;
+            (is_theirs && position.signum() * step.side.sign() as i32 == -1)
+                .then_some((slot.id, position.abs()))
+        };
+        let holders: Vec<(StrategyId, Quantity)> = self.slots.iter().filter_map(opposed).collect();
+        let all: Quantity = holders.iter().map(|(_, held)| *held).sum();
+        let mut left = step.quantity;
+        for (index, (strategy, held)) in holders.iter().enumerate() {
+            // The last one takes what rounding left.
+            let share =
+                if index + 1 == holders.len() { left } else { portion(step.quantity, *held, all).min(left) };
+            let quantity = share.min(*held);
+            if !quantity.is_zero() {
+                left -= quantity;
+                let closing = Closing { strategy: *strategy, instrument, side: step.side, quantity };
+                self.venue.liquidate(&closing, step.mark, self.now, &mut self.reports);
+            }
+        }
+        let booked = super::reports::book(
+            &mut self.slots,
+            instrument,
+            self.now,
+            &mut self.reports,
+            &mut self.risk,
+            &mut self.margin,
+            recorder,
+        );
+        self.has_news |= booked.has_news;
+        self.next_arrival = self.next_arrival.min(booked.next_arrival);
+    }
+}
+
+impl Margin {
+    /// Books a fill on the exchange account, and tells what a liquidation did. Returns the loss that the insurance fund
+    /// bears.
+    pub(super) fn settle(&mut self, fill: &Fill, recorder: &mut dyn Recorder) -> Money {
+        if fill.rule != FillRule::Liquidation {
+            return self.book(fill);
+        }
+        let bankruptcy_price = self.bankruptcy_price(fill.strategy, fill.instrument);
+        let insurance = self.book(fill);
+        let signed = fill.side.signed(fill.quantity);
+        recorder.entry(&Entry::Liquidation(&Liquidation {
+            ts: fill.ts,
+            strategy: fill.strategy,
+            instrument: fill.instrument,
+            side: fill.side,
+            quantity: fill.quantity,
+            mark: Price::average(signed.at(fill.price) - fill.slippage, signed),
+            bankruptcy_price,
+            fee: fill.fee,
+            insurance,
+        }));
+        insurance
+    }
+}

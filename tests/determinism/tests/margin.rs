@@ -1,0 +1,177 @@
+//! Margin and liquidation in the engine, with numbers computed by hand.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use cryptobot_engine::{AccountKind, BarBlock, Desk, Fault, MarginMode, MarginSettings};
+use cryptobot_model::{
+    Bar, Bracket, Brackets, ContractTerms, Instrument, Money, OrderKind, OrderTerms, Quantity, Rate,
+    SeriesId, Side, Timeframe, TriggerSource,
+};
+use cryptobot_test_support::market::START_MS;
+use cryptobot_test_support::native::Logic;
+use cryptobot_test_support::run::{MemoryRun, Record, instrument};
+
+/// Minute bars that open at one price and close at the next, without wicks.
+fn path(prices: &[f64]) -> BarBlock {
+    let mut block = BarBlock::default();
+    for (index, pair) in prices.windows(2).enumerate() {
+        block.open_ms.push(START_MS + index as i64 * 60_000);
+        block.open.push(pair[0]);
+        block.high.push(pair[0].max(pair[1]));
+        block.low.push(pair[0].min(pair[1]));
+        block.close.push(pair[1]);
+        block.volume.push(1.0);
+    }
+    block
+}
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+fn bracket(floor: &str, cap: &str, leverage: u32, rate: &str, cum: &str) -> Bracket {
+    Bracket {
+        floor: money(floor),
+        cap: money(cap),
+        max_leverage: leverage,
+        maintenance_rate: rate.parse().unwrap(),
+        cum: money(cum),
+    }
+}
+
+/// An instrument without fees but that of liquidations, 1 %.
+fn contract(brackets: Vec<Bracket>) -> Instrument {
+    let terms = ContractTerms {
+        brackets: Brackets::new(brackets).unwrap(),
+        liquidation_fee: "0.01".parse::<Rate>().unwrap(),
+        ..ContractTerms::default()
+    };
+    Instrument { terms, maker_fee: 0.into(), taker_fee: 0.into(), ..instrument("S") }
+}
+
+/// Opens a position after the first bar and, where it is given, protects it with a stop.
+struct Open {
+    side: Side,
+    quantity: f64,
+    stop: Option<f64>,
+    done: bool,
+}
+
+impl Logic for Open {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.done, true) {
+            return Ok(());
+        }
+        let Self { side, quantity, stop, .. } = *self;
+        desk.submit(series, side, quantity, OrderKind::Market, OrderTerms::FREE)?;
+        if let Some(trigger) = stop {
+            let kind = OrderKind::StopMarket { trigger, source: TriggerSource::Mark };
+            desk.submit(series, side.opposite(), quantity, kind, OrderTerms::REDUCE_ONLY)?;
+        }
+        Ok(())
+    }
+}
+
+fn open(side: Side, quantity: f64, stop: Option<f64>) -> Open {
+    Open { side, quantity, stop, done: false }
+}
+
+fn run(
+    instrument: Instrument,
+    prices: &[f64],
+    balance: &str,
+    leverage: u32,
+    logic: Vec<Open>,
+) -> (Record, Vec<Money>) {
+    let mut run = MemoryRun::new(vec![(instrument, path(prices))]);
+    for logic in logic {
+        run = run.with(logic, &[Timeframe::MINUTE], 1);
+    }
+    run.balance = money(balance);
+    run.leverage = f64::from(leverage);
+    run.margin = Some((AccountKind::Shared, MarginSettings::new(MarginMode::Isolated, leverage).unwrap()));
+    let mut record = Record::default();
+    let outcome = run.run(&mut record);
+    (record, outcome.accounts.iter().map(|account| account.wallet).collect())
+}
+
+fn one_bracket() -> Vec<Bracket> {
+    vec![bracket("0", "1000000", 50, "0.01", "0")]
+}
+
+#[test]
+fn a_long_is_liquidated_where_its_margin_is_gone() {
+    // 10 at 100 with leverage 10: margin 100. Gone at (100 − 1000) / (10 × 0.01 − 10) = 90.909…; the path reaches it on
+    // the way from 95 to 80. The fee is 1 % of what is closed.
+    let prices = [100.0, 100.0, 95.0, 80.0, 120.0];
+    let (record, wallets) =
+        run(contract(one_bracket()), &prices, "1000", 10, vec![open(Side::Buy, 10.0, None)]);
+    let liquidation = &record.liquidations[0];
+    assert_eq!(record.liquidations.len(), 1);
+    assert_eq!((liquidation.side, liquidation.quantity.to_string()), (Side::Sell, "10".to_owned()));
+    assert_eq!(liquidation.mark.to_string(), "90.90909091");
+    assert_eq!(liquidation.bankruptcy_price.to_string(), "90");
+    // 10 × 90.90909091 × 0.01.
+    assert_eq!(liquidation.fee, money("9.09090909"));
+    assert_eq!(liquidation.insurance, Money::ZERO);
+    // 1000 − 90.9090909 − 9.09090909 = 900: the margin and no more.
+    assert_eq!(wallets, [money("900.00000001")]);
+}
+
+#[test]
+fn a_nearer_stop_comes_first() {
+    let prices = [100.0, 100.0, 95.0, 80.0, 120.0];
+    let logic = vec![open(Side::Buy, 10.0, Some(92.0))];
+    let (record, wallets) = run(contract(one_bracket()), &prices, "1000", 10, logic);
+    assert!(record.liquidations.is_empty());
+    assert_eq!(wallets, [money("920")]);
+}
+
+#[test]
+fn a_gap_through_everything_costs_the_margin_and_the_fund() {
+    // The bar after 95 opens at 70: bankruptcy was at 90. Loss 300 and fee 7 against a margin of 100: the fund bears 207.
+    let mut block = path(&[100.0, 100.0, 95.0, 70.0, 70.0]);
+    (block.open[2], block.high[2]) = (70.0, 70.0);
+    let mut run = MemoryRun::new(vec![(contract(one_bracket()), block)]).with(
+        open(Side::Buy, 10.0, Some(92.0)),
+        &[Timeframe::MINUTE],
+        1,
+    );
+    run.balance = money("1000");
+    run.leverage = 10.0;
+    run.margin = Some((AccountKind::Shared, MarginSettings::new(MarginMode::Isolated, 10).unwrap()));
+    let mut record = Record::default();
+    let outcome = run.run(&mut record);
+    assert_eq!(record.liquidations.len(), 1);
+    assert_eq!(record.liquidations[0].mark.to_string(), "70");
+    assert_eq!(record.liquidations[0].insurance, money("207"));
+    assert_eq!(outcome.accounts[0].wallet, money("900"));
+}
+
+#[test]
+fn strategies_on_one_account_share_a_liquidation() {
+    // 6 and 4 long of one net position of 10: it is liquidated at the same price, 6 of it from the first.
+    let prices = [100.0, 100.0, 95.0, 80.0, 120.0];
+    let logic = vec![open(Side::Buy, 6.0, None), open(Side::Buy, 4.0, None)];
+    let (record, wallets) = run(contract(one_bracket()), &prices, "1000", 10, logic);
+    let closed: Quantity = record.liquidations.iter().map(|liquidation| liquidation.quantity).sum();
+    assert_eq!(closed.to_string(), "10");
+    let all: Money = wallets.iter().copied().sum();
+    assert!((all - money("1900")).abs() < money("0.000001"), "{all}");
+    assert!((wallets[0] - money("940")).abs() < money("0.000001"), "{}", wallets[0]);
+}
+
+#[test]
+fn a_large_position_steps_down_its_brackets() {
+    // 100 at 100, notional 10,000 in the second bracket (from 5,000: 5 %, cum 200), leverage 10: margin 1,000. Gone at
+    // (1000 + 200 − 10000) / (100 × 0.05 − 100) = 92.63…; there 53 are kept (53 × 92.63 < 5,000), 47 are closed.
+    let brackets = vec![bracket("0", "5000", 50, "0.01", "0"), bracket("5000", "1000000", 10, "0.05", "200")];
+    let prices = [100.0, 100.0, 95.0, 92.0, 92.0, 92.0];
+    let whole = Instrument { lot: Quantity::new(1.into()), ..contract(brackets) };
+    let (record, _) = run(whole, &prices, "10000", 10, vec![open(Side::Buy, 100.0, None)]);
+    let first = &record.liquidations[0];
+    assert_eq!(
+        (first.quantity.to_string(), first.mark.to_string()),
+        ("47".to_owned(), "92.63157895".to_owned())
+    );
+    assert_eq!(record.liquidations.len(), 1, "what is left stands at 1 %");
+}

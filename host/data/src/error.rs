@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use cryptobot_model::{Timeframe, Timestamp};
 
 use crate::funding::MissingFunding;
+use crate::resample::next_open;
 
 /// Offending rows that a message shows at most.
 pub const SHOWN: usize = 5;
@@ -213,6 +214,18 @@ impl MissingBars {
     /// Number of missing bars.
     pub fn bars(&self) -> u64 {
         self.runs.iter().map(|run| run.bars).sum()
+    }
+
+    /// Number of bars of a longer timeframe that lack a part.
+    pub fn bars_of(&self, timeframe: Timeframe) -> u64 {
+        let (mut bars, mut counted) = (0, Timestamp(i64::MIN));
+        for run in &self.runs {
+            let from = timeframe.open_of(run.from).max(counted);
+            let to = next_open(timeframe, run.to);
+            bars += ((to.0 - from.0) / timeframe.nanos()).max(0) as u64;
+            counted = counted.max(to);
+        }
+        bars
     }
 
     /// The stretches of the period that have every bar, in order.

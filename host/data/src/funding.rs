@@ -80,12 +80,12 @@ impl FundingRates {
         let parts = in_order(files)?;
         let stored = parts.first().zip(parts.last()).map(|(first, last)| (first.bounds.0, last.bounds.1));
         let (from, to) = (period.0.millis(), period.1.millis());
+        let near = |part: &Part| part.bounds.1 >= from - NEIGHBOURS_MS && part.bounds.0 < to + NEIGHBOURS_MS;
+        // With none near the period, all of it is missing; any other stamps tell the interval.
+        let any_near = parts.iter().any(near);
         let mut all = Vec::new();
         let mut touched = Vec::new();
-        for Part { file, bounds } in &parts {
-            if bounds.1 < from - NEIGHBOURS_MS || bounds.0 >= to + NEIGHBOURS_MS {
-                continue;
-            }
+        for Part { file, .. } in parts.iter().filter(|part| near(part) || !any_near) {
             let rates = rates(file)?;
             if rates.iter().any(|rate| rate.ts >= period.0 && rate.ts < period.1) {
                 touched.push(file.touched.clone());

@@ -21,7 +21,7 @@ const REVERSION: f64 = 0.000_48;
 /// Random change of the premium in a minute: 1 basis point is usual.
 const NOISE: f64 = 0.000_003;
 /// Share of a return that becomes premium.
-const PURSUIT: f64 = 0.02;
+const PURSUIT: f64 = 0.005;
 /// Weight of the newest close in the mark price.
 const WEIGHT: f64 = 0.5;
 

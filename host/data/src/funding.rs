@@ -297,7 +297,7 @@ impl fmt::Display for MissingFunding {
         }
         write!(
             f,
-            "; fix: import them to {venue}/SYMBOL/funding, choose a period that has them with --from and --to, or \
+            "; fix: store them as {venue}/SYMBOL/funding/YEAR.parquet, choose a period that has them with --from and --to, or \
              decide in a run file (--config): `venues: {{{venue}: {{funding: none}}}}` pays nothing, \
              `{{funding: assume:0.0001}}` pays that rate at every interval"
         )

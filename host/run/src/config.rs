@@ -78,6 +78,7 @@ pub struct Period {
 #[serde(deny_unknown_fields, default)]
 pub struct Venue {
     /// Funding payments of perpetuals: `required`, `none` or `assume:RATE`.
+    #[schemars(extend("pattern" = "^(required|none|assume:-?[0-9.]+)$"))]
     pub funding: Spelled<Funding>,
 }
 

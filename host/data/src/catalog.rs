@@ -175,16 +175,18 @@ impl Catalog {
         Ok(best.plan.map(open).transpose()?.map(SeriesReader::only_whole_bars))
     }
 
-    /// The funding rates of a symbol in `[from, to)`, and which are missing.
+    /// The funding rates of a symbol in `[from, to)`, and which are missing: with `hours` between two of them, or as
+    /// often as the recorded ones come.
     pub fn funding(
         &self,
         venue: &str,
         symbol: &str,
+        hours: Option<u32>,
         period: (Timestamp, Timestamp),
     ) -> Result<FundingRates, DataError> {
         let stored = self.kinds(venue, symbol)?.iter().any(|kind| kind == FUNDING);
         let files = if stored { self.files(venue, symbol, FUNDING)? } else { Vec::new() };
-        FundingRates::read(files, period)
+        FundingRates::read(files, hours, period)
     }
 
     /// The first plan that lacks nothing, or the one that lacks least; without any, why not.

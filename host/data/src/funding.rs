@@ -76,7 +76,11 @@ struct Part {
 
 impl FundingRates {
     /// Reads the rates in `[from, to)`. Of the files, only those near the period are decoded.
-    pub(crate) fn read(files: Vec<StoredFile>, period: (Timestamp, Timestamp)) -> Result<Self, DataError> {
+    pub(crate) fn read(
+        files: Vec<StoredFile>,
+        hours: Option<u32>,
+        period: (Timestamp, Timestamp),
+    ) -> Result<Self, DataError> {
         let parts = in_order(files)?;
         let stored = parts.first().zip(parts.last()).map(|(first, last)| (first.bounds.0, last.bounds.1));
         let (from, to) = (period.0.millis(), period.1.millis());
@@ -93,7 +97,7 @@ impl FundingRates {
             all.extend(rates);
         }
         let stamps = Stamps(all.iter().map(|rate| rate.ts.millis()).collect());
-        let missing = stamps.missing(from, to);
+        let missing = stamps.missing(hours.map(|hours| i64::from(hours) * HOUR_MS), from, to);
         all.retain(|rate| rate.ts >= period.0 && rate.ts < period.1);
         let at = |ms| floored(Timestamp::from_millis(ms));
         let stored = stored.map(|(first, last)| (at(first), at(last)));
@@ -209,17 +213,18 @@ struct Steady {
 impl Stamps {
     /// The times in `[from, to)` at which a rate is missing.
     ///
-    /// An interval counts as such if it is at most 8 hours long and holds for a day: a single longer step is a hole, and
+    /// With a `stated` interval no step may be longer. Otherwise an interval counts as such if it is at most 8 hours long and holds for a day: a single longer step is a hole, and
     /// an exchange that changes from 8 hours to 4 or to 1 is believed. A step that belongs to no such stretch must not
     /// be longer than the intervals before and after it. Before the first stamp and after the last one, the interval
     /// next to it holds on.
-    fn missing(&self, from: i64, to: i64) -> Vec<MissingRates> {
+    fn missing(&self, stated: Option<i64>, from: i64, to: i64) -> Vec<MissingRates> {
         let (Some(&first), Some(&last)) = (self.0.first(), self.0.last()) else {
             return Vec::new();
         };
-        let steady = self.steady();
+        let steady = if stated.is_some() { Vec::new() } else { self.steady() };
         let shortest = self.0.windows(2).map(|pair| pair[1] - pair[0]).min();
-        let usual = shortest.filter(|step| *step <= LONGEST_INTERVAL_MS).unwrap_or(LONGEST_INTERVAL_MS);
+        let usual =
+            stated.or(shortest.filter(|step| *step <= LONGEST_INTERVAL_MS)).unwrap_or(LONGEST_INTERVAL_MS);
         let before = |at: i64| steady.iter().rev().find(|stretch| stretch.to <= at).map(|of| of.interval);
         let after = |at: i64| steady.iter().find(|stretch| stretch.from >= at).map(|of| of.interval);
         let mut runs = Vec::new();
@@ -318,7 +323,7 @@ mod tests {
     /// What the hours `[from, to)` lack, as (first, last, count).
     fn lacks(stamps: &Stamps, from: i64, to: i64) -> Vec<(i64, i64, u64)> {
         let hour = |at: Timestamp| (at.millis() - START) / HOUR_MS;
-        let runs = stamps.missing(START + from * HOUR_MS, START + to * HOUR_MS);
+        let runs = stamps.missing(None, START + from * HOUR_MS, START + to * HOUR_MS);
         runs.into_iter().map(|run| (hour(run.first), hour(run.last), run.count)).collect()
     }
 
@@ -373,6 +378,17 @@ mod tests {
         assert_eq!(lacks(&hours([8]), 0, 24), [(0, 0, 1), (16, 16, 1)]);
         assert_eq!(lacks(&hours([0, 16]), 0, 24), [(8, 8, 1)]);
         assert_eq!(lacks(&hours([]), 0, 24), []);
+    }
+
+    #[test]
+    fn a_stated_interval_is_not_guessed() {
+        let daily = hours(every(24, 0, 240).filter(|hour| *hour != 72));
+        let stated = |hours: i64| {
+            let runs = daily.missing(Some(hours * HOUR_MS), START, START + 240 * HOUR_MS);
+            runs.iter().map(|run| run.count).collect::<Vec<_>>()
+        };
+        assert_eq!(stated(24), [1]);
+        assert_eq!(stated(8), [2, 2, 5, 2, 2, 2, 2, 2, 2]);
     }
 
     #[test]

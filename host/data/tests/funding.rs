@@ -71,7 +71,7 @@ fn eight_hours(count: i64) -> Vec<Row> {
 fn funding(root: &Path, from: i64, to: i64) -> Result<FundingRates, DataError> {
     // A symbol needs a folder, whatever is in it.
     fs::create_dir_all(root.join("venue/PAIR/1m")).unwrap();
-    Catalog::open(root).unwrap().funding("venue", "PAIR", (at(from), at(to)))
+    Catalog::open(root).unwrap().funding("venue", "PAIR", None, (at(from), at(to)))
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn recorded(
     missing: &mut BTreeMap<String, Vec<SymbolFunding>>,
 ) -> Result<Vec<FundingRate>, RunError> {
     let Instrument { venue, symbol, .. } = instrument;
-    let of = catalog.funding(venue, symbol, period)?;
+    let of = catalog.funding(venue, symbol, None, period)?;
     if of.stored.is_none() || !of.missing.is_empty() {
         let lacks = SymbolFunding { symbol: symbol.clone(), stored: of.stored, missing: of.missing };
         missing.entry(venue.clone()).or_default().push(lacks);

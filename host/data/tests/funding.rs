@@ -1,5 +1,5 @@
 //! Funding rates and mark prices of a catalog: what is read, what is refused, what is missing.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_types, reason = "tests may")]
 
 mod support;
 
@@ -28,6 +28,8 @@ fn at(ms: i64) -> Timestamp {
 
 /// A row as it may stand in a file: time, rate, mark price.
 type Row = (Option<i64>, Option<f64>, Option<f64>);
+/// Makes a row impossible.
+type Spoil = fn(&mut Row);
 
 /// Writes rows as wrong as a test wants, some to a row group.
 fn write_rows(path: &Path, rows: &[Row], group_rows: usize, with_mark: bool) {
@@ -114,7 +116,7 @@ fn what_is_far_away_or_not_there_is_missing() {
 
 #[test]
 fn rates_that_cannot_be_true_are_refused_by_row() {
-    let plant: [(RowFault, fn(&mut Row)); 8] = [
+    let plant: [(RowFault, Spoil); 8] = [
         (RowFault::Null, |row| row.0 = None),
         (RowFault::Null, |row| row.1 = None),
         (RowFault::Duplicate, |row| row.0 = row.0.map(|ts| ts - 8 * HOUR)),

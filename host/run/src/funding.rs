@@ -88,7 +88,9 @@ pub(crate) fn open(
             }
             match funding {
                 Funding::Required => recorded(catalog, instrument, period, &mut found.touched, &mut missing)?,
-                Funding::Assumed(rate) => assumed(rate, period),
+                Funding::Assumed(rate) => {
+                    assumed(rate, instrument.terms.funding_hours.unwrap_or(USUAL_HOURS), period)
+                }
                 Funding::None => {
                     instrument.funding = false;
                     Vec::new()
@@ -105,15 +107,15 @@ pub(crate) fn open(
     decided.dedup();
     warnings.extend(decided.into_iter().map(|(venue, funding)| match funding {
         Funding::Assumed(rate) => {
-            format!("{venue}: funding is assumed to be {rate} every {INTERVAL_HOURS} hours; no recorded rates are used")
+            format!("{venue}: funding is assumed to be {rate} at every interval; no recorded rates are used")
         }
         _ => format!("{venue}: no funding is paid, as the configuration says"),
     }));
     Ok(found)
 }
 
-/// Hours between two payments where nothing is recorded: they are at 00:00, 08:00 and 16:00 UTC.
-const INTERVAL_HOURS: i64 = 8;
+/// Hours between two payments where neither rates nor the instrument say: they are at 00:00, 08:00 and 16:00 UTC.
+const USUAL_HOURS: u32 = 8;
 
 /// The recorded rates of one instrument; notes what is missing.
 fn recorded(
@@ -123,8 +125,8 @@ fn recorded(
     touched: &mut Vec<TouchedFile>,
     missing: &mut BTreeMap<String, Vec<SymbolFunding>>,
 ) -> Result<Vec<FundingRate>, RunError> {
-    let Instrument { venue, symbol, .. } = instrument;
-    let of = catalog.funding(venue, symbol, None, period)?;
+    let Instrument { venue, symbol, terms, .. } = instrument;
+    let of = catalog.funding(venue, symbol, terms.funding_hours, period)?;
     if of.stored.is_none() || !of.missing.is_empty() {
         let lacks = SymbolFunding { symbol: symbol.clone(), stored: of.stored, missing: of.missing };
         missing.entry(venue.clone()).or_default().push(lacks);
@@ -134,8 +136,8 @@ fn recorded(
 }
 
 /// The same rate at every interval of `[from, to)`, priced by what the engine knows at those times.
-fn assumed(rate: Rate, period: (Timestamp, Timestamp)) -> Vec<FundingRate> {
-    let step = INTERVAL_HOURS * Timeframe::HOUR.nanos();
+fn assumed(rate: Rate, hours: u32, period: (Timestamp, Timestamp)) -> Vec<FundingRate> {
+    let step = i64::from(hours) * Timeframe::HOUR.nanos();
     let first = period.0.plus((-period.0.0).rem_euclid(step));
     let times = std::iter::successors(Some(first), |at| Some(at.plus(step)));
     times.take_while(|at| *at < period.1).map(|ts| FundingRate { ts, rate, mark: None }).collect()
@@ -157,17 +159,18 @@ mod tests {
     }
 
     #[test]
-    fn assumed_payments_are_at_midnight_and_every_eight_hours() {
+    fn assumed_payments_are_at_midnight_and_every_interval() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let times = |from: &str, to: &str| {
-            let rates = assumed(Rate::from_units(10_000), (at(from), at(to)));
+        let times = |hours: u32, from: &str, to: &str| {
+            let rates = assumed(Rate::from_units(10_000), hours, (at(from), at(to)));
             rates.iter().map(|rate| rate.ts.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(
-            times("2024-01-01", "2024-01-02"),
+            times(8, "2024-01-01", "2024-01-02"),
             ["2024-01-01T00:00:00Z", "2024-01-01T08:00:00Z", "2024-01-01T16:00:00Z"]
         );
-        assert_eq!(times("2024-01-01T00:01", "2024-01-01T08:00"), [""; 0]);
-        assert_eq!(times("2024-01-01T00:01", "2024-01-01T08:01"), ["2024-01-01T08:00:00Z"]);
+        assert_eq!(times(8, "2024-01-01T00:01", "2024-01-01T08:00"), [""; 0]);
+        assert_eq!(times(4, "2024-01-01T00:01", "2024-01-01T04:01"), ["2024-01-01T04:00:00Z"]);
+        assert_eq!(times(8, "2024-01-01T00:01", "2024-01-01T08:01"), ["2024-01-01T08:00:00Z"]);
     }
 }

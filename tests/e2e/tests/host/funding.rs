@@ -119,7 +119,7 @@ fn assumed_rates_are_paid_as_recorded_ones_and_on_record() {
     let sandbox = perpetual();
     sandbox.write("assume.yaml", "venues: {test: {funding: assume:0.0001}}\n");
     let assumed = run(&sandbox, "--config assume.yaml");
-    let warning = "test: funding is assumed to be 0.0001 every 8 hours; no recorded rates are used";
+    let warning = "test: funding is assumed to be 0.0001 at every interval; no recorded rates are used";
     assert_eq!(assumed["warnings"], json!([NO_MARKS, warning]));
     assert!(sandbox.read("run/run.yaml").contains("funding: assume:0.0001"));
     assert!(sandbox.read("run/report.html").contains(warning));
@@ -131,6 +131,26 @@ fn assumed_rates_are_paid_as_recorded_ones_and_on_record() {
     assert!(funding(&recorded) != 0.0);
     assert_eq!(recorded["journal_sha256"], assumed["journal_sha256"]);
     assert_ne!(recorded["run"]["id"], assumed["run"]["id"]);
+}
+
+#[test]
+fn the_interval_of_an_instrument_counts() {
+    let sandbox = perpetual();
+    let stated = |hours: u32| {
+        let terms = r#""tick": "0.01", "lot": "0.001", "contract": "perpetual", "funding": true"#;
+        let file =
+            format!(r#"{{"instruments": {{"AUSDT": {{{terms}, "terms": {{"funding_hours": {hours}}}}}}}}}"#);
+        sandbox.write("data/test/instruments.json", file);
+    };
+    write_rates(&sandbox, 8, &[]);
+    stated(4);
+    sandbox.host(RUN).refused(3, &["lacks 30: 2023-01-01T04:00:00Z 2023-01-01T12:00:00Z"]);
+    sandbox.write("assume.yaml", "venues: {test: {funding: assume:0.0001}}\n");
+    let assumed = run(&sandbox, "--config assume.yaml");
+    write_rates(&sandbox, 4, &[]);
+    assert_eq!(run(&sandbox, "")["journal_sha256"], assumed["journal_sha256"]);
+    stated(8);
+    assert_ne!(run(&sandbox, "--config assume.yaml")["journal_sha256"], assumed["journal_sha256"]);
 }
 
 #[test]

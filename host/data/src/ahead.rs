@@ -9,7 +9,6 @@ use std::{mem, thread};
 use cryptobot_engine::{BarBlock, BarSource, SourceError};
 
 use crate::error::DataError;
-use crate::series::SeriesReader;
 
 /// Blocks that are decoded in advance.
 const BLOCKS: usize = 2;
@@ -17,31 +16,34 @@ const BLOCKS: usize = 2;
 /// A source that decodes up to two blocks ahead; the bars and their order are those of the reader.
 #[derive(Debug)]
 pub struct ReadAhead {
-    filled: Receiver<Result<BarBlock, DataError>>,
+    filled: Receiver<Result<BarBlock, SourceError>>,
     spare: Sender<BarBlock>,
     ended: bool,
 }
 
 impl ReadAhead {
     /// Starts to decode. The thread ends when this is dropped.
-    pub fn new(reader: SeriesReader) -> Self {
+    pub fn new(source: impl BarSource + Send + 'static) -> Self {
         let (send_filled, filled) = sync_channel(BLOCKS);
         let (spare, take_spare) = channel();
         for _ in 0..BLOCKS {
             // The receiver is alive: it stands in this function.
             let _ = spare.send(BarBlock::default());
         }
-        thread::spawn(move || decode(reader, &take_spare, &send_filled));
+        thread::spawn(move || decode(source, &take_spare, &send_filled));
         Self { filled, spare, ended: false }
     }
+}
 
-    fn next(&mut self, block: &mut BarBlock) -> Result<(), DataError> {
+impl BarSource for ReadAhead {
+    fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
         block.clear();
         if self.ended {
             return Ok(());
         }
         // A thread that ends without an empty block or an error has panicked: never take that for the end.
-        let next = self.filled.recv().unwrap_or(Err(DataError::Thread { doing: "decoding bars" }));
+        let next =
+            self.filled.recv().unwrap_or_else(|_| Err(DataError::Thread { doing: "decoding bars" }.into()));
         self.ended = next.as_ref().map_or(true, BarBlock::is_empty);
         // The thread may be gone already: then nobody needs the memory.
         let _ = self.spare.send(mem::replace(block, next?));
@@ -49,19 +51,13 @@ impl ReadAhead {
     }
 }
 
-impl BarSource for ReadAhead {
-    fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
-        self.next(block).map_err(SourceError::from)
-    }
-}
-
 fn decode(
-    mut reader: SeriesReader,
+    mut source: impl BarSource,
     spare: &Receiver<BarBlock>,
-    filled: &SyncSender<Result<BarBlock, DataError>>,
+    filled: &SyncSender<Result<BarBlock, SourceError>>,
 ) {
     while let Ok(mut block) = spare.recv() {
-        let read = reader.read(&mut block).map(|()| block);
+        let read = source.next_block(&mut block).map(|()| block);
         let last = read.as_ref().map_or(true, BarBlock::is_empty);
         if filled.send(read).is_err() || last {
             return;

@@ -4,11 +4,11 @@ use cryptobot_engine::BarBlock;
 use cryptobot_model::decimal::LARGEST;
 use cryptobot_model::{Timeframe, Timestamp};
 
-use crate::columns::NullableRows;
+use crate::columns::{NullableRows, VALUES};
 use crate::error::{FaultyRow, RowFault, RowFaults, SHOWN};
 
 /// The latest time that is believed, in the year 2255: nanoseconds in an `i64` end in 2262.
-const LATEST_MS: i64 = 9_000_000_000_000;
+pub(crate) const LATEST_MS: i64 = 9_000_000_000_000;
 
 /// Whether an open time is on the timeframe's grid, and in a time that the host can express.
 pub(crate) fn on_grid(timeframe: Timeframe, open_ms: i64) -> bool {
@@ -114,7 +114,8 @@ impl RowAudit {
             if let Some(fault) = self.fault(open_ms, values) {
                 self.total += 1;
                 if self.rows.len() < SHOWN {
-                    self.rows.push(FaultyRow { row: self.row, fault, open_ms, values });
+                    let values = VALUES.into_iter().zip(values).collect();
+                    self.rows.push(FaultyRow { row: self.row, fault, ts_ms: open_ms, values });
                 }
             }
             self.before = open_ms.or(self.before);

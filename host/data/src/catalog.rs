@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_model::{Timeframe, Timestamp};
 
+use crate::columns::{Content, FUNDING, MARK};
 use crate::error::DataError;
 use crate::file::StoredFile;
+use crate::funding::FundingRates;
 use crate::instruments::Instruments;
 use crate::plan::{Plan, plan};
 use crate::resample::divides;
@@ -29,6 +31,12 @@ pub struct Coverage {
     pub rows: u64,
     /// Paths of the files below the root, sorted.
     pub files: Vec<String>,
+}
+
+/// The best plan for a series, and why other kinds have nothing of the period.
+struct Best {
+    plan: Option<(Timeframe, Plan)>,
+    refusal: Option<DataError>,
 }
 
 impl Catalog {
@@ -127,11 +135,71 @@ impl Catalog {
         }
         let SeriesRequest { venue, symbol, timeframe, .. } = request;
         let kinds = self.kinds(venue, symbol)?;
-        let sources = sources(&kinds, *timeframe);
+        let Best { plan, refusal } = self.best_plan(request, "", &sources(&kinds, "", *timeframe))?;
+        match (plan, refusal) {
+            (Some((_, plan)), _) if !plan.missing.runs.is_empty() && !request.allow_gaps => {
+                Err(DataError::Missing(Box::new(plan.missing)))
+            }
+            (Some((source, plan)), _) => SeriesReader::new(plan, source, *timeframe),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(DataError::UnknownKind {
+                venue: venue.clone(),
+                symbol: symbol.clone(),
+                kind: timeframe.to_string(),
+                known: kinds,
+            }),
+        }
+    }
+
+    /// Opens the mark prices over a series, as bars of its length: only where every part of a bar is stored, so that
+    /// no extreme is missed. `None` = none are stored that the length can be built from, or none in the period.
+    ///
+    /// The stored kind of the same length is preferred, then the finest one; one that has the whole period to any other.
+    pub fn marks(
+        &self,
+        venue: &str,
+        symbol: &str,
+        bars: &SeriesReader,
+    ) -> Result<Option<SeriesReader>, DataError> {
+        let kinds = self.kinds(venue, symbol)?;
+        let request = SeriesRequest {
+            venue: venue.to_owned(),
+            symbol: symbol.to_owned(),
+            timeframe: bars.timeframe(),
+            from: Some(bars.first_open()),
+            to: Some(bars.last_close()),
+            allow_gaps: true,
+        };
+        let best = self.best_plan(&request, MARK, &sources(&kinds, MARK, request.timeframe))?;
+        let open = |(source, plan)| SeriesReader::new(plan, source, request.timeframe);
+        Ok(best.plan.map(open).transpose()?.map(SeriesReader::only_whole_bars))
+    }
+
+    /// The funding rates of a symbol in `[from, to)`, and which are missing: with `hours` between two of them, or as
+    /// often as the recorded ones come.
+    pub fn funding(
+        &self,
+        venue: &str,
+        symbol: &str,
+        hours: Option<u32>,
+        period: (Timestamp, Timestamp),
+    ) -> Result<FundingRates, DataError> {
+        let stored = self.kinds(venue, symbol)?.iter().any(|kind| kind == FUNDING);
+        let files = if stored { self.files(venue, symbol, FUNDING)? } else { Vec::new() };
+        FundingRates::read(files, hours, period)
+    }
+
+    /// The first plan that lacks nothing, or the one that lacks least; without any, why not.
+    fn best_plan(
+        &self,
+        request: &SeriesRequest,
+        prefix: &str,
+        sources: &[(Timeframe, &str)],
+    ) -> Result<Best, DataError> {
         let mut best: Option<(Timeframe, Plan)> = None;
         let mut refusal = None;
-        for (source, kind) in sources {
-            let plan = match self.plan(request, kind, source) {
+        for &(source, kind) in sources {
+            let plan = match self.plan(request, prefix, kind, source) {
                 Ok(plan) => plan,
                 // Another kind may hold the period; a file that is faulty must not be passed over in silence.
                 Err(error @ DataError::NoBars { .. }) => {
@@ -149,28 +217,22 @@ impl Catalog {
                 break;
             }
         }
-        match (best, refusal) {
-            (Some((_, plan)), _) if !plan.missing.runs.is_empty() && !request.allow_gaps => {
-                Err(DataError::Missing(Box::new(plan.missing)))
-            }
-            (Some((source, plan)), _) => SeriesReader::new(plan, source, *timeframe),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(DataError::UnknownKind {
-                venue: venue.clone(),
-                symbol: symbol.clone(),
-                kind: timeframe.to_string(),
-                known: kinds,
-            }),
-        }
+        Ok(Best { plan: best, refusal })
     }
 
-    fn plan(&self, request: &SeriesRequest, kind: &str, source: Timeframe) -> Result<Plan, DataError> {
+    fn plan(
+        &self,
+        request: &SeriesRequest,
+        prefix: &str,
+        kind: &str,
+        source: Timeframe,
+    ) -> Result<Plan, DataError> {
         let SeriesRequest { venue, symbol, timeframe, from, to, .. } = request;
         let files = self.files(venue, symbol, kind)?;
         let series = if source == *timeframe {
             format!("{venue} {symbol} {kind}")
         } else {
-            format!("{venue} {symbol} {timeframe} (built from {kind})")
+            format!("{venue} {symbol} {prefix}{timeframe} (built from {kind})")
         };
         plan(series, files, source, *timeframe, (*from, *to))
     }
@@ -183,26 +245,34 @@ impl Catalog {
             return Err(DataError::UnknownKind { venue, symbol, kind, known });
         }
         let folder = self.root.join(venue).join(symbol).join(kind);
+        let content = Content::of_kind(kind);
         let mut files = Vec::new();
         for name in
             names(&folder, |path| path.is_file() && path.extension().is_some_and(|end| end == "parquet"))?
         {
-            files.push(StoredFile::open(&folder.join(&name), format!("{venue}/{symbol}/{kind}/{name}"))?);
+            files.push(StoredFile::open(
+                &folder.join(&name),
+                format!("{venue}/{symbol}/{kind}/{name}"),
+                content,
+            )?);
         }
         Ok(files)
     }
 }
 
-/// The kinds that can give bars of a timeframe: itself alone, or all finer ones, finest first.
-fn sources(kinds: &[String], timeframe: Timeframe) -> Vec<(Timeframe, &str)> {
-    let mut sources: Vec<(Timeframe, &str)> = kinds
+/// The stored lengths that can give bars of a timeframe: of trades itself alone, of mark prices itself first; or all
+/// finer ones, finest first.
+fn sources<'a>(kinds: &'a [String], prefix: &str, timeframe: Timeframe) -> Vec<(Timeframe, &'a str)> {
+    let stored = kinds
         .iter()
-        .filter_map(|kind| Some((kind.parse::<Timeframe>().ok()?, kind.as_str())))
-        .filter(|(source, _)| divides(*source, timeframe))
-        .collect();
+        .filter_map(|kind| Some((kind.strip_prefix(prefix)?.parse::<Timeframe>().ok()?, kind.as_str())));
+    let mut sources: Vec<_> = stored.filter(|(source, _)| divides(*source, timeframe)).collect();
     sources.sort();
-    if let Some(&exact) = sources.iter().find(|(source, _)| *source == timeframe) {
-        return vec![exact];
+    if let Some(exact) = sources.iter().position(|(source, _)| *source == timeframe) {
+        if prefix.is_empty() {
+            return vec![sources[exact]];
+        }
+        sources[..=exact].rotate_right(1);
     }
     sources
 }

@@ -11,8 +11,46 @@ pub const VALUES: [&str; 5] = ["open", "high", "low", "close", "volume"];
 /// The time column.
 pub const TIME: &str = "ts";
 
+/// What the files of a kind hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Bars of trades.
+    Bars,
+    /// Bars of the mark price, which have no volume.
+    Marks,
+    /// Funding rates.
+    Funding,
+}
+
+impl Content {
+    /// What a kind holds. Kinds that nothing reads yet count as bars: of them only `ts` is looked at.
+    pub fn of_kind(kind: &str) -> Self {
+        if kind == FUNDING {
+            Self::Funding
+        } else if kind.starts_with(MARK) {
+            Self::Marks
+        } else {
+            Self::Bars
+        }
+    }
+
+    /// The columns that its files have, for messages.
+    pub fn columns(self) -> &'static str {
+        match self {
+            Self::Bars => "bars have ts (int64, ms UTC), open, high, low, close, volume",
+            Self::Marks => "mark prices have ts (int64, ms UTC), open, high, low, close",
+            Self::Funding => "funding has ts (int64, ms UTC), rate and, where it is known, mark_price",
+        }
+    }
+}
+
+/// The kind of funding rates.
+pub(crate) const FUNDING: &str = "funding";
+/// What the kinds of mark prices begin with; a timeframe follows.
+pub(crate) const MARK: &str = "mark-";
+
 /// One column of a row group, read in steps. Nulls are allowed in the schema and found in the levels.
-struct Typed<T: DataType> {
+pub(crate) struct Typed<T: DataType> {
     reader: ColumnReaderImpl<T>,
     levels: Vec<i16>,
 }
@@ -60,13 +98,20 @@ impl Times {
         Ok(self.0.read(rows, out)? == rows)
     }
 
+    /// The next `rows` times with their nulls.
+    pub fn read_nullable(&mut self, rows: usize) -> Result<Vec<Option<i64>>> {
+        let mut times = Vec::new();
+        self.read(rows, &mut times)?;
+        Ok(self.0.spread(&times))
+    }
+
     fn skip(&mut self, rows: usize) -> Result<()> {
         self.0.reader.skip_records(rows).map(drop)
     }
 }
 
 /// A column of numbers of any width.
-enum Numbers {
+pub(crate) enum Numbers {
     Double(Typed<DoubleType>),
     Float(Typed<FloatType>, Vec<f32>),
     Long(Typed<Int64Type>, Vec<i64>),
@@ -74,7 +119,8 @@ enum Numbers {
 }
 
 impl Numbers {
-    fn open(group: &dyn RowGroupReader, index: usize) -> Result<Self> {
+    /// The column at `index`.
+    pub fn open(group: &dyn RowGroupReader, index: usize) -> Result<Self> {
         Ok(match group.get_column_reader(index)? {
             ColumnReader::DoubleColumnReader(reader) => Self::Double(Typed::new(reader)),
             ColumnReader::FloatColumnReader(reader) => Self::Float(Typed::new(reader), Vec::new()),
@@ -105,13 +151,16 @@ impl Numbers {
         .map(drop)
     }
 
-    fn spread(&self, values: &[f64]) -> Vec<Option<f64>> {
-        match self {
-            Self::Double(column) => column.spread(values),
-            Self::Float(column, _) => column.spread(values),
-            Self::Long(column, _) => column.spread(values),
-            Self::Int(column, _) => column.spread(values),
-        }
+    /// The next `rows` values with their nulls.
+    pub fn read_nullable(&mut self, rows: usize) -> Result<Vec<Option<f64>>> {
+        let mut values = Vec::new();
+        self.read(rows, &mut values)?;
+        Ok(match self {
+            Self::Double(column) => column.spread(&values),
+            Self::Float(column, _) => column.spread(&values),
+            Self::Long(column, _) => column.spread(&values),
+            Self::Int(column, _) => column.spread(&values),
+        })
     }
 }
 
@@ -133,14 +182,17 @@ fn read_as<T: DataType>(
 pub(crate) struct BarColumns {
     /// Index of `ts`.
     pub time: usize,
-    /// Indices of [`VALUES`].
-    pub values: [usize; 5],
+    /// Indices of the prices among [`VALUES`].
+    pub prices: [usize; 4],
+    /// Index of the volume; `None` = there is none, and it reads as zero.
+    pub volume: Option<usize>,
 }
 
 /// The bars of one row group, read in steps.
 pub(crate) struct GroupReader {
     times: Times,
-    values: [Numbers; 5],
+    prices: [Numbers; 4],
+    volume: Option<Numbers>,
 }
 
 /// Rows with their nulls: the slow form, for reports.
@@ -155,15 +207,16 @@ impl GroupReader {
     /// A reader that begins after `skip` rows.
     pub fn open(group: &dyn RowGroupReader, columns: BarColumns, skip: usize) -> Result<Self> {
         let mut times = Times::open(group, columns.time)?;
-        let [open, high, low, close, volume] = columns.values.map(|index| Numbers::open(group, index));
-        let mut values = [open?, high?, low?, close?, volume?];
+        let [open, high, low, close] = columns.prices.map(|index| Numbers::open(group, index));
+        let mut prices = [open?, high?, low?, close?];
+        let mut volume = columns.volume.map(|index| Numbers::open(group, index)).transpose()?;
         if skip > 0 {
             times.skip(skip)?;
-            for column in &mut values {
+            for column in prices.iter_mut().chain(&mut volume) {
                 column.skip(skip)?;
             }
         }
-        Ok(Self { times, values })
+        Ok(Self { times, prices, volume })
     }
 
     /// Replaces `block` with the next `rows` rows; returns whether no value was null.
@@ -171,22 +224,27 @@ impl GroupReader {
         block.clear();
         let mut complete = self.times.read(rows, &mut block.open_ms)?;
         let BarBlock { open, high, low, close, volume, .. } = block;
-        for (column, out) in self.values.iter_mut().zip([open, high, low, close, volume]) {
+        for (column, out) in self.prices.iter_mut().zip([open, high, low, close]) {
             complete &= column.read(rows, out)? == rows;
+        }
+        match &mut self.volume {
+            Some(column) => complete &= column.read(rows, volume)? == rows,
+            None => volume.resize(rows, 0.0),
         }
         Ok(complete)
     }
 
     /// The next `rows` rows with their nulls.
     pub fn read_nullable(&mut self, rows: usize) -> Result<NullableRows> {
-        let mut times = Vec::new();
-        self.times.read(rows, &mut times)?;
+        let times = self.times.read_nullable(rows)?;
         let mut values: [Vec<Option<f64>>; 5] = Default::default();
-        for (column, out) in self.values.iter_mut().zip(&mut values) {
-            let mut raw = Vec::new();
-            column.read(rows, &mut raw)?;
-            *out = column.spread(&raw);
+        for (column, out) in self.prices.iter_mut().zip(&mut values) {
+            *out = column.read_nullable(rows)?;
         }
-        Ok(NullableRows { times: self.times.0.spread(&times), values })
+        values[4] = match &mut self.volume {
+            Some(column) => column.read_nullable(rows)?,
+            None => vec![Some(0.0); rows],
+        };
+        Ok(NullableRows { times, values })
     }
 }

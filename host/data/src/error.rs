@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use cryptobot_model::{Timeframe, Timestamp};
 
+use crate::funding::MissingFunding;
+use crate::resample::next_open;
+
 /// Offending rows that a message shows at most.
 pub const SHOWN: usize = 5;
 
@@ -72,25 +75,26 @@ pub enum DataError {
     /// Bars are missing.
     #[error("{0}")]
     Missing(Box<MissingBars>),
+    /// Funding rates are missing.
+    #[error("{0}")]
+    MissingFunding(Box<MissingFunding>),
     /// A file holds rows that cannot be true.
     #[error("{0}")]
     Rows(Box<RowFaults>),
     /// Two files hold the same time.
     #[error(
-        "{second}: begins at {begins}, before the end of {first}; fix: every bar must stand in one file only"
+        "{second}: begins at {begins}, before the end of {first}; fix: every time must stand in one file only"
     )]
     Overlap {
         /// The file that begins earlier.
         first: String,
         /// The file that begins inside it.
         second: String,
-        /// The open time of the first overlapping bar.
+        /// The first time that both hold.
         begins: Timestamp,
     },
     /// A column is absent or of another type than the layout says.
-    #[error(
-        "{file}: column `{column}` {problem}; bars have ts (int64, ms UTC), open, high, low, close, volume"
-    )]
+    #[error("{file}: column `{column}` {problem}; {expected}")]
     Column {
         /// The file.
         file: String,
@@ -98,6 +102,8 @@ pub enum DataError {
         column: String,
         /// What is wrong with it.
         problem: String,
+        /// The columns that such files have.
+        expected: &'static str,
     },
     /// A file that is no readable Parquet.
     #[error("{file}: not a readable Parquet file ({reason}); fix: import or generate it again")]
@@ -210,6 +216,18 @@ impl MissingBars {
         self.runs.iter().map(|run| run.bars).sum()
     }
 
+    /// Number of bars of a longer timeframe that lack a part.
+    pub fn bars_of(&self, timeframe: Timeframe) -> u64 {
+        let (mut bars, mut counted) = (0, Timestamp(i64::MIN));
+        for run in &self.runs {
+            let from = timeframe.open_of(run.from).max(counted);
+            let to = next_open(timeframe, run.to);
+            bars += ((to.0 - from.0) / timeframe.nanos()).max(0) as u64;
+            counted = counted.max(to);
+        }
+        bars
+    }
+
     /// The stretches of the period that have every bar, in order.
     fn continuous(&self) -> Vec<(Timestamp, Timestamp)> {
         let mut from = self.asked.0;
@@ -279,6 +297,10 @@ pub enum RowFault {
     Low,
     /// The volume is negative or not finite.
     Volume,
+    /// The time of a funding rate is none of the years 1684 to 2255.
+    Time,
+    /// A funding rate is not finite, or more than a tenth of the position.
+    Rate,
 }
 
 impl fmt::Display for RowFault {
@@ -292,6 +314,8 @@ impl fmt::Display for RowFault {
             Self::High => "high is below open, low or close",
             Self::Low => "low is above open or close",
             Self::Volume => "volume is negative or not finite",
+            Self::Time => "time is not in milliseconds since 1970",
+            Self::Rate => "rate is no fraction between -0.1 and 0.1",
         })
     }
 }
@@ -303,21 +327,21 @@ pub struct FaultyRow {
     pub row: u64,
     /// What is wrong; of several faults the first in the order of [`RowFault`].
     pub fault: RowFault,
-    /// Open time; `None` = null.
-    pub open_ms: Option<i64>,
-    /// Open, high, low, close and volume; `None` = null.
-    pub values: [Option<f64>; 5],
+    /// Time, the open time of a bar; `None` = null.
+    pub ts_ms: Option<i64>,
+    /// Its other columns by name; `None` = null.
+    pub values: Vec<(&'static str, Option<f64>)>,
 }
 
 impl fmt::Display for FaultyRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {}", self.row)?;
-        match self.open_ms {
-            Some(open_ms) => write!(f, " at {}", Timestamp::from_millis(open_ms))?,
+        match self.ts_ms {
+            Some(ts_ms) => write!(f, " at {}", Timestamp::from_millis(ts_ms))?,
             None => f.write_str(" without time")?,
         }
         write!(f, ": {} (", self.fault)?;
-        for (index, (name, value)) in crate::columns::VALUES.iter().zip(self.values).enumerate() {
+        for (index, (name, value)) in self.values.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             match value {
                 Some(value) => write!(f, "{separator}{name} {value}")?,

@@ -14,7 +14,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 
 use crate::audit::{RowAudit, TimeScan};
-use crate::columns::{BarColumns, GroupReader, TIME, Times, VALUES};
+use crate::columns::{BarColumns, Content, GroupReader, Numbers, TIME, Times, VALUES};
 use crate::error::{DataError, RowFaults};
 
 /// Rows that are decoded at a time.
@@ -66,6 +66,14 @@ pub(crate) struct Group {
     pub bounds: Option<(i64, i64)>,
 }
 
+/// Cells of a row group; `None` = null.
+pub(crate) struct Cells {
+    /// The `ts` column.
+    pub times: Vec<Option<i64>>,
+    /// The columns that were asked for.
+    pub columns: Vec<Vec<Option<f64>>>,
+}
+
 /// An open Parquet file with a `ts` column.
 pub(crate) struct StoredFile {
     /// What it is.
@@ -73,18 +81,20 @@ pub(crate) struct StoredFile {
     /// Its row groups in order.
     pub groups: Vec<Group>,
     reader: SerializedFileReader<File>,
+    content: Content,
     time: usize,
 }
 
 impl StoredFile {
     /// Opens a file and reads its footer.
-    pub fn open(path: &Path, relative: String) -> Result<Self, DataError> {
+    pub fn open(path: &Path, relative: String, content: Content) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io(path))?;
         let stamp = Stamp::of(&file.metadata().map_err(DataError::io(path))?);
         let reader = guarded(&relative, || SerializedFileReader::new(file))?;
-        let time = time_column(&reader, &relative)?;
+        let time = time_column(&reader, &relative, content)?;
         let groups = reader.metadata().row_groups().iter().map(|group| describe(group, time)).collect();
-        Ok(Self { touched: TouchedFile { relative, path: path.to_owned(), stamp }, groups, reader, time })
+        let touched = TouchedFile { relative, path: path.to_owned(), stamp };
+        Ok(Self { touched, groups, reader, content, time })
     }
 
     /// The path below the catalog's root.
@@ -94,19 +104,37 @@ impl StoredFile {
 
     /// Where the columns of bars stand.
     pub fn bar_columns(&self) -> Result<BarColumns, DataError> {
-        let mut values = [0; 5];
-        for (name, index) in VALUES.iter().zip(&mut values) {
-            *index = column(&self.reader, self.name(), name)?;
-            let kind = self.reader.metadata().file_metadata().schema_descr().column(*index).physical_type();
-            if !matches!(kind, Type::DOUBLE | Type::FLOAT | Type::INT64 | Type::INT32) {
-                return Err(self.wrong_column(name, &format!("is {kind}, not a number")));
-            }
-        }
-        Ok(BarColumns { time: self.time, values })
+        let [open, high, low, close, volume] = VALUES;
+        let prices = [self.numbers(open)?, self.numbers(high)?, self.numbers(low)?, self.numbers(close)?];
+        let volume = if self.content == Content::Marks { None } else { Some(self.numbers(volume)?) };
+        Ok(BarColumns { time: self.time, prices, volume })
     }
 
-    fn wrong_column(&self, column: &str, problem: &str) -> DataError {
-        wrong_column(self.name(), column, problem)
+    /// The index of a column of numbers.
+    pub fn numbers(&self, name: &str) -> Result<usize, DataError> {
+        self.numbers_if_any(name)?.ok_or_else(|| wrong_column(self.name(), self.content, name, "is missing"))
+    }
+
+    /// The index of a column of numbers that need not be there.
+    pub fn numbers_if_any(&self, name: &str) -> Result<Option<usize>, DataError> {
+        let Some(index) = column(&self.reader, name) else { return Ok(None) };
+        let kind = self.reader.metadata().file_metadata().schema_descr().column(index).physical_type();
+        if matches!(kind, Type::DOUBLE | Type::FLOAT | Type::INT64 | Type::INT32) {
+            return Ok(Some(index));
+        }
+        let problem = format!("is {kind}, not a number");
+        Err(wrong_column(self.name(), self.content, name, &problem))
+    }
+
+    /// All times of a row group, and all values of some of its columns, with their nulls.
+    pub fn cells(&self, group: usize, columns: &[usize]) -> Result<Cells, DataError> {
+        self.guarded(|| {
+            let rows = self.groups[group].rows;
+            let group = self.reader.get_row_group(group)?;
+            let times = Times::open(group.as_ref(), self.time)?.read_nullable(rows)?;
+            let read = |&index: &usize| Numbers::open(group.as_ref(), index)?.read_nullable(rows);
+            Ok(Cells { times, columns: columns.iter().map(read).collect::<parquet::errors::Result<_>>()? })
+        })
     }
 
     /// A reader of the bars of one row group, beginning after `skip` rows.
@@ -212,28 +240,33 @@ fn describe(group: &RowGroupMetaData, time: usize) -> Group {
     Group { rows: usize::try_from(group.num_rows()).unwrap_or(0), bounds }
 }
 
-fn column(reader: &SerializedFileReader<File>, file: &str, name: &str) -> Result<usize, DataError> {
+fn column(reader: &SerializedFileReader<File>, name: &str) -> Option<usize> {
     let schema = reader.metadata().file_metadata().schema_descr();
-    let found = (0..schema.num_columns()).find(|&index| schema.column(index).path().parts() == [name]);
-    found.ok_or_else(|| wrong_column(file, name, "is missing"))
+    (0..schema.num_columns()).find(|&index| schema.column(index).path().parts() == [name])
 }
 
-fn time_column(reader: &SerializedFileReader<File>, file: &str) -> Result<usize, DataError> {
-    let index = column(reader, file, TIME)?;
+fn time_column(
+    reader: &SerializedFileReader<File>,
+    file: &str,
+    content: Content,
+) -> Result<usize, DataError> {
+    let wrong = |problem: &str| wrong_column(file, content, TIME, problem);
+    let index = column(reader, TIME).ok_or_else(|| wrong("is missing"))?;
     let description = reader.metadata().file_metadata().schema_descr().column(index);
     if description.physical_type() != Type::INT64 {
-        return Err(wrong_column(file, TIME, &format!("is {}, not int64", description.physical_type())));
+        return Err(wrong(&format!("is {}, not int64", description.physical_type())));
     }
     match description.logical_type_ref() {
         Some(LogicalType::Timestamp(time)) if time.unit != TimeUnit::MILLIS => {
-            Err(wrong_column(file, TIME, "is not in milliseconds"))
+            Err(wrong("is not in milliseconds"))
         }
         _ => Ok(index),
     }
 }
 
-fn wrong_column(file: &str, column: &str, problem: &str) -> DataError {
-    DataError::Column { file: file.to_owned(), column: column.to_owned(), problem: problem.to_owned() }
+fn wrong_column(file: &str, content: Content, column: &str, problem: &str) -> DataError {
+    let (file, column, problem) = (file.to_owned(), column.to_owned(), problem.to_owned());
+    DataError::Column { file, column, problem, expected: content.columns() }
 }
 
 /// Runs the parquet crate on bytes from outside. It reports most damage as errors, but some decoders index and

@@ -27,6 +27,9 @@ pub(crate) struct Resampler {
     open_ms: i64,
     close_ms: i64,
     bar: Option<Prices>,
+    /// Parts of the bar under way, and how many it must have.
+    parts: i64,
+    parts_needed: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +44,12 @@ struct Prices {
 impl Resampler {
     /// A resampler that has seen nothing.
     pub fn new(target: Timeframe) -> Self {
-        Self { target, open_ms: 0, close_ms: i64::MIN, bar: None }
+        Self { target, open_ms: 0, close_ms: i64::MIN, bar: None, parts: 0, parts_needed: 1 }
+    }
+
+    /// Leaves out bars of which not every part of `source` length is there.
+    pub fn only_whole(&mut self, source: Timeframe) {
+        self.parts_needed = self.target.nanos() / source.nanos();
     }
 
     /// Adds some rows of `bars`; appends every higher bar whose successor begins to `out`.
@@ -55,12 +63,14 @@ impl Resampler {
                     bar.low = bar.low.min(low);
                     bar.close = close;
                     bar.volume += volume;
+                    self.parts += 1;
                 }
                 _ => {
                     self.flush(out);
                     self.open_ms = self.target.open_of(Timestamp::from_millis(open_ms)).millis();
                     self.close_ms = self.open_ms + self.target.millis();
                     self.bar = Some(Prices { open, high, low, close, volume });
+                    self.parts = 1;
                 }
             }
         }
@@ -68,7 +78,9 @@ impl Resampler {
 
     /// Appends the bar that is under way, if any.
     pub fn flush(&mut self, out: &mut BarBlock) {
-        if let Some(bar) = self.bar.take() {
+        if let Some(bar) = self.bar.take()
+            && self.parts >= self.parts_needed
+        {
             out.open_ms.push(self.open_ms);
             out.open.push(bar.open);
             out.high.push(bar.high);

@@ -45,6 +45,14 @@ impl SeriesReader {
         Ok(Self { rows, source, target, resampling, missing })
     }
 
+    /// Leaves out bars that are built from a stretch with a hole in it.
+    pub(crate) fn only_whole_bars(mut self) -> Self {
+        if let Some((resampler, _)) = &mut self.resampling {
+            resampler.only_whole(self.source);
+        }
+        self
+    }
+
     /// Length of the stored bars that are read; another one than asked for where bars are resampled.
     pub fn source_kind(&self) -> Timeframe {
         self.source

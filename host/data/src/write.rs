@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::iter;
 use std::ops::Range;
 use std::path::Path;
 use std::process;
@@ -9,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cryptobot_engine::BarBlock;
-use cryptobot_model::{Timeframe, Timestamp};
+use cryptobot_model::{FundingRate, Price, Timeframe, Timestamp};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnWriter;
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
@@ -49,9 +50,50 @@ impl<'a> From<&'a BarBlock> for BarTable<'a> {
 /// Rows must be sorted, unique, on the grid and possible; gaps are allowed. The file appears under its name only
 /// when it is complete and on disk.
 pub fn write_bars(path: &Path, timeframe: Timeframe, table: &BarTable<'_>) -> Result<(), DataError> {
-    check(timeframe, table)
-        .map_err(|problem| DataError::Unwritable { file: path.to_owned(), problem: problem.to_owned() })?;
+    check(timeframe, table).map_err(unwritable(path))?;
     replace_file(path, |file| write_table(file, table).map_err(io::Error::other)).map_err(DataError::io(path))
+}
+
+/// Writes mark prices as one Parquet file of the catalog, as [`write_bars`] does, without volumes.
+pub fn write_marks(path: &Path, timeframe: Timeframe, marks: &BarBlock) -> Result<(), DataError> {
+    check(timeframe, &BarTable::from(marks)).map_err(unwritable(path))?;
+    let write = |file: &mut File| {
+        let months = months(&marks.open_ms);
+        let schema = "message marks { required int64 ts; required double open; required double high; \
+                      required double low; required double close; }";
+        write_groups(file, schema, properties(marks, &months)?, months, |group, rows| {
+            write_times_and_prices(group, marks, rows)
+        })
+    };
+    replace_file(path, |file| write(file).map_err(io::Error::other)).map_err(DataError::io(path))
+}
+
+/// Writes funding rates as one Parquet file of the catalog: zstd, statistics, one row group.
+///
+/// Rows must be in order of time, with one rate for a minute.
+pub fn write_funding(path: &Path, rates: &[FundingRate]) -> Result<(), DataError> {
+    if !rates.windows(2).all(|pair| Timeframe::MINUTE.open_of(pair[1].ts) > pair[0].ts) {
+        return Err(unwritable(path)("the rates are not sorted by time, or two have the same minute"));
+    }
+    let times: Vec<i64> = rates.iter().map(|rate| rate.ts.millis()).collect();
+    let values: Vec<f64> = rates.iter().map(|rate| rate.rate.to_f64()).collect();
+    let marks: Vec<Option<f64>> = rates.iter().map(|rate| rate.mark.map(Price::to_f64)).collect();
+    let write = |file: &mut File| {
+        let schema =
+            "message funding { required int64 ts; required double rate; optional double mark_price; }";
+        let all = iter::once(0..rates.len());
+        write_groups(file, schema, compressed()?.build(), all, |group, _| {
+            let (present, levels) = with_levels(&marks);
+            write_column(group, |column| put_integers(column, &times, None))?;
+            write_column(group, |column| put_numbers(column, &values, None))?;
+            write_column(group, |column| put_numbers(column, &present, Some(&levels)))
+        })
+    };
+    replace_file(path, |file| write(file).map_err(io::Error::other)).map_err(DataError::io(path))
+}
+
+fn unwritable(path: &Path) -> impl Fn(&'static str) -> DataError {
+    |problem| DataError::Unwritable { file: path.to_owned(), problem: problem.to_owned() }
 }
 
 fn check(timeframe: Timeframe, table: &BarTable<'_>) -> Result<(), &'static str> {
@@ -91,14 +133,32 @@ fn write_table(file: &mut File, table: &BarTable<'_>) -> Result<(), ParquetError
     }
     schema.push('}');
     let properties = properties(table.bars, &months)?;
-    let schema = Arc::new(parse_message_type(&schema)?);
+    write_groups(file, &schema, properties, months, |group, month| write_group(group, table, month))
+}
+
+/// Writes a file of row groups, each of some rows.
+fn write_groups<'a>(
+    file: &'a mut File,
+    schema: &str,
+    properties: WriterProperties,
+    groups: impl IntoIterator<Item = Range<usize>>,
+    write: impl Fn(&mut SerializedRowGroupWriter<'_, &'a mut File>, Range<usize>) -> Result<(), ParquetError>,
+) -> Result<(), ParquetError> {
+    let schema = Arc::new(parse_message_type(schema)?);
     let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
-    for month in months {
+    for rows in groups {
         let mut group = writer.next_row_group()?;
-        write_group(&mut group, table, month)?;
+        write(&mut group, rows)?;
         group.close()?;
     }
     writer.close().map(drop)
+}
+
+/// What all files have: zstd, and statistics by which a reader finds rows and holes.
+fn compressed() -> Result<WriterPropertiesBuilder, ParquetError> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_statistics_enabled(EnabledStatistics::Chunk))
 }
 
 /// The encodings that are read fastest, as measured: a dictionary where prices have few values, else their bytes
@@ -109,9 +169,7 @@ fn properties(bars: &BarBlock, months: &[Range<usize>]) -> Result<WriterProperti
     let mut prices: Vec<u64> = first.iter().map(|price| price.to_bits()).collect();
     prices.sort_unstable();
     prices.dedup();
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+    let mut properties = compressed()?
         .set_dictionary_enabled(prices.len() <= DICTIONARY_PRICES)
         .set_encoding(Encoding::BYTE_STREAM_SPLIT);
     for (name, encoding) in [
@@ -148,11 +206,8 @@ fn write_group<W: io::Write + Send>(
     table: &BarTable<'_>,
     rows: Range<usize>,
 ) -> Result<(), ParquetError> {
-    let bars = table.bars;
-    write_column(group, |column| put_integers(column, &bars.open_ms[rows.clone()], None))?;
-    for prices in [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume] {
-        write_column(group, |column| put_numbers(column, &prices[rows.clone()], None))?;
-    }
+    write_times_and_prices(group, table.bars, rows.clone())?;
+    write_column(group, |column| put_numbers(column, &table.bars.volume[rows.clone()], None))?;
     if let Some(values) = table.quote_volume {
         let (present, levels) = with_levels(&values[rows.clone()]);
         write_column(group, |column| put_numbers(column, &present, Some(&levels)))?;
@@ -164,6 +219,18 @@ fn write_group<W: io::Write + Send>(
     if let Some(values) = table.taker_buy_volume {
         let (present, levels) = with_levels(&values[rows.clone()]);
         write_column(group, |column| put_numbers(column, &present, Some(&levels)))?;
+    }
+    Ok(())
+}
+
+fn write_times_and_prices<W: io::Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    bars: &BarBlock,
+    rows: Range<usize>,
+) -> Result<(), ParquetError> {
+    write_column(group, |column| put_integers(column, &bars.open_ms[rows.clone()], None))?;
+    for prices in [&bars.open, &bars.high, &bars.low, &bars.close] {
+        write_column(group, |column| put_numbers(column, &prices[rows.clone()], None))?;
     }
     Ok(())
 }

@@ -41,6 +41,7 @@ fn plant(rows: &mut Rows, fault: RowFault, row: usize, column: usize, bad: f64) 
         RowFault::Price => set(rows, column % 4, bad),
         RowFault::High => set(rows, 1, 99.5),
         RowFault::Low => set(rows, 2, 200.0),
+        RowFault::Time | RowFault::Rate => unreachable!("bars have none"),
         RowFault::Volume => set(rows, 4, if bad == 0.0 { -1.0 } else { bad }),
     }
     // A low above the high makes the high the one that is named.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::execution::Execution;
+use crate::funding::Funding;
 use crate::spelled::Spelled;
 
 /// A run file. Every key has a default but the bots; unknown keys are errors.
@@ -76,16 +77,9 @@ pub struct Period {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Venue {
-    /// Funding payments of perpetuals.
-    pub funding: Option<Funding>,
-}
-
-/// Funding payments of perpetuals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Funding {
-    /// None is paid: on purpose, not for want of data.
-    None,
+    /// Funding payments of perpetuals: `required`, `none` or `assume:RATE`.
+    #[schemars(extend("pattern" = "^(required|none|assume:-?[0-9.]+)$"))]
+    pub funding: Spelled<Funding>,
 }
 
 /// What every plugin may use.
@@ -175,11 +169,13 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// Reads a run file.
+    /// Reads a run file and checks its values.
     pub fn read(path: &Path) -> Result<Self, RunError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
-        serde_saphyr::from_str(&text).map_err(|error| syntax_error(path, &error))
+        let config: Self = serde_saphyr::from_str(&text).map_err(|error| syntax_error(path, &error))?;
+        config.check_values().map_err(|error| error.in_file(path))?;
+        Ok(config)
     }
 
     /// The configuration as a run file.
@@ -201,18 +197,20 @@ impl RunConfig {
                 "there is no bot; give --plugin or a run file with `bots:`",
             ));
         }
+        if let Some((name, _)) = self.bots.iter().find(|(_, bot)| bot.plugin.is_empty()) {
+            return Err(RunError::config(format!("bots.{name}.plugin"), "is missing; give a path or a name"));
+        }
+        self.check_values()
+    }
+
+    /// Checks the values that are there: in a run file flags may complete the rest.
+    fn check_values(&self) -> Result<(), RunError> {
         positive("balance", self.balance)?;
         for (name, bot) in &self.bots {
             if !is_bot_name(name) {
                 let problem =
                     "a bot's name has letters, digits, `-` and `_`, at most 64: it names folders and files";
                 return Err(RunError::config(format!("bots.{name:?}"), problem));
-            }
-            if bot.plugin.is_empty() {
-                return Err(RunError::config(
-                    format!("bots.{name}.plugin"),
-                    "is missing; give a path or a name",
-                ));
             }
             if let Some(balance) = bot.balance {
                 positive(&format!("bots.{name}.balance"), balance)?;

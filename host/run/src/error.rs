@@ -1,6 +1,6 @@
 //! What can go wrong with a run, and the exit code that says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cryptobot_analytics::FolderError;
 use cryptobot_data::DataError;
@@ -117,6 +117,16 @@ pub enum RunError {
 impl RunError {
     pub(crate) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Config { field: field.into(), problem: problem.into() }
+    }
+
+    /// Names the file that the value of a [`Self::Config`] stands in.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Config { field, problem } => {
+                Self::Config { field: format!("{}: {field}", path.display()), problem }
+            }
+            other => other,
+        }
     }
 
     /// The exit code for this error.

@@ -47,8 +47,10 @@ pub struct Finished {
 struct RunRecorder {
     journal: JournalWriter<Background>,
     collector: Collector,
-    /// Whether a stop watches the mark price, for which the last price stands in.
-    watches_mark: bool,
+    /// Of each instrument, whether it has no mark prices.
+    without_mark: Vec<bool>,
+    /// Whether a stop watched the mark price of such an instrument.
+    misses_mark: bool,
     refusals: Refusals,
 }
 
@@ -56,8 +58,9 @@ impl Recorder for RunRecorder {
     fn entry(&mut self, entry: &Entry<'_>) {
         if let Entry::Decision { decision: Decision::Approved(order), .. } = entry
             && let Some((_, TriggerSource::Mark)) = order.kind.trigger()
+            && self.without_mark.get(order.instrument.index()) == Some(&true)
         {
-            self.watches_mark = true;
+            self.misses_mark = true;
         }
         if let Entry::Decision { ts, id, decision: Decision::Refused { reason, .. } } = entry {
             self.refusals.note(*ts, *id, *reason);
@@ -88,7 +91,8 @@ impl PreparedRun {
         let mut recorder = RunRecorder {
             journal: JournalWriter::in_background(BufWriter::new(file)).map_err(journal_error)?,
             collector: self.collector(),
-            watches_mark: false,
+            without_mark: std::mem::take(&mut self.without_mark),
+            misses_mark: false,
             refusals: Refusals::default(),
         };
         let expected_bars = self.expected_bars;
@@ -98,9 +102,9 @@ impl PreparedRun {
         })?;
         let engine_time = loaded.elapsed();
         let journal = recorder.journal.finish().map_err(journal_error)?;
-        if recorder.watches_mark {
-            self.warnings
-                .push("stops on the mark price watched the last price: no mark prices are read".to_owned());
+        if recorder.misses_mark {
+            let warning = "stops on a mark price that is not stored watched the last price";
+            self.warnings.push(warning.to_owned());
         }
         let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
         self.warnings.extend(recorder.refusals.warnings(&names));

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cryptobot_data::{Catalog, SeriesReader, SeriesRequest};
-use cryptobot_model::{Instrument, InstrumentId, SeriesId, SeriesInfo, Timeframe, Timestamp};
+use cryptobot_data::{Catalog, SeriesReader, SeriesRequest, TouchedFile};
+use cryptobot_model::{FundingRate, Instrument, InstrumentId, SeriesId, SeriesInfo, Timeframe, Timestamp};
 
 use crate::bots::LoadedBot;
-use crate::config::{Funding, RunConfig};
+use crate::config::RunConfig;
 use crate::error::RunError;
 use crate::spelled::Spelled;
+use crate::{funding, marks};
 
 /// Symbol that is traded where none is named and it is there.
 const USUAL_SYMBOL: &str = "BTCUSDT";
@@ -18,6 +19,9 @@ pub(crate) struct Market {
     pub(crate) instrument: Instrument,
     pub(crate) timeframe: Timeframe,
     pub(crate) reader: SeriesReader,
+    /// Mark prices as bars of the same length.
+    pub(crate) mark: Option<SeriesReader>,
+    pub(crate) funding: Vec<FundingRate>,
 }
 
 /// Everything a run reads.
@@ -30,6 +34,8 @@ pub(crate) struct Markets {
     /// The shortest base timeframe of a bot, for reports.
     pub(crate) timeframe: Timeframe,
     pub(crate) synthetic: bool,
+    /// The files that are read.
+    pub(crate) touched: Vec<TouchedFile>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -57,21 +63,29 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     }
     let bases = base_timeframes(config, &wishes)?;
     let mut warnings = Vec::new();
-    let (instruments, synthetic) = instruments(config, &catalog, &bases, &mut warnings)?;
+    let (mut instruments, synthetic) = instruments(config, &catalog, &bases, &mut warnings)?;
     let readers = readers(config, &catalog, &bases, &mut warnings)?;
     let from = readers.iter().map(SeriesReader::first_open).min().unwrap_or_default();
     let to = readers.iter().map(SeriesReader::last_close).max().unwrap_or_default();
+    let marks = marks::open(&catalog, &instruments, &readers, &mut warnings)?;
+    let funding = funding::open(config, &catalog, &mut instruments, (from, to), &mut warnings)?;
+    let bars = readers.iter().chain(marks.iter().flatten());
+    let touched = bars.flat_map(SeriesReader::touched).chain(funding.touched).collect();
     let series = wishes.iter().map(|wish| series(wish, &instruments, &bases)).collect();
-    let markets = instruments.into_iter().zip(bases.values()).zip(readers);
+    let read = readers.into_iter().zip(marks).zip(funding.rates);
+    let markets = instruments.into_iter().zip(bases.values()).zip(read);
+    let market = |((instrument, timeframe), ((reader, mark), funding))| {
+        let timeframe: &Timeframe = timeframe;
+        Market { instrument, timeframe: *timeframe, reader, mark, funding }
+    };
     Ok(Markets {
-        list: markets
-            .map(|((instrument, timeframe), reader)| Market { instrument, timeframe: *timeframe, reader })
-            .collect(),
+        list: markets.map(market).collect(),
         series,
         from,
         to,
         timeframe: wishes.iter().map(|wish| wish.base).min().unwrap_or(Timeframe::HOUR),
         synthetic,
+        touched,
         warnings,
     })
 }
@@ -168,7 +182,6 @@ fn instruments(
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<Instrument>, bool), RunError> {
     let (mut instruments, mut synthetic) = (Vec::with_capacity(bases.len()), false);
-    let mut without_funding = BTreeSet::new();
     for (venue, symbol) in bases.keys() {
         let of_venue = catalog.instruments(venue)?;
         synthetic |= of_venue.synthetic();
@@ -178,17 +191,7 @@ fn instruments(
         if let Some(fees) = config.execution.fees {
             (instrument.maker_fee, instrument.taker_fee) = (fees.maker, fees.taker);
         }
-        let stated = config.venues.get(venue).and_then(|settings| settings.funding);
-        if instrument.funding && stated != Some(Funding::None) {
-            without_funding.insert(venue.clone());
-        }
-        instrument.funding = false;
         instruments.push(instrument);
-    }
-    for venue in without_funding {
-        warnings.push(format!(
-            "{venue}: funding payments are not simulated; results lack them (`venues: {{{venue}: {{funding: none}}}}` says so on purpose)"
-        ));
     }
     Ok((instruments, synthetic))
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
-use cryptobot_engine::{Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Strategy, StrategySetup};
+use cryptobot_engine::{
+    BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Strategy, StrategySetup,
+};
 use cryptobot_model::{Instrument, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
 
@@ -48,6 +50,8 @@ pub struct PreparedRun {
     pub(crate) timeframe: Timeframe,
     pub(crate) expected_bars: u64,
     pub(crate) synthetic: bool,
+    /// Of each instrument, whether it has no mark prices.
+    pub(crate) without_mark: Vec<bool>,
     pub(crate) warnings: Vec<String>,
     pub(crate) started: Instant,
 }
@@ -64,9 +68,8 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let bots = bots::load(&mut config, &runtime, &environment.plugin_folders, &limits)?;
     let markets = markets::open(&mut config, &bots)?;
     let period = (markets.from, markets.to);
-    let touched = markets.list.iter().flat_map(|market| market.reader.touched()).collect();
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
-    let hash = HashJob::start(touched, period, hashes);
+    let hash = HashJob::start(markets.touched.clone(), period, hashes);
     let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
     rehearse(&config, &bots, &markets, &limits)?;
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
@@ -75,7 +78,8 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let expected_bars = markets.list.iter().map(|market| market.reader.expected_rows()).sum();
     let strategies =
         bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
-    let Markets { list, series, from, to, timeframe, synthetic, warnings } = markets;
+    let without_mark = markets.list.iter().map(|market| market.mark.is_none()).collect();
+    let Markets { list, series, from, to, timeframe, synthetic, warnings, .. } = markets;
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
         let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
@@ -89,7 +93,9 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     }
     let sources = list.into_iter().map(|market| {
         let source = Box::new(ReadAhead::new(market.reader));
-        InstrumentSetup::new(market.instrument, market.timeframe, source)
+        let mark = market.mark.map(|mark| Box::new(ReadAhead::new(mark)) as Box<dyn BarSource>);
+        let setup = InstrumentSetup::new(market.instrument, market.timeframe, source);
+        InstrumentSetup { mark, funding: market.funding, ..setup }
     });
     let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
     let engine = Engine::new(sources.collect(), setups, exchange)?;
@@ -106,6 +112,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         timeframe,
         expected_bars,
         synthetic,
+        without_mark,
         warnings,
         started: environment.started,
     })

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A value that stands in a file as its text: times (`2024-01-01`) and timeframes (`15m`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spelled<T>(pub T);
 
 impl<T: fmt::Display> Serialize for Spelled<T> {

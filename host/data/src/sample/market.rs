@@ -83,16 +83,21 @@ const VOLATILITY_SPREAD: f64 = 0.45;
 const JUMP_CHANCE: f64 = 1.0 / 3_600.0;
 
 /// Numbers from the seeded generator.
-struct Draw(Random);
+pub(super) struct Draw(Random);
 
 impl Draw {
+    /// The numbers of one stream of a sample.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Self(Random::new(seed, stream))
+    }
+
     /// Uniform in (0, 1].
     fn uniform(&mut self) -> f64 {
         ((self.0.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
     /// Two independent standard normal numbers (Box and Muller).
-    fn normals(&mut self) -> (f64, f64) {
+    pub fn normals(&mut self) -> (f64, f64) {
         let radius = libm::sqrt(-2.0 * libm::log(self.uniform()));
         let (sin, cos) = libm::sincos(std::f64::consts::TAU * self.uniform());
         (radius * cos, radius * sin)
@@ -124,7 +129,7 @@ impl Market {
             vec![(drift, regime.volatility); regime.days]
         };
         let regimes = REGIMES.iter().flat_map(per_day).collect();
-        Self { draw: Draw(Random::new(seed, 0)), level: 0.0, path: 0.0, log_volatility: 0.0, regimes }
+        Self { draw: Draw::new(seed, 0), level: 0.0, path: 0.0, log_volatility: 0.0, regimes }
     }
 
     /// Moves on by a minute; returns the volatility of a usual pair in it.
@@ -152,7 +157,7 @@ fn activity_of_day() -> Vec<f64> {
 /// The bars of one pair: a year of one-minute bars from 2024-01-01 on.
 pub(crate) fn bars(pair: &Pair, slot: u64, seed: u64) -> BarBlock {
     let mut market = Market::new(seed);
-    let mut draw = Draw(Random::new(seed, slot + 1));
+    let mut draw = Draw::new(seed, slot + 1);
     let activity = activity_of_day();
     let (ticks_per_unit, lots_per_unit) = (power_of_ten(pair.price_places), power_of_ten(pair.lot_places));
     let first = Timestamp::from_civil(2024, 1, 1).millis();
@@ -198,11 +203,11 @@ fn gap(draw: &mut Draw) -> f64 {
     }
 }
 
-fn power_of_ten(places: u32) -> f64 {
+pub(super) fn power_of_ten(places: u32) -> f64 {
     10_u32.pow(places).into()
 }
 
-fn with_capacity(rows: usize) -> BarBlock {
+pub(super) fn with_capacity(rows: usize) -> BarBlock {
     let column = || Vec::with_capacity(rows);
     BarBlock {
         open_ms: Vec::with_capacity(rows),

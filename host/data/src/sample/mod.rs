@@ -4,6 +4,7 @@
 //! it is synthetic.
 
 mod market;
+mod premium;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,13 +14,13 @@ use std::process;
 use std::thread;
 
 use cryptobot_engine::BarBlock;
-use cryptobot_model::Timeframe;
+use cryptobot_model::{FundingRate, Timeframe};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::DataError;
 use crate::hash::{file_sha256, hex};
-use crate::write::{BarTable, replace_file, write_bars};
+use crate::write::{BarTable, replace_file, write_bars, write_funding, write_marks};
 use market::{PAIRS, Pair};
 
 /// The sample's venue.
@@ -29,7 +30,7 @@ pub const LABEL: &str = "synthetic sample: generated bars, not market data";
 /// The seed of the sample that documentation and tests speak of.
 pub const SEED: u64 = 42;
 /// Counts up when the generator makes other values.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 
 /// What [`ensure`] did.
@@ -52,7 +53,7 @@ struct Manifest {
     seed: u64,
     /// SHA-256 of each file by its path below the venue.
     files: BTreeMap<String, String>,
-    /// SHA-256 of each pair's values, see [`values_sha256`].
+    /// SHA-256 of each pair's values, and under `SYMBOL/mark-1m` of its mark prices, see [`values_sha256`].
     values: BTreeMap<String, String>,
 }
 
@@ -96,6 +97,13 @@ pub fn ensure(root: &Path, seed: u64) -> Result<Outcome, DataError> {
 pub fn bars(symbol: &str, seed: u64) -> Option<BarBlock> {
     let slot = PAIRS.iter().position(|pair| pair.symbol == symbol)?;
     Some(market::bars(&PAIRS[slot], slot as u64, seed))
+}
+
+/// The mark prices of one pair of the sample, minute by minute, and its funding rates; `None` = it has no such pair.
+pub fn marks_and_funding(symbol: &str, seed: u64) -> Option<(BarBlock, Vec<FundingRate>)> {
+    let slot = PAIRS.iter().position(|pair| pair.symbol == symbol)?;
+    let bars = market::bars(&PAIRS[slot], slot as u64, seed);
+    Some(premium::marks_and_funding(&PAIRS[slot], &bars, slot as u64, seed))
 }
 
 /// The symbols of the sample.
@@ -176,16 +184,21 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError>
     Ok(())
 }
 
-/// Writes the venue's folder: instruments, bars, manifest.
+/// Writes the venue's folder: instruments, bars, mark prices, funding rates, manifest.
 fn generate(folder: &Path, seed: u64) -> Result<(), DataError> {
     let slots: Vec<usize> = (0..PAIRS.len()).collect();
     let made = in_parallel(&slots, |&slot| {
         let pair = &PAIRS[slot];
         let bars = market::bars(pair, slot as u64, seed);
-        let name = format!("{}/1m/2024.parquet", pair.symbol);
-        let path = folder.join(&name);
-        write_bars(&path, Timeframe::MINUTE, &BarTable::from(&bars))?;
-        Ok((name, file_sha256(&path)?, values_sha256(&bars)))
+        let (marks, funding) = premium::marks_and_funding(pair, &bars, slot as u64, seed);
+        let names = ["1m", "mark-1m", "funding"].map(|kind| format!("{}/{kind}/2024.parquet", pair.symbol));
+        let paths = names.each_ref().map(|name| folder.join(name));
+        write_bars(&paths[0], Timeframe::MINUTE, &BarTable::from(&bars))?;
+        write_marks(&paths[1], Timeframe::MINUTE, &marks)?;
+        write_funding(&paths[2], &funding)?;
+        let hashes = paths.iter().map(|path| file_sha256(path)).collect::<Result<Vec<_>, _>>()?;
+        let files: Vec<_> = names.into_iter().zip(hashes).collect();
+        Ok((files, values_sha256(&bars), values_sha256(&marks)))
     })?;
     let instruments = folder.join("instruments.json");
     write_json(&instruments, &instruments_json())?;
@@ -196,9 +209,10 @@ fn generate(folder: &Path, seed: u64) -> Result<(), DataError> {
         files: BTreeMap::from([("instruments.json".to_owned(), file_sha256(&instruments)?)]),
         values: BTreeMap::new(),
     };
-    for (pair, (name, file, values)) in PAIRS.iter().zip(made) {
-        manifest.files.insert(name, file);
-        manifest.values.insert(pair.symbol.to_owned(), values);
+    for (pair, (files, bars, marks)) in PAIRS.iter().zip(made) {
+        manifest.files.extend(files);
+        manifest.values.insert(pair.symbol.to_owned(), bars);
+        manifest.values.insert(format!("{}/mark-1m", pair.symbol), marks);
     }
     write_json(&folder.join(MANIFEST), &manifest)
 }
@@ -213,7 +227,7 @@ fn instruments_json() -> serde_json::Value {
             "contract": "perpetual",
             "maker_fee": "0.0002",
             "taker_fee": "0.0004",
-            "funding": false,
+            "funding": true,
         });
         (pair.symbol.to_owned(), entry)
     };

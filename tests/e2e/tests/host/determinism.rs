@@ -26,10 +26,11 @@ fn the_place_of_data_home_and_work_changes_nothing() {
     there.link(sample(), "elsewhere");
     assert_eq!(identity(&there, &format!("{RUN} --data elsewhere")), first, "through a link");
 
-    let symbol = "synthetic/BTCUSDT/1m";
-    fs::create_dir_all(there.path("copy").join(symbol)).unwrap();
-    for file in [&format!("{symbol}/2024.parquet"), "synthetic/instruments.json"] {
-        fs::copy(sample().join(file), there.path("copy").join(file)).unwrap();
+    let kinds = ["1m", "mark-1m", "funding"].map(|kind| format!("synthetic/BTCUSDT/{kind}/2024.parquet"));
+    for file in kinds.iter().map(String::as_str).chain(["synthetic/instruments.json"]) {
+        let copy = there.path("copy").join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(sample().join(file), copy).unwrap();
     }
     let copy = there.path("copy");
     assert_eq!(identity(&there, &format!("{RUN} --data {}", copy.display())), first, "a copy");

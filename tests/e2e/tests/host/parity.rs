@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use cryptobot_data::sample;
-use cryptobot_e2e::{Sandbox, repository, scratch, skip};
+use cryptobot_e2e::{MINUTE_MS, Sandbox, repository, scratch, skip};
 use cryptobot_engine::BarBlock;
+use cryptobot_model::{FundingRate, Timestamp};
 
 /// No latency, no slippage, fees of 4 basis points, a position of one unit.
 const IDEAL: &str = "\
@@ -31,10 +32,23 @@ struct ByHand {
     fees: i128,
 }
 
-fn by_hand(open: &[i128], close: &[i128], fast: usize, slow: usize, balance: i128) -> ByHand {
+/// What a bar of the crossover needs to know.
+struct Bars {
+    open: Vec<i128>,
+    close: Vec<i128>,
+    /// Funding that one unit pays at the close of a bar, where it does.
+    funding: Vec<Option<i128>>,
+    /// Mark price at the end.
+    last_mark: i128,
+}
+
+fn by_hand(bars: &Bars, fast: usize, slow: usize, balance: i128) -> ByHand {
+    let Bars { open, close, funding, last_mark } = bars;
     let mut result = ByHand { equity: balance, ..ByHand::default() };
     let (mut target, mut position) = (0_i128, 0_i128);
     for bar in slow - 1..close.len() {
+        // The position at this moment pays, before anything is decided.
+        result.equity -= position * funding[bar].unwrap_or(0);
         let sum = |length: usize| close[bar + 1 - length..=bar].iter().sum::<i128>();
         // Averages are compared as fractions with a common denominator.
         let (quick, lazy) = (sum(fast) * slow as i128, sum(slow) * fast as i128);
@@ -55,16 +69,29 @@ fn by_hand(open: &[i128], close: &[i128], fast: usize, slow: usize, balance: i12
         result.trades += u64::from(position != 0);
         position = target;
     }
-    result.equity += position * close[close.len() - 1];
+    result.equity += position * last_mark;
     result
 }
 
-/// Open and close of bars of `minutes` minutes.
-fn resampled(bars: &BarBlock, minutes: usize) -> (Vec<i128>, Vec<i128>) {
+/// Bars of `minutes` minutes.
+fn resampled(bars: &BarBlock, marks: &BarBlock, rates: &[FundingRate], minutes: usize) -> Bars {
     let units = |price: f64| (price * SCALE).round() as i128;
     let open = bars.open.chunks(minutes).map(|chunk| units(chunk[0]));
     let close = bars.close.chunks(minutes).map(|chunk| units(chunk[chunk.len() - 1]));
-    (open.collect(), close.collect())
+    let pays = |rate: &FundingRate| {
+        let (units, one) = (rate.mark.unwrap().units() * rate.rate.units(), 100_000_000);
+        // Half to even.
+        let (down, rest) = (units.div_euclid(one), units.rem_euclid(one));
+        down + i128::from(2 * rest > one || (2 * rest == one && down % 2 != 0))
+    };
+    let closes_at = |chunk: &[i64]| chunk[0] + minutes as i64 * MINUTE_MS;
+    let due = |at: i64| rates.iter().find(|rate| rate.ts.millis() == at).map(pays);
+    Bars {
+        open: open.collect(),
+        close: close.collect(),
+        funding: bars.open_ms.chunks(minutes).map(|chunk| due(closes_at(chunk))).collect(),
+        last_mark: units(marks.close[bars.len() - 1]),
+    }
 }
 
 fn units(decimal: &serde_json::Value) -> i128 {
@@ -78,6 +105,7 @@ fn the_crossover_trades_as_plain_arrays_do() {
     let sandbox = Sandbox::with_sample();
     sandbox.write("ideal.yaml", IDEAL);
     let year = sample::bars("BTCUSDT", sample::SEED).unwrap();
+    let (marks, rates) = sample::marks_and_funding("BTCUSDT", sample::SEED).unwrap();
     let january = cut(&year, 31 * 1_440);
     for (bars, to, minutes, fast, slow) in [
         (&january, "2024-02-01", 1, 10, 31),
@@ -87,8 +115,11 @@ fn the_crossover_trades_as_plain_arrays_do() {
         (&year, "2025-01-01", 15, 4, 9),
         (&year, "2025-01-01", 15, 21, 144),
     ] {
-        let (open, close) = resampled(bars, minutes);
-        let expected = by_hand(&open, &close, fast, slow, units(&"100000000".into()));
+        // What is due at the very end of a run is not paid any more.
+        let until: Timestamp = to.parse().unwrap();
+        let due: Vec<_> = rates.iter().copied().filter(|rate| rate.ts < until).collect();
+        let by_minutes = resampled(bars, &marks, &due, minutes);
+        let expected = by_hand(&by_minutes, fast, slow, units(&"100000000".into()));
         assert!(expected.trades > 100, "{expected:?}");
         // Of equal averages floating point may make the one or the other the larger.
         assert_eq!(expected.ties, 0, "{fast}/{slow} on {minutes}m is no pair for this test");
@@ -109,7 +140,7 @@ fn the_crossover_trades_as_plain_arrays_do() {
             fees: units(&summary["costs"]["fees"]),
         };
         assert_eq!(found, expected, "{fast}/{slow} on {minutes}m");
-        assert_eq!(summary["bars"], close.len());
+        assert_eq!(summary["bars"], by_minutes.close.len());
     }
 }
 

@@ -5,8 +5,12 @@ use serde_json::Value;
 
 const RUN: &str = "run --venue binance-usdm --plugin sma-flip --format json";
 
+/// For symbols and times without recorded funding.
+const UNPAID: &str = "venues: {binance-usdm: {funding: none}}\n";
+
 /// Runs, and checks that every figure is a number and the bars are as many as the data's own README counts.
 fn runs(sandbox: &Sandbox, arguments: &str, bars: u64) -> Value {
+    sandbox.write("unpaid.yaml", UNPAID);
     let summary = sandbox.host(&format!("{RUN} --balance 1000000 {arguments}")).expect(0).json();
     assert_eq!(summary["bars"], bars, "{arguments}");
     assert_eq!(summary["synthetic"], false);
@@ -26,8 +30,17 @@ fn years_without_gaps_run() {
         "--symbol ETHUSDT --timeframe 15m --from 2022-01-01 --to 2025-01-01",
         35_040 + 35_040 + 35_136,
     );
-    runs(&sandbox, "--symbol BTCUSDT --timeframe 1h", 2_743 + 8_784 + 3 * 8_760 + 8_784 + 8_760);
-    runs(&sandbox, "--symbol FILUSDT --timeframe 1m --from 2023-02-01 --to 2023-03-01", 28 * 1_440);
+    let launch = "--from 2019-09-10T01:00";
+    runs(
+        &sandbox,
+        &format!("--symbol BTCUSDT --timeframe 1h {launch}"),
+        2_743 - 32 + 8_784 + 3 * 8_760 + 8_784 + 8_760,
+    );
+    runs(
+        &sandbox,
+        "--config unpaid.yaml --symbol FILUSDT --timeframe 1m --from 2023-02-01 --to 2023-03-01",
+        28 * 1_440,
+    );
     // Hours of four years are not stored for every symbol: built from what is.
     runs(&sandbox, "--symbol BTCUSDT --timeframe 2h --from 2024-01-01 --to 2025-01-01", 8_784 / 2);
 }
@@ -37,13 +50,41 @@ fn a_portfolio_of_ten_pairs_runs() {
     let Some(sandbox) = Sandbox::with_real_data() else { return };
     let pairs = ["ADA", "BCH", "BNB", "BTC", "ETH", "FIL", "LTC", "NEAR", "SOL", "TRX"];
     let symbols: Vec<String> = pairs.iter().map(|pair| format!("--symbol {pair}USDT")).collect();
-    let arguments = format!("--timeframe 1h --from 2024-01-01 --to 2025-01-01 {}", symbols.join(" "));
+    let arguments = format!(
+        "--config unpaid.yaml --timeframe 1h --from 2024-01-01 --to 2025-01-01 {}",
+        symbols.join(" ")
+    );
     let summary = runs(&sandbox, &arguments, 10 * 8_784);
     assert_eq!(summary["instruments"].as_array().unwrap().len(), 10);
     let buying = format!("run --venue binance-usdm --plugin buy-and-hold --format json {arguments}");
     let held = sandbox.host(&buying).expect(0).json();
     assert_eq!(held["fills"], 10);
     assert_eq!(held["open_positions"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn funding_and_marks_are_used_where_they_are_recorded() {
+    let Some(sandbox) = Sandbox::with_real_data() else { return };
+    let year = "--symbol BTCUSDT --timeframe 1h --from 2024-01-01 --to 2025-01-01";
+    let summary = runs(&sandbox, year, 8_784);
+    assert_eq!(summary["warnings"], serde_json::json!([]));
+    assert_ne!(summary["costs"]["funding"].as_str().unwrap().parse::<f64>().unwrap(), 0.0);
+    let earlier = runs(&sandbox, "--symbol BTCUSDT --timeframe 1h --from 2023-06-01 --to 2025-01-01", 13_920);
+    let warning =
+        "binance-usdm BTCUSDT mark-1h: 4416 bars have no mark price; the last price stands in for it";
+    assert_eq!(earlier["warnings"], serde_json::json!([warning]));
+    let refused = |arguments: &str, words: &[&str]| {
+        println!("{}", sandbox.host(&format!("{RUN} {arguments}")).refused(3, words));
+    };
+    refused("--symbol BTCUSDT --timeframe 1h", &["2019-09-09T00:00:00Z to 2019-09-10T00:00:00Z (4)"]);
+    refused(
+        "--symbol ETHUSDT --timeframe 1h --from 2025-11-01 --to 2026-01-01",
+        &["ETHUSDT", "lacks 116: 2025-11-18T08:00:00Z to 2025-12-26T16:00:00Z (116)"],
+    );
+    refused(
+        "--symbol BTCUSDT --symbol FILUSDT --symbol ADAUSDT --timeframe 1h --from 2024-01-01 --to 2025-01-01",
+        &["ADAUSDT has 2024-02-15T08:00:00Z to 2025-04-14T00:00:00Z and lacks 136", "; FILUSDT has none;"],
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod data_faults;
 mod determinism;
+mod explain;
 mod hostile;
 mod interrupt;
 mod margin;

@@ -19,9 +19,9 @@ const refusalTable = ({ summary }) => {
   }
   place.append(plainTable([
     ["Reason", (row) => row.reason.replaceAll("-", " "), true],
-    ["Refused by the host", (row) => countOrDash(row.refused)],
+    ["Refused", (row) => countOrDash(row.refused)],
     ["Reduced", (row) => countOrDash(row.reduced)],
-    ["Ended by the exchange", (row) => countOrDash(row.ended)],
+    ["Ended", (row) => countOrDash(row.ended)],
   ], summary.refusals));
 };
 
@@ -83,11 +83,14 @@ const marginChart = (data) => {
 const ruleTable = ({ rules }) => {
   const place = byId("rules");
   if (!rules.length) { place.append(el("div", { class: "empty" }, "Nothing was filled.")); return; }
+  const total = rules.reduce((sum, row) => sum + row.fills, 0);
   place.append(plainTable([
     ["Rule", (row) => row.rule, true],
     ["Fills", (row) => fixed(row.fills, 0)],
+    ["Share", (row) => percent(row.fills / total, 1)],
+    ["Traded", (row) => compact(row.traded)],
     ["Slippage", (row) => fixed(row.slippage)],
-    ["in bps", (row) => (row.traded ? fixed((row.slippage / row.traded) * 1e4) : UNDEFINED)],
+    ["Slippage, bps", (row) => (row.traded ? fixed((row.slippage / row.traded) * 1e4) : UNDEFINED)],
     ["Fees", (row) => fixed(row.fees)],
   ], rules));
 };

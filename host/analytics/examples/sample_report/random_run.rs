@@ -347,7 +347,7 @@ impl Market {
             collector.entry(&Entry::Trade(&closed));
         }
         if rule == FillRule::Liquidation {
-            let bankruptcy_price = Price::from_f64(price.to_f64() * (1.0 - side.sign() * 0.004));
+            let bankruptcy_price = Price::from_f64(price.to_f64() * (1.0 + side.sign() * 0.004));
             let liquidation = Liquidation {
                 ts,
                 strategy,

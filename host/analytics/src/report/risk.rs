@@ -1,6 +1,8 @@
 //! The report's data about risk and about where costs came from.
 
-use cryptobot_model::{Fill, FillRule, Money};
+use std::collections::BTreeSet;
+
+use cryptobot_model::{Fill, FillRule, Liquidation, Money};
 use serde::Serialize;
 
 use super::short;
@@ -62,7 +64,7 @@ pub(super) struct LiquidationData {
 }
 
 pub(super) fn liquidations(record: &Record) -> Vec<LiquidationData> {
-    let data = |liquidation: &cryptobot_model::Liquidation| LiquidationData {
+    let data = |liquidation: &Liquidation| LiquidationData {
         time: seconds(liquidation.ts),
         strategy: liquidation.strategy.0,
         instrument: liquidation.instrument.0,
@@ -76,22 +78,21 @@ pub(super) fn liquidations(record: &Record) -> Vec<LiquidationData> {
     record.liquidations.iter().map(data).collect()
 }
 
-/// Positions, in the order of closing, of the trades that a liquidation ended.
+/// Places, in the order of closing, of the trades that a liquidation ended.
 pub(super) fn liquidated_trades(record: &Record) -> Vec<usize> {
-    let ended = |trade: &cryptobot_model::ClosedTrade| {
-        record.liquidations.iter().any(|liquidation| {
-            (liquidation.ts, liquidation.strategy, liquidation.instrument)
-                == (trade.closed_at, trade.strategy, trade.instrument)
-        })
-    };
+    let key = |liquidation: &Liquidation| (liquidation.ts, liquidation.strategy, liquidation.instrument);
+    let ends: BTreeSet<_> = record.liquidations.iter().map(key).collect();
     let trades = record.trades.iter().enumerate();
-    trades.filter(|(_, trade)| ended(trade)).map(|(index, _)| index).collect()
+    trades
+        .filter(|(_, trade)| ends.contains(&(trade.closed_at, trade.strategy, trade.instrument)))
+        .map(|(index, _)| index)
+        .collect()
 }
 
-/// The highest margin ratio per bucket; empty where the account never had one.
+/// The highest margin ratio per bucket, zero while flat; empty where the account never had one.
 pub(super) fn margin(account: &crate::record::AccountRecord) -> Vec<f64> {
     if account.margin_peak.is_none() {
         return Vec::new();
     }
-    account.margin.iter().map(|ratio| short(*ratio)).collect()
+    account.margin.iter().map(|ratio| if ratio.is_nan() { 0.0 } else { short(*ratio) }).collect()
 }

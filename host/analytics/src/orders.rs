@@ -101,11 +101,13 @@ pub(crate) struct OrderBook {
     positions: Vec<Vec<u32>>,
     /// Per strategy: the instrument of each series.
     series: Vec<Vec<InstrumentId>>,
+    /// The order that the host refused last: its `rejected` event says nothing new.
+    refused: OrderId,
 }
 
 impl OrderBook {
     pub fn new(series: Vec<Vec<InstrumentId>>) -> Self {
-        Self { rows: Vec::new(), positions: vec![Vec::new(); series.len()], series }
+        Self { rows: Vec::new(), positions: vec![Vec::new(); series.len()], series, refused: OrderId::NONE }
     }
 
     pub fn into_rows(self) -> Vec<OrderRow> {
@@ -116,6 +118,10 @@ impl OrderBook {
         let of_strategy = self.positions.get(id.strategy()?.index())?;
         let position = *of_strategy.get(id.sequence() as usize)?;
         self.rows.get_mut((position as usize).checked_sub(1)?)
+    }
+
+    fn instrument(&self, strategy: StrategyId, series: SeriesId) -> Option<InstrumentId> {
+        self.series.get(strategy.index())?.get(series.index()).copied()
     }
 
     /// Adds the row of an order, unless its strategy is none of this run.
@@ -149,10 +155,8 @@ impl OrderBook {
             }
             Intent::Cancel { .. } | Intent::CancelAll { .. } => return,
         };
-        let of_strategy = self.series.get(strategy.index());
-        let instrument = of_strategy.and_then(|series_of| series_of.get(series.index())).copied();
         let row = OrderRow {
-            instrument,
+            instrument: self.instrument(strategy, series),
             terms: shape,
             reduce_only,
             requested,
@@ -168,6 +172,9 @@ impl OrderBook {
             && self.row(id).is_none()
         {
             self.add(id, OrderRow::new(id, request.strategy, request.series, request.side, ts));
+        }
+        if verdict.sent.is_none() {
+            self.refused = id;
         }
         let Some(row) = self.row(id) else { return };
         if let Some(request) = verdict.sent {
@@ -185,10 +192,20 @@ impl OrderBook {
     /// Follows an event. Answers whether its order was with the exchange until then; `None` where the event only
     /// repeats the host's refusal of a new order.
     pub fn event(&mut self, event: &OrderEvent) -> Option<bool> {
-        let Some(row) = self.row(event.id) else { return Some(false) };
-        if !row.sent {
+        let repeats = event.id.is_some() && std::mem::take(&mut self.refused) == event.id;
+        if repeats && self.row(event.id).is_none() {
+            // A stop or target of a signal, refused: nothing told of it before.
+            let OrderEvent { id, strategy, series, side, ts, .. } = *event;
+            let instrument = self.instrument(strategy, series);
+            let status = Some(event.kind);
+            let reason = event.reason;
+            let row = OrderRow::new(id, strategy, series, side, ts);
+            self.add(id, OrderRow { instrument, status, reason, ..row });
+        }
+        if repeats {
             return None;
         }
+        let Some(row) = self.row(event.id).filter(|row| row.sent) else { return Some(false) };
         if row.status.is_some_and(OrderEventKind::is_final) {
             // A cancel that came too late: the order's end stands.
             return Some(false);

@@ -68,6 +68,10 @@ fn decide(collector: &mut Collector, sequence: u64, decision: Decision) {
     collector.entry(&Entry::Decision { ts: Timestamp(1), id: id(sequence), decision: &decision });
 }
 
+fn refused(reason: RefusalReason) -> Decision {
+    Decision::Refused { reason, evidence: Evidence::NONE }
+}
+
 fn step(collector: &mut Collector, sequence: u64, kind: OrderEventKind, reason: Option<RefusalReason>) {
     let plain = OrderEvent::plain(STRATEGY, SeriesId(1), id(sequence), Side::Buy, Timestamp(2), kind);
     collector.entry(&Entry::Order(&OrderEvent { reason, remaining: "2".parse().unwrap(), ..plain }));
@@ -89,11 +93,7 @@ fn row(rows: &[OrderRow], sequence: u64) -> &OrderRow {
 fn refused_orders_name_what_they_were_for() {
     let mut collector = collector();
     tell_intent(&mut collector, &wanted(1, OrderKind::Market));
-    decide(
-        &mut collector,
-        1,
-        Decision::Refused { reason: RefusalReason::Cooldown, evidence: Evidence::NONE },
-    );
+    decide(&mut collector, 1, refused(RefusalReason::Cooldown));
     step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::Cooldown));
     let record = collector.finish(&[]);
     let table = tables::orders(&record);
@@ -115,19 +115,20 @@ fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     decide(&mut collector, 1, Decision::Approved(request(1, OrderKind::Market)));
     decide(&mut collector, 2, Decision::Approved(request(2, limit(price("90")))));
     tell_intent(&mut collector, &signal(4));
-    decide(
-        &mut collector,
-        4,
-        Decision::Refused { reason: RefusalReason::LowConfidence, evidence: Evidence::NONE },
-    );
+    decide(&mut collector, 4, refused(RefusalReason::LowConfidence));
+    // The first signal's target is refused: no intent, no order, only this.
+    decide(&mut collector, 3, refused(RefusalReason::Parent));
+    step(&mut collector, 3, OrderEventKind::Rejected, Some(RefusalReason::Parent));
     let record = collector.finish(&[]);
     let rows = &record.orders;
-    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1), id(2), id(4)]);
-    assert_eq!(rows.iter().map(|row| row.terms.kind).collect::<Vec<_>>(), ["market", "limit", "signal"]);
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1), id(2), id(4), id(3)]);
+    let kinds = ["market", "limit", "signal", "signal"];
+    assert_eq!(rows.iter().map(|row| row.terms.kind).collect::<Vec<_>>(), kinds);
+    assert_eq!(record.portfolio.reasons.iter().map(|count| count.refused).sum::<u64>(), 2, "once each");
     assert!(rows.iter().all(|row| row.instrument == Some(InstrumentId(1)) && row.requested.is_none()));
     assert_eq!((row(rows, 2).quantity.to_string(), row(rows, 2).terms.price), ("3".to_owned(), Some(90.0)));
     assert_eq!(row(rows, 4).status, Some(OrderEventKind::Rejected));
-    assert_eq!((record.portfolio.orders, record.portfolio.refused), (2, 1));
+    assert_eq!((record.portfolio.orders, record.portfolio.refused), (2, 2));
     assert!(tables::orders(&record).lines().nth(3).unwrap().contains(",signal,,0,"));
 }
 

@@ -124,6 +124,9 @@ const tests = {
       const stated = await page.$$eval("#groups dt", (terms) => terms.find((term) => term.textContent === "Refused").nextSibling.textContent);
       assert.equal(refused, number(stated));
       assert.equal((await page.$$("#liquidation-table tbody tr")).length, 1);
+      const states = await page.$$eval("#state-table tbody tr", (rows) => rows.map((row) => row.textContent));
+      assert.equal(states.length, 2);
+      assert.match(states[0], /active → halteddaily loss9,800.009,786.50/);
       await page.selectOption('select[aria-label="Result"]', "liquidated");
       assert.equal(await count(page), 1);
       assert.match((await cells(page, await columnOf(page, "Exit")))[0], /⚠/);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cryptobot_engine::{Scope, StateChange};
 use cryptobot_model::{Money, StrategyId, Timestamp};
 use serde::{Serialize, Serializer};
 
@@ -193,6 +194,26 @@ pub struct StrategySummary {
     pub metrics: Metrics,
 }
 
+/// A trading state that changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StateSummary {
+    /// When.
+    #[serde(serialize_with = "as_text")]
+    pub ts: Timestamp,
+    /// `portfolio`, the name of a strategy, or a symbol.
+    pub scope: String,
+    /// The state before: `active`, `reducing` or `halted`.
+    pub from: &'static str,
+    /// The state from then on.
+    pub to: &'static str,
+    /// Why.
+    pub cause: &'static str,
+    /// The limit that was reached; `None` for commands and the passing of time.
+    pub limit: Option<f64>,
+    /// What reached it.
+    pub value: Option<f64>,
+}
+
 /// A strategy that was quarantined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FaultSummary {
@@ -279,6 +300,8 @@ pub struct Summary {
     pub strategies: Vec<StrategySummary>,
     /// What was not closed.
     pub open_positions: Vec<PositionSummary>,
+    /// Halts by limits and by the operator, and their ends.
+    pub states: Vec<StateSummary>,
     /// Who was quarantined, and why.
     pub faults: Vec<FaultSummary>,
     /// What a reader must know.
@@ -330,6 +353,7 @@ impl Summary {
             refusals: whole.reasons.clone(),
             metrics: Metrics::of(record, None, info.metrics),
             open_positions: open_positions(record),
+            states: states(record),
             faults: faults(record),
             warnings: info.warnings,
             journal_sha256: info.journal_sha256,
@@ -390,6 +414,24 @@ fn open_positions(record: &Record) -> Vec<PositionSummary> {
         costs: position.costs,
     };
     record.open_positions.iter().map(summary).collect()
+}
+
+fn states(record: &Record) -> Vec<StateSummary> {
+    let known = |number: f64| (!number.is_nan()).then_some(number);
+    let summary = |change: &StateChange| StateSummary {
+        ts: change.ts,
+        scope: match change.scope {
+            Scope::Portfolio => "portfolio".to_owned(),
+            Scope::Strategy(strategy) => record.strategies[strategy.index()].name.clone(),
+            Scope::Instrument(instrument) => record.instruments[instrument.index()].symbol.clone(),
+        },
+        from: change.from.name(),
+        to: change.to.name(),
+        cause: change.cause.name(),
+        limit: known(change.evidence.limit),
+        value: known(change.evidence.value),
+    };
+    record.states.iter().map(summary).collect()
 }
 
 fn faults(record: &Record) -> Vec<FaultSummary> {

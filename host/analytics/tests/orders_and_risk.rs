@@ -4,7 +4,9 @@
 use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, RunInfo, Setup, Summary, orders::OrderRow, tables,
 };
-use cryptobot_engine::{Decision, Entry, Evidence, Intent, Mark, Recorder, Signal};
+use cryptobot_engine::{
+    Cause, Decision, Entry, Evidence, Intent, Mark, Recorder, Scope, Signal, StateChange, TradingState,
+};
 use cryptobot_model::{
     Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money, OrderEvent,
     OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId,
@@ -158,6 +160,42 @@ fn the_end_of_an_order_stands_and_amendments_change_it() {
     let reasons = record.portfolio.reasons.iter().map(|count| (count.reason, count.refused, count.ended));
     let expected = [(RefusalReason::InvalidArgument, 1, 0), (RefusalReason::UnknownOrder, 1, 0)];
     assert_eq!(reasons.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn reduced_orders_are_sent_and_counted_by_their_reason() {
+    let mut collector = collector();
+    tell_intent(&mut collector, &wanted(1, OrderKind::Market));
+    let order = OrderRequest { quantity: "2".parse().unwrap(), ..request(1, OrderKind::Market) };
+    let reason = RefusalReason::RiskPerTrade;
+    decide(&mut collector, 1, Decision::Reduced { order, reason, evidence: Evidence::NONE });
+    step(&mut collector, 1, OrderEventKind::Filled, None);
+    let record = collector.finish(&[]);
+    let counts = record.portfolio.reasons[0];
+    assert_eq!((counts.reason, counts.refused, counts.reduced, counts.ended), (reason, 0, 1, 0));
+    let found = row(&record.orders, 1);
+    assert_eq!((found.requested, found.quantity.to_string()), (Some(3.0), "2".to_owned()));
+    assert_eq!((found.status, found.reason), (Some(OrderEventKind::Filled), Some(reason)));
+    assert_eq!((record.portfolio.orders, record.portfolio.refused), (1, 0));
+}
+
+#[test]
+fn halts_are_told_with_their_limits() {
+    let mut collector = collector();
+    collector.entry(&Entry::State(&StateChange {
+        ts: Timestamp(0),
+        scope: Scope::Instrument(InstrumentId(1)),
+        from: TradingState::Active,
+        to: TradingState::Halted,
+        cause: Cause::CircuitBreaker,
+        evidence: Evidence { limit: 0.1, value: f64::NAN },
+    }));
+    let json = serde_json::to_value(Summary::new(&collector.finish(&[]), RunInfo::default())).unwrap();
+    let expected = serde_json::json!({
+        "ts": "1970-01-01T00:00:00Z", "scope": "Y", "from": "active", "to": "halted",
+        "cause": "circuit-breaker", "limit": 0.1, "value": null,
+    });
+    assert_eq!(json["states"], serde_json::json!([expected]));
 }
 
 #[test]

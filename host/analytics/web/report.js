@@ -25,6 +25,7 @@ ruleTable(data);
 riskFacts(data);
 refusalTable(data);
 liquidationTable(data);
+stateTable(data);
 openTable(data);
 distributions(data);
 tradeTable(data);

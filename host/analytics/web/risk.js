@@ -41,6 +41,20 @@ const liquidationTable = ({ liquidations, strategies, prices }) => {
   ].filter(Boolean), liquidations));
 };
 
+const stateTable = ({ summary }) => {
+  if (!summary.states.length) return;
+  byId("states").hidden = false;
+  const shown = (value) => (value === null ? UNDEFINED : price(value));
+  byId("state-table").append(plainTable([
+    ["Time (UTC)", (row) => time(row.ts), true],
+    ["Of", (row) => row.scope, true],
+    ["State", (row) => [`${row.from} → ${row.to}`, row.to === "halted" ? "text bad" : "text"], true],
+    ["Cause", (row) => row.cause.replaceAll("-", " "), true],
+    ["Limit", (row) => shown(row.limit)],
+    ["Value", (row) => shown(row.value)],
+  ], summary.states));
+};
+
 const riskFacts = ({ summary }) => {
   const { margin, liquidations, insurance } = summary;
   const several = summary.strategies.length > 1;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cryptobot_engine::{Intent, Signal};
+use cryptobot_engine::{Evidence, Intent, Scope, Signal, StateChange};
 use cryptobot_journal::{ApprovedOrder, JournalDecision, JournalEntry};
 use cryptobot_model::{
     Callback, Fill, FundingPayment, Liquidation, Liquidity, OrderEvent, OrderKind, OrderTerms, Side,
@@ -103,6 +103,10 @@ impl From<&JournalEntry> for NamedEntry {
                 fields.liquidation(liquidation);
                 "liquidation"
             }
+            JournalEntry::State(change) => {
+                fields.state(change);
+                "state"
+            }
             JournalEntry::Fault { strategy, kind, .. } => {
                 fields.add("strategy", strategy.0);
                 fields.add("kind", kind.name());
@@ -187,19 +191,52 @@ impl Fields {
 
     fn decision(&mut self, decision: &JournalDecision) {
         match decision {
-            JournalDecision::Approved(ApprovedOrder { instrument, side, quantity, kind, terms }) => {
+            JournalDecision::Approved(order) => {
                 self.add("decision", "approved");
-                self.add("instrument", instrument.0);
-                self.side(*side);
-                self.text("quantity", quantity);
-                self.kind(kind, Self::text);
-                self.terms(*terms);
+                self.sent(order);
             }
-            JournalDecision::Refused(reason) => {
+            JournalDecision::Reduced { order, reason, evidence } => {
+                self.add("decision", "reduced");
+                self.add("reason", reason.name());
+                self.evidence(*evidence);
+                self.sent(order);
+            }
+            JournalDecision::Refused { reason, evidence } => {
                 self.add("decision", "refused");
                 self.add("reason", reason.name());
+                self.evidence(*evidence);
             }
         }
+    }
+
+    fn sent(&mut self, order: &ApprovedOrder) {
+        let ApprovedOrder { instrument, side, quantity, kind, terms } = order;
+        self.add("instrument", instrument.0);
+        self.side(*side);
+        self.text("quantity", quantity);
+        self.kind(kind, Self::text);
+        self.terms(*terms);
+    }
+
+    /// Limit and value that a decision rests on, where there are any.
+    fn evidence(&mut self, evidence: Evidence) {
+        for (name, number) in [("limit", evidence.limit), ("value", evidence.value)] {
+            if !number.is_nan() {
+                self.float(name, number);
+            }
+        }
+    }
+
+    fn state(&mut self, change: &StateChange) {
+        match change.scope {
+            Scope::Portfolio => self.add("scope", "portfolio"),
+            Scope::Strategy(strategy) => self.add("strategy", strategy.0),
+            Scope::Instrument(instrument) => self.add("instrument", instrument.0),
+        }
+        self.add("from", change.from.name());
+        self.add("to", change.to.name());
+        self.add("cause", change.cause.name());
+        self.evidence(change.evidence);
     }
 
     fn kind<P: Copy>(&mut self, kind: &OrderKind<P>, add: impl Fn(&mut Self, &'static str, P)) {

@@ -4,7 +4,9 @@ use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, Record, RunIdentity, RunInfo, Setup, StrategyInfo, Timing,
 };
 use cryptobot_engine::random::Random;
-use cryptobot_engine::{Decision, Entry, Evidence, Intent, Mark, Recorder};
+use cryptobot_engine::{
+    Cause, Decision, Entry, Evidence, Intent, Mark, Recorder, Scope, StateChange, TradingState,
+};
 use cryptobot_ledger::Account;
 use cryptobot_model::time::NANOS_PER_SECOND;
 use cryptobot_model::{
@@ -36,10 +38,8 @@ struct Market {
     prices: Vec<f64>,
     accounts: Vec<Account>,
     sequences: Vec<u64>,
-    /// Funding and fees of liquidations by strategy, which the ledger's account is not told here.
+    /// Fees of liquidations by strategy, which the ledger's account is not told here.
     paid: Vec<Money>,
-    /// Funding of open trades, by strategy and instrument.
-    funding: Vec<Vec<Money>>,
 }
 
 impl RandomRun {
@@ -90,7 +90,6 @@ impl RandomRun {
             accounts: names.iter().map(|_| Account::new(balance, instruments.len())).collect(),
             sequences: vec![0; names.len()],
             paid: vec![Money::ZERO; names.len()],
-            funding: vec![vec![Money::ZERO; instruments.len()]; names.len()],
         };
         for minute in 1..=MINUTES {
             market.step(
@@ -194,28 +193,21 @@ impl Market {
     }
 
     fn pay_funding(&mut self, ts: Timestamp, collector: &mut Collector) {
-        for (slot, account) in self.accounts.iter().enumerate() {
-            for (index, position) in account.positions().iter().enumerate() {
-                let (Some(mark), Some(rate)) =
-                    (Price::from_f64(self.prices[index]), Rate::from_f64(FUNDING_RATE))
-                else {
-                    continue;
-                };
-                if position.quantity().is_zero() {
-                    continue;
-                }
-                let paid = position.quantity().at(mark).times(rate);
-                self.paid[slot] += paid;
-                self.funding[slot][index] += paid;
+        for (slot, account) in self.accounts.iter_mut().enumerate() {
+            for (index, price) in self.prices.iter().enumerate() {
+                let (instrument, position) =
+                    (InstrumentId::from(index), account.positions()[index].quantity());
+                let (mark, rate) = (Price::from_f64(*price), Rate::from_f64(FUNDING_RATE));
+                let (Some(mark), Some(rate), false) = (mark, rate, position.is_zero()) else { continue };
                 collector.entry(&Entry::Funding(&FundingPayment {
                     ts,
                     strategy: StrategyId::from(slot),
-                    instrument: InstrumentId::from(index),
-                    position: position.quantity(),
+                    instrument,
+                    position,
                     mark,
                     source: FundingPrice::Recorded,
                     rate,
-                    paid,
+                    paid: account.pay_funding(instrument, mark, rate),
                 }));
             }
         }
@@ -341,9 +333,7 @@ impl Market {
         };
         collector.entry(&Entry::Fill(&fill));
         let slot = strategy.index();
-        if let Some(mut closed) = self.accounts[slot].apply(&fill).closed {
-            closed.funding = std::mem::take(&mut self.funding[slot][instrument.index()]);
-            closed.net_pnl -= closed.funding;
+        if let Some(closed) = self.accounts[slot].apply(&fill).closed {
             collector.entry(&Entry::Trade(&closed));
         }
         if rule == FillRule::Liquidation {
@@ -361,6 +351,19 @@ impl Market {
             };
             self.paid[slot] += liquidation.fee;
             collector.entry(&Entry::Liquidation(&liquidation));
+            halt(ts, strategy, collector);
         }
     }
+}
+
+/// A loss limit that is reached, until the next day.
+fn halt(ts: Timestamp, strategy: StrategyId, collector: &mut Collector) {
+    let scope = Scope::Strategy(strategy);
+    let evidence = Evidence { limit: 9_800.0, value: 9_786.5 };
+    let (from, to) = (TradingState::Active, TradingState::Halted);
+    let change = StateChange { ts, scope, from, to, cause: Cause::DailyLoss, evidence };
+    collector.entry(&Entry::State(&change));
+    let (ts, cause) = (ts.start_of_day().plus(1_440 * STEP), Cause::NewPeriod);
+    let evidence = Evidence::NONE;
+    collector.entry(&Entry::State(&StateChange { ts, scope, from: to, to: from, cause, evidence }));
 }

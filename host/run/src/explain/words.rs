@@ -84,7 +84,10 @@ pub(super) fn reference(fill: &Fill, bar: Option<&ShownBar>, life: &[JournalEntr
     }
     for entry in life {
         match entry {
-            JournalEntry::Decision { decision: JournalDecision::Approved(order), .. } => {
+            JournalEntry::Decision {
+                decision: JournalDecision::Approved(order) | JournalDecision::Reduced { order, .. },
+                ..
+            } => {
                 known.extend(order.kind.trigger_price());
             }
             JournalEntry::Liquidation(liquidation) => known.push(liquidation.mark),

@@ -111,11 +111,11 @@ fn read(root: &Path, facts: &RunFacts, fill: &Fill) -> Result<ShownBar, String> 
             })
         })
         .map_err(gone)?;
-    let (mut file, mut sha256) = (String::new(), String::new());
+    let (mut origin, mut sha256) = (String::new(), String::new());
     for touched in reader.touched() {
         let now = file_sha256(&root.join(&touched.relative)).map_err(gone)?;
         match facts.data_files.get(&touched.relative) {
-            Some(then) if *then == now => (file, sha256) = (touched.relative, now),
+            Some(then) if *then == now => (origin, sha256) = (touched.relative, now),
             Some(then) => {
                 let name = touched.relative;
                 return Err(format!("{name} has changed since the run: its SHA-256 was {then} and is {now}"));
@@ -129,7 +129,7 @@ fn read(root: &Path, facts: &RunFacts, fill: &Fill) -> Result<ShownBar, String> 
     reader.read(&mut block).map_err(gone)?;
     let bar = bar_at(&block, open_ts, timeframe).ok_or_else(|| format!("there is no bar at {open_ts}"))?;
     Ok(ShownBar {
-        file,
+        file: origin,
         sha256,
         timeframe: timeframe.to_string(),
         open_ts: open_ts.to_string(),

@@ -114,6 +114,41 @@ const tests = {
     });
   },
 
+  async "shows refusals, margin, liquidations and the costs of every trade"() {
+    await open(small, {}, async (page) => {
+      assert.ok(await colours(page, "margin-chart") > 20, "the margin chart is empty");
+      assert.match(await page.textContent("#risk-facts"), /Closest to liquidation[\d.]+ %2024-\d\d-\d\d \d\d:\d\d UTC.*Liquidations1/);
+      const refusals = await page.$$eval("#refusals tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+      assert.equal(refusals[0][0], "insufficient margin");
+      const refused = refusals.reduce((sum, row) => sum + number(row[1]), 0);
+      const stated = await page.$$eval("#groups dt", (terms) => terms.find((term) => term.textContent === "Refused").nextSibling.textContent);
+      assert.equal(refused, number(stated));
+      assert.equal((await page.$$("#liquidation-table tbody tr")).length, 1);
+      const states = await page.$$eval("#state-table tbody tr", (rows) => rows.map((row) => row.textContent));
+      assert.equal(states.length, 2);
+      assert.match(states[0], /active → halteddaily loss9,800.009,786.50/);
+      await page.selectOption('select[aria-label="Result"]', "liquidated");
+      assert.equal(await count(page), 1);
+      assert.match((await cells(page, await columnOf(page, "Exit")))[0], /⚠/);
+      await page.selectOption('select[aria-label="Result"]', "");
+      // Nothing is open at the end of this run: the costs of its trades are those of the run.
+      const sums = await page.evaluate(() => {
+        const { trades, summary } = JSON.parse(document.getElementById("data").textContent);
+        const sum = (values) => values.reduce((total, value) => total + value, 0);
+        return ["fees", "slippage", "funding"].map((name) => sum(trades[name]) - Number(summary.costs[name]));
+      });
+      assert.ok(sums.every((difference) => Math.abs(difference) < 1e-6), String(sums));
+      const rules = await page.$$eval("#rules tbody tr", (rows) => rows.map((row) => row.cells[0].textContent));
+      assert.deepEqual(rules, ["open", "liquidation"]);
+    });
+    await open(large, { width: 390 }, async (page) => {
+      assert.equal((await page.$$("#open-table tbody tr")).length, 2);
+      const { height } = await (await page.$("#risk")).boundingBox();
+      assert.ok(height < 1600, `a section of ${height} pixels`);
+      await fits(page);
+    });
+  },
+
   async "opens 20,000 trades in under two seconds"() {
     // The best of three, because other work on the machine only ever adds to it.
     const times = [];
@@ -265,6 +300,8 @@ const tests = {
       assert.match(await page.textContent("#trade-table tbody"), /closed no trade/);
       assert.equal(await page.textContent('[data-key="win_rate"] .value'), "–");
       assert.ok(!/NaN|undefined|null/.test(await page.textContent("main")));
+      assert.match(await page.textContent("#risk"), /No margin was in use[^]*No order was refused/);
+      assert.ok(!await page.isVisible("#margin") && !await page.isVisible("#liquidations"));
     });
   },
 };

@@ -16,6 +16,7 @@ fn year(strategies: usize, instruments: usize) -> Collector {
         name: number.to_string(),
         initial_balance: Money::from_f64(1e4).unwrap(),
         instruments: Vec::new(),
+        series: Vec::new(),
     };
     let instrument = |number: usize| InstrumentLabel { venue: "v".to_owned(), symbol: number.to_string() };
     let mut collector = Collector::new(Setup {
@@ -30,7 +31,12 @@ fn year(strategies: usize, instruments: usize) -> Collector {
         let wave = ((step * 7919) % 1_009) as f64;
         prices.fill(100.0 + wave);
         equities.fill(1e4 + wave + step as f64 * 1e-3);
-        collector.mark(&Mark { ts: Timestamp(step * MINUTE), prices: &prices, equities: &equities });
+        collector.mark(&Mark {
+            ts: Timestamp(step * MINUTE),
+            prices: &prices,
+            equities: &equities,
+            margin_ratios: &[],
+        });
     }
     collector
 }

@@ -1,7 +1,8 @@
 //! What is counted per account while a run goes on.
 
-use cryptobot_model::{Fill, Money, Quantity, Timestamp};
+use cryptobot_model::{Fill, FundingPayment, Liquidation, Money, Quantity, Timestamp};
 
+use crate::reasons::Reasons;
 use crate::summary::Costs;
 
 /// Counts, costs and time in the market of one account: a strategy's, or all together.
@@ -13,6 +14,10 @@ pub(crate) struct Activity {
     pub fills: u64,
     pub trades: u64,
     pub costs: Costs,
+    pub liquidations: u64,
+    /// Losses that the insurance fund bore.
+    pub insurance: Money,
+    pub reasons: Reasons,
     /// Σ quantity × price of all fills.
     pub traded: Money,
     /// Positions that are open now.
@@ -27,6 +32,16 @@ impl Activity {
         self.costs.fees += fill.fee;
         self.costs.slippage += fill.slippage;
         self.traded += notional;
+    }
+
+    pub fn funding(&mut self, payment: &FundingPayment) {
+        self.costs.funding += payment.paid;
+    }
+
+    pub fn liquidation(&mut self, liquidation: &Liquidation) {
+        self.liquidations += 1;
+        self.costs.liquidation_fees += liquidation.fee;
+        self.insurance += liquidation.insurance;
     }
 
     /// A position changed from `before` to `after`.

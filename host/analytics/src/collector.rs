@@ -1,11 +1,16 @@
 //! Listens to the engine and keeps what reports need.
 
-use cryptobot_engine::{Entry, Mark, Recorder};
-use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Quantity, StrategyId, Timestamp};
+use cryptobot_engine::{Entry, Mark, Recorder, StateChange};
+use cryptobot_model::{
+    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderId, StrategyId,
+    Timestamp,
+};
 
 use crate::account::Activity;
-use crate::curve::{Clock, EquityTrack, PriceTrack};
+use crate::curve::{Clock, EquityTrack, MarginTrack, PriceTrack, Tracks};
 use crate::orders::OrderBook;
+use crate::positions::Held;
+use crate::reasons::Verdict;
 use crate::record::{AccountRecord, FaultRecord, OpenPosition, PriceCurve, Record};
 
 /// A strategy as reports name it.
@@ -17,6 +22,8 @@ pub struct AccountLabel {
     pub initial_balance: Money,
     /// What it may trade, by which its buy-and-hold comparison is made; empty = all instruments of the run.
     pub instruments: Vec<InstrumentId>,
+    /// The instrument of each of its series, by series: what an order was meant for that never got further.
+    pub series: Vec<InstrumentId>,
 }
 
 /// An instrument as reports name it.
@@ -50,16 +57,18 @@ pub struct Collector {
     setup: Setup,
     clock: Clock,
     started: bool,
-    /// By strategy; the portfolio's follows where there are several.
-    equities: Vec<EquityTrack>,
-    prices: Vec<PriceTrack>,
+    /// Equities by strategy; the portfolio's follows where there are several.
+    tracks: Tracks,
     /// By strategy, then the portfolio's.
     activities: Vec<Activity>,
-    /// Signed quantities and the time of their first fill, by strategy and instrument.
-    positions: Vec<(Quantity, Timestamp)>,
+    /// By strategy and instrument.
+    positions: Vec<Held>,
     orders: OrderBook,
     fills: Vec<Fill>,
     trades: Vec<ClosedTrade>,
+    funding: Vec<FundingPayment>,
+    liquidations: Vec<Liquidation>,
+    states: Vec<StateChange>,
     faults: Vec<FaultRecord>,
 }
 
@@ -74,13 +83,22 @@ impl Collector {
         Self {
             clock: Clock::new(setup.from, setup.to.0.saturating_sub(setup.from.0)),
             started: false,
-            equities: balances.iter().map(|balance| EquityTrack::new(setup.from, balance.to_f64())).collect(),
-            prices: vec![PriceTrack::new(); instruments],
+            tracks: Tracks {
+                equities: balances
+                    .iter()
+                    .map(|balance| EquityTrack::new(setup.from, balance.to_f64()))
+                    .collect(),
+                prices: vec![PriceTrack::new(); instruments],
+                margins: vec![MarginTrack::new(); strategies],
+            },
             activities: vec![Activity::default(); strategies + 1],
-            positions: vec![(Quantity::ZERO, setup.from); strategies * instruments],
-            orders: OrderBook::new(strategies),
+            positions: vec![Held::flat(setup.from); strategies * instruments],
+            orders: OrderBook::new(setup.strategies.iter().map(|label| label.series.clone()).collect()),
             fills: Vec::new(),
             trades: Vec::new(),
+            funding: Vec::new(),
+            liquidations: Vec::new(),
+            states: Vec::new(),
             faults: Vec::new(),
             setup,
         }
@@ -96,17 +114,38 @@ impl Collector {
         }
     }
 
+    fn held(&mut self, strategy: StrategyId, instrument: InstrumentId) -> Option<&mut Held> {
+        self.positions.get_mut(strategy.index() * self.setup.instruments.len() + instrument.index())
+    }
+
+    fn decision(&mut self, ts: Timestamp, id: OrderId, verdict: Verdict<'_>) {
+        self.orders.decision(ts, id, verdict);
+        if let Some(strategy) = id.strategy() {
+            self.count(strategy, |activity| {
+                activity.reasons.decision(verdict);
+                if verdict.sent.is_some() {
+                    activity.orders += 1;
+                } else {
+                    activity.refused += 1;
+                }
+            });
+        }
+    }
+
+    fn event(&mut self, event: &OrderEvent) {
+        let told = self.orders.event(event);
+        if let Some(lived) = told {
+            self.count(event.strategy, |activity| activity.reasons.event(event, lived));
+        }
+    }
+
     fn fill(&mut self, fill: &Fill) {
         let notional = fill.quantity.at(fill.price);
         self.count(fill.strategy, |activity| activity.fill(fill, notional));
-        let index = fill.strategy.index() * self.setup.instruments.len() + fill.instrument.index();
-        if let Some((position, opened_at)) = self.positions.get_mut(index) {
-            let before = *position;
-            *position += fill.side.signed(fill.quantity);
-            let after = *position;
-            if before.signum() != after.signum() {
-                *opened_at = fill.ts;
-            }
+        if let Some(held) = self.held(fill.strategy, fill.instrument) {
+            let before = held.quantity;
+            held.fill(fill);
+            let after = held.quantity;
             self.count(fill.strategy, |activity| {
                 activity.position(fill.ts, before, after);
             });
@@ -116,19 +155,31 @@ impl Collector {
     }
 
     fn trade(&mut self, trade: &ClosedTrade) {
-        self.count(trade.strategy, |activity| {
-            activity.trades += 1;
-            activity.costs.funding += trade.funding;
-        });
+        self.count(trade.strategy, |activity| activity.trades += 1);
         self.trades.push(*trade);
+    }
+
+    fn funding(&mut self, payment: &FundingPayment) {
+        self.count(payment.strategy, |activity| activity.funding(payment));
+        if let Some(held) = self.held(payment.strategy, payment.instrument)
+            && !held.quantity.is_zero()
+        {
+            held.costs.funding += payment.paid;
+        }
+        self.funding.push(*payment);
+    }
+
+    fn liquidation(&mut self, liquidation: &Liquidation) {
+        self.count(liquidation.strategy, |activity| activity.liquidation(liquidation));
+        self.liquidations.push(*liquidation);
     }
 
     #[cold]
     fn roll(&mut self, ts: i64) {
         if self.started {
-            self.clock.close(&mut self.equities, &mut self.prices);
+            self.clock.close(&mut self.tracks);
         }
-        self.clock.open(ts, &mut self.equities, &mut self.prices);
+        self.clock.open(ts, &mut self.tracks);
         self.started = true;
     }
 
@@ -138,12 +189,13 @@ impl Collector {
         let end = Timestamp(self.clock.last);
         let open_positions = self.open_positions();
         if self.started {
-            self.clock.close(&mut self.equities, &mut self.prices);
+            self.clock.close(&mut self.tracks);
         }
         let step_nanos = self.clock.step_nanos();
-        let mut curves = self.equities.into_iter().map(|track| track.finish(end));
+        let Tracks { equities, prices, margins } = self.tracks;
+        let mut curves = equities.into_iter().map(|track| track.finish(end));
         let mut strategies = Vec::new();
-        for (index, label) in self.setup.strategies.into_iter().enumerate() {
+        for ((index, label), margin) in self.setup.strategies.into_iter().enumerate().zip(margins) {
             let curve = curves.next().unwrap_or_default();
             let mut account =
                 AccountRecord::new(label.name, label.initial_balance, curve, &self.activities[index], end);
@@ -151,6 +203,7 @@ impl Collector {
                 account.final_equity = *exact;
             }
             account.instruments = label.instruments;
+            (account.margin, account.margin_peak) = margin.finish();
             strategies.push(account);
         }
         let curve =
@@ -164,13 +217,16 @@ impl Collector {
             to: end,
             step_nanos,
             times: self.clock.finish(),
-            prices: self.prices.into_iter().map(PriceCurve::new).collect(),
+            prices: prices.into_iter().map(PriceCurve::new).collect(),
             instruments: self.setup.instruments,
             strategies,
             portfolio,
             orders: self.orders.into_rows(),
             fills: self.fills,
             trades: self.trades,
+            funding: self.funding,
+            liquidations: self.liquidations,
+            states: self.states,
             faults: self.faults,
             open_positions,
         }
@@ -178,13 +234,14 @@ impl Collector {
 
     fn open_positions(&self) -> Vec<OpenPosition> {
         let instruments = self.setup.instruments.len();
-        let open = self.positions.iter().enumerate().filter(|(_, (quantity, _))| !quantity.is_zero());
-        open.map(|(index, (quantity, opened_at))| OpenPosition {
+        let open = self.positions.iter().enumerate().filter(|(_, held)| !held.quantity.is_zero());
+        open.map(|(index, held)| OpenPosition {
             strategy: StrategyId::from(index / instruments),
             instrument: (index % instruments).into(),
-            quantity: *quantity,
-            opened_at: *opened_at,
-            price: self.prices[index % instruments].last(),
+            quantity: held.quantity,
+            opened_at: held.opened_at,
+            price: self.tracks.prices[index % instruments].last(),
+            costs: held.costs,
         })
         .collect()
     }
@@ -197,22 +254,14 @@ impl Recorder for Collector {
                 self.count(strategy, |activity| activity.intents += 1);
                 self.orders.intent(ts, strategy, intent);
             }
-            Entry::Decision { ts, id, decision } => {
-                let approved = self.orders.decision(ts, id, decision);
-                if let Some(strategy) = id.strategy() {
-                    self.count(strategy, |activity| {
-                        if approved {
-                            activity.orders += 1;
-                        } else {
-                            activity.refused += 1;
-                        }
-                    });
-                }
-            }
-            Entry::Order(event) => self.orders.event(event),
+            Entry::Decision { ts, id, decision } => self.decision(ts, id, decision.into()),
+            Entry::Order(event) => self.event(event),
             Entry::Fill(fill) => self.fill(fill),
             Entry::Trade(trade) => self.trade(trade),
-            Entry::Wallet { .. } | Entry::Funding(_) | Entry::Liquidation(_) | Entry::State(_) => {}
+            Entry::Funding(payment) => self.funding(payment),
+            Entry::Liquidation(liquidation) => self.liquidation(liquidation),
+            Entry::State(change) => self.states.push(*change),
+            Entry::Wallet { .. } => {}
             Entry::Fault { ts, strategy, fault } => {
                 self.faults.push(FaultRecord { ts, strategy, fault: fault.clone() });
             }
@@ -226,16 +275,19 @@ impl Recorder for Collector {
         }
         self.clock.last = ts;
         let mut total = 0.0;
-        for (track, equity) in self.equities.iter_mut().zip(mark.equities) {
+        for (track, equity) in self.tracks.equities.iter_mut().zip(mark.equities) {
             track.step(ts, *equity);
             total += equity;
         }
         // One strategy is its own portfolio.
-        if let Some(portfolio) = self.equities.get_mut(mark.equities.len()) {
+        if let Some(portfolio) = self.tracks.equities.get_mut(mark.equities.len()) {
             portfolio.step(ts, total);
         }
-        for (track, price) in self.prices.iter_mut().zip(mark.prices) {
+        for (track, price) in self.tracks.prices.iter_mut().zip(mark.prices) {
             track.step(*price);
+        }
+        for (track, ratio) in self.tracks.margins.iter_mut().zip(mark.margin_ratios) {
+            track.step(ts, *ratio);
         }
     }
 }

@@ -130,6 +130,90 @@ impl PriceTrack {
     }
 }
 
+/// Follows one account's margin ratio: its peaks are what counts.
+#[derive(Clone, Debug)]
+pub(crate) struct MarginTrack {
+    open: f64,
+    highest: Option<MarginPeak>,
+    buckets: Vec<f64>,
+}
+
+/// The closest an account came to liquidation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MarginPeak {
+    /// When.
+    pub ts: Timestamp,
+    /// Maintenance margin by margin balance; liquidation comes at 1.
+    pub ratio: f64,
+}
+
+impl MarginTrack {
+    pub const fn new() -> Self {
+        Self { open: f64::NAN, highest: None, buckets: Vec::new() }
+    }
+
+    #[inline]
+    pub fn step(&mut self, ts: i64, ratio: f64) {
+        // The larger of two numbers; NaN, a flat account, is none.
+        self.open = self.open.max(ratio);
+        if self.highest.map_or(!ratio.is_nan(), |highest| ratio > highest.ratio) {
+            self.highest = Some(MarginPeak { ts: Timestamp(ts), ratio });
+        }
+    }
+
+    /// The highest ratio per bucket, NaN where the account was flat throughout, and of all.
+    pub fn finish(self) -> (Vec<f64>, Option<MarginPeak>) {
+        (self.buckets, self.highest)
+    }
+}
+
+/// All curves of a run: they have their buckets in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Tracks {
+    pub equities: Vec<EquityTrack>,
+    pub prices: Vec<PriceTrack>,
+    /// By strategy.
+    pub margins: Vec<MarginTrack>,
+}
+
+impl Tracks {
+    fn close_buckets(&mut self) {
+        for track in &mut self.equities {
+            track.buckets.push(std::mem::replace(&mut track.open, EquityBucket::EMPTY));
+        }
+        for track in &mut self.prices {
+            track.buckets.push(std::mem::replace(&mut track.open, PriceBucket::EMPTY));
+        }
+        for track in &mut self.margins {
+            track.buckets.push(std::mem::replace(&mut track.open, f64::NAN));
+        }
+    }
+
+    fn reopen_newest(&mut self) {
+        for track in &mut self.equities {
+            track.open = track.buckets.pop().unwrap_or(EquityBucket::EMPTY);
+        }
+        for track in &mut self.prices {
+            track.open = track.buckets.pop().unwrap_or(PriceBucket::EMPTY);
+        }
+        for track in &mut self.margins {
+            track.open = track.buckets.pop().unwrap_or(f64::NAN);
+        }
+    }
+
+    fn merge(&mut self, ends: &[i64]) {
+        for track in &mut self.equities {
+            merge(ends, &mut track.buckets, EquityBucket::merged);
+        }
+        for track in &mut self.prices {
+            merge(ends, &mut track.buckets, PriceBucket::merged);
+        }
+        for track in &mut self.margins {
+            merge(ends, &mut track.buckets, f64::max);
+        }
+    }
+}
+
 /// The time axis of all curves of a run. A bucket is the half-open time `(end - step, end]`, because what happens
 /// up to midnight belongs to the day that ends there.
 #[derive(Clone, Debug)]
@@ -165,47 +249,30 @@ impl Clock {
     }
 
     /// Closes the open bucket of every track.
-    pub fn close(&mut self, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+    pub fn close(&mut self, tracks: &mut Tracks) {
         self.times.push(self.last);
-        for track in equities {
-            track.buckets.push(track.open);
-            track.open = EquityBucket::EMPTY;
-        }
-        for track in prices {
-            track.buckets.push(track.open);
-            track.open = PriceBucket::EMPTY;
-        }
+        tracks.close_buckets();
     }
 
     /// Opens the bucket of `ts`; where there are too many, buckets get longer.
-    pub fn open(&mut self, ts: i64, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+    pub fn open(&mut self, ts: i64, tracks: &mut Tracks) {
         let step = self.step;
         while self.times.len() >= MOST_BUCKETS && self.step + 1 < STEPS.len() {
             self.step += 1;
-            self.coarsen(equities, prices);
+            self.coarsen(tracks);
         }
         self.end = self.end_of(ts);
         // The newest closed bucket may be the begin of the longer one that `ts` is in.
         if self.step != step && self.times.last().is_some_and(|last| self.end_of(*last) == self.end) {
             self.times.pop();
-            for track in equities {
-                track.open = track.buckets.pop().unwrap_or(EquityBucket::EMPTY);
-            }
-            for track in prices {
-                track.open = track.buckets.pop().unwrap_or(PriceBucket::EMPTY);
-            }
+            tracks.reopen_newest();
         }
     }
 
     /// Merges the buckets that fall into one of the present step.
-    fn coarsen(&mut self, equities: &mut [EquityTrack], prices: &mut [PriceTrack]) {
+    fn coarsen(&mut self, tracks: &mut Tracks) {
         let ends: Vec<i64> = self.times.iter().map(|ts| self.end_of(*ts)).collect();
-        for track in equities {
-            merge(&ends, &mut track.buckets, EquityBucket::merged);
-        }
-        for track in prices {
-            merge(&ends, &mut track.buckets, PriceBucket::merged);
-        }
+        tracks.merge(&ends);
         merge(&ends, &mut self.times, |_, later| later);
     }
 
@@ -237,48 +304,57 @@ mod tests {
         assert!(STEPS.windows(2).all(|pair| pair[1] % pair[0] == 0));
     }
 
-    /// Feeds `count` steps of a minute with the step number as equity and price.
-    fn run(count: i64, expected: i64) -> (Vec<Timestamp>, Vec<EquityBucket>, Vec<PriceBucket>, i64) {
+    /// Feeds `count` steps of a minute with the step number as equity, price and, every other minute, margin ratio.
+    fn run(count: i64, expected: i64) -> (Vec<Timestamp>, Tracks, i64) {
         let minute = 60 * NANOS_PER_SECOND;
         let mut clock = Clock::new(Timestamp(0), expected * minute);
-        let mut equities = [EquityTrack::new(Timestamp(0), 0.0)];
-        let mut prices = [PriceTrack::new()];
+        let mut tracks = Tracks {
+            equities: vec![EquityTrack::new(Timestamp(0), 0.0)],
+            prices: vec![PriceTrack::new()],
+            margins: vec![MarginTrack::new()],
+        };
         for number in 1..=count {
             let ts = number * minute;
             if ts > clock.end {
                 if number > 1 {
-                    clock.close(&mut equities, &mut prices);
+                    clock.close(&mut tracks);
                 }
-                clock.open(ts, &mut equities, &mut prices);
+                clock.open(ts, &mut tracks);
             }
             clock.last = ts;
-            equities[0].step(ts, number as f64);
-            prices[0].step(number as f64);
+            tracks.equities[0].step(ts, number as f64);
+            tracks.prices[0].step(number as f64);
+            tracks.margins[0].step(ts, if number % 2 == 0 { f64::NAN } else { number as f64 });
         }
-        clock.close(&mut equities, &mut prices);
+        clock.close(&mut tracks);
         let step = clock.step_nanos() / minute;
-        let ([equity], [price]) = (equities, prices);
-        (clock.finish(), equity.finish(Timestamp(0)).0, price.finish().0, step)
+        (clock.finish(), tracks, step)
     }
 
     #[test]
     fn a_year_of_minutes_becomes_hours() {
-        let (times, equity, prices, step) = run(525_600, 525_600);
+        let (times, tracks, step) = run(525_600, 525_600);
+        let (equity, price) = (tracks.equities[0].buckets[1], tracks.prices[0].buckets[1]);
         assert_eq!((times.len(), step), (8_760, 60));
-        assert_eq!((equity[1].low, equity[1].high, equity[1].last), (61.0, 120.0, 120.0));
-        assert_eq!((prices[1].low, prices[1].high, prices[1].last), (61.0, 120.0, 120.0));
+        assert_eq!((equity.low, equity.high, equity.last), (61.0, 120.0, 120.0));
+        assert_eq!((price.low, price.high, price.last), (61.0, 120.0, 120.0));
         assert_eq!(times[23].to_string(), "1970-01-02T00:00:00Z");
+        let (margins, peak) = tracks.margins[0].clone().finish();
+        assert_eq!((margins.len(), margins[1]), (8_760, 119.0), "the peak is kept, not the last value");
+        assert_eq!(peak, Some(MarginPeak { ts: Timestamp(525_599 * 60_000_000_000), ratio: 525_599.0 }));
     }
 
     #[test]
     fn a_run_longer_than_expected_ends_in_the_same_buckets() {
         for count in [9_999, 10_000, 10_001, 50_003, 200_000] {
-            let (longer, expected) = (run(count, 100), run(count, count));
-            assert!(longer.0.len() <= MOST_BUCKETS, "{count} steps");
-            assert!(
-                longer.0 == expected.0 && longer.1 == expected.1 && longer.2 == expected.2,
-                "{count} steps"
-            );
+            let ((times, longer, _), (expected_times, expected, _)) = (run(count, 100), run(count, count));
+            assert!(times.len() <= MOST_BUCKETS && times == expected_times, "{count} steps");
+            assert!(longer.equities[0].buckets == expected.equities[0].buckets, "{count} steps");
+            assert!(longer.prices[0].buckets == expected.prices[0].buckets, "{count} steps");
+            let bits =
+                |tracks: &Tracks| tracks.margins[0].buckets.iter().map(|ratio| ratio.to_bits()).collect();
+            let (longer, expected): (Vec<u64>, Vec<u64>) = (bits(&longer), bits(&expected));
+            assert!(longer == expected, "{count} steps");
         }
     }
 }

@@ -14,11 +14,12 @@ use crate::tables;
 /// The file by which a folder is recognised as a run's.
 const SUMMARY: &str = "summary.json";
 /// All files that belong to a run, by what they hold.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("summary", SUMMARY),
     ("orders", "orders.csv"),
     ("fills", "fills.csv"),
     ("trades", "trades.csv"),
+    ("funding", "funding.csv"),
     ("equity", "equity.csv"),
     ("report", "report.html"),
     ("journal", "journal.bin"),
@@ -104,7 +105,8 @@ impl RunFolder {
         &self.path
     }
 
-    /// Writes the four tables, side by side: those of a run with many trades are long.
+    /// Writes the tables, side by side: those of a run with many trades are long. The one of funding is written only
+    /// where there was any.
     pub fn write_tables(&self, record: &Record) -> Result<(), FolderError> {
         thread::scope(|scope| {
             let others = [
@@ -113,10 +115,11 @@ impl RunFolder {
                 scope.spawn(|| self.write("trades.csv", &tables::trades(record))),
             ];
             let equity = self.write("equity.csv", &tables::equity(record));
+            let funding = tables::funding(record).map_or(Ok(()), |table| self.write("funding.csv", &table));
             others
                 .into_iter()
                 .try_for_each(|table| table.join().unwrap_or_else(|panic| resume_unwind(panic)))?;
-            equity
+            equity.and(funding)
         })
     }
 

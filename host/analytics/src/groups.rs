@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::format::{UNDEFINED, amount, count, duration, money, percent, ratio};
 use crate::metrics::Metrics;
-use crate::summary::{Costs, StrategySummary, Summary};
+use crate::summary::{Costs, MarginSummary, StrategySummary, Summary};
 
 /// Whether a figure is good news, bad news or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,9 +49,9 @@ impl Summary {
             self.run_group(),
             performance(metrics, self.initial_balance, self.final_equity, &self.currency),
             ratios(metrics),
-            risk(metrics),
+            risk(metrics, self.margin.as_ref()),
             months(metrics),
-            trades(metrics, self.trades, &self.currency),
+            trades(metrics, self.trades, self.liquidations, &self.currency),
             costs(&self.costs, metrics, &self.currency),
         ]
     }
@@ -82,9 +82,9 @@ impl StrategySummary {
         vec![
             performance(&self.metrics, self.initial_balance, self.final_equity, currency),
             ratios(&self.metrics),
-            risk(&self.metrics),
+            risk(&self.metrics, self.margin.as_ref()),
             months(&self.metrics),
-            trades(&self.metrics, self.trades, currency),
+            trades(&self.metrics, self.trades, self.liquidations, currency),
             costs(&self.costs, &self.metrics, currency),
         ]
     }
@@ -123,9 +123,9 @@ fn ratios(metrics: &Metrics) -> Group {
     }
 }
 
-fn risk(metrics: &Metrics) -> Group {
+fn risk(metrics: &Metrics, margin: Option<&MarginSummary>) -> Group {
     let days = metrics.max_drawdown_days.map(|days| days * 86_400.0);
-    Group {
+    let mut group = Group {
         title: "Risk",
         figures: vec![
             signed("max_drawdown", "Max drawdown", percent(metrics.max_drawdown), metrics.max_drawdown),
@@ -135,7 +135,13 @@ fn risk(metrics: &Metrics) -> Group {
             signed("cvar_95", "CVaR 95 %", percent(metrics.cvar_95), metrics.cvar_95),
             plain("exposure", "Exposure", percent(metrics.exposure)),
         ],
+    };
+    // Margin is not simulated in every run.
+    if let Some(margin) = margin {
+        let ratio = percent(Some(margin.max_ratio));
+        group.figures.push(plain("margin", "Highest margin ratio", ratio));
     }
+    group
 }
 
 fn months(metrics: &Metrics) -> Group {
@@ -149,7 +155,7 @@ fn months(metrics: &Metrics) -> Group {
     }
 }
 
-fn trades(metrics: &Metrics, number: u64, currency: &str) -> Group {
+fn trades(metrics: &Metrics, number: u64, liquidations: u64, currency: &str) -> Group {
     let trading = &metrics.trading;
     let money = |key, label: &str, value: Option<f64>| {
         signed(
@@ -159,7 +165,7 @@ fn trades(metrics: &Metrics, number: u64, currency: &str) -> Group {
             value,
         )
     };
-    Group {
+    let mut group = Group {
         title: "Trades",
         figures: vec![
             plain("trades", "Closed trades", count(number)),
@@ -177,12 +183,16 @@ fn trades(metrics: &Metrics, number: u64, currency: &str) -> Group {
             money("worst_trade", "Worst trade", trading.worst_trade),
             plain("average_holding_s", "Average holding", duration(trading.average_holding_s)),
         ],
+    };
+    if liquidations > 0 {
+        group.figures.push(signed("liquidations", "Liquidations", count(liquidations), Some(-1.0)));
     }
+    group
 }
 
 fn costs(costs: &Costs, metrics: &Metrics, currency: &str) -> Group {
     let turnover = metrics.turnover.map_or_else(|| UNDEFINED.to_owned(), |_| ratio(metrics.turnover) + " ×");
-    Group {
+    let mut group = Group {
         title: "Costs",
         figures: vec![
             plain("fees", "Fees", with_unit(money(costs.fees), currency)),
@@ -190,7 +200,12 @@ fn costs(costs: &Costs, metrics: &Metrics, currency: &str) -> Group {
             plain("funding", "Funding", with_unit(money(costs.funding), currency)),
             plain("turnover", "Turnover", turnover),
         ],
+    };
+    if !costs.liquidation_fees.is_zero() {
+        let fees = with_unit(money(costs.liquidation_fees), currency);
+        group.figures.push(plain("liquidation_fees", "Liquidation fees", fees));
     }
+    group
 }
 
 fn plain(key: &'static str, label: &str, value: String) -> Figure {

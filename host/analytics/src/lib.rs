@@ -19,11 +19,16 @@ pub mod summary;
 pub mod tables;
 
 mod account;
+mod positions;
+mod reasons;
 
 pub use collector::{AccountLabel, Collector, InstrumentLabel, Setup};
-pub use curve::{EquityBucket, PriceBucket};
+pub use curve::{EquityBucket, MarginPeak, PriceBucket};
 pub use folder::{FolderError, RunFolder};
 pub use groups::{Figure, Group, Tone};
 pub use metrics::{Metrics, MetricsOptions};
+pub use reasons::ReasonCount;
 pub use record::{AccountRecord, FaultRecord, OpenPosition, Record};
-pub use summary::{Costs, RunIdentity, RunInfo, StrategyInfo, StrategySummary, Summary, Timing};
+pub use summary::{
+    Costs, MarginSummary, RunIdentity, RunInfo, StateSummary, StrategyInfo, StrategySummary, Summary, Timing,
+};

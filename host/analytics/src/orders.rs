@@ -1,15 +1,17 @@
 //! One row per order: what was asked for, what the host made of it, and how it ended.
 
-use cryptobot_engine::{Decision, Intent};
+use cryptobot_engine::{Intent, Signal};
 use cryptobot_model::{
     Fill, InstrumentId, Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest,
     Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
 };
 
+use crate::reasons::Verdict;
+
 /// Prices and kind of an order as text, because an intent's are plain numbers and an approved order's are exact.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OrderTerms {
-    /// `market`, `limit` or `stop-market`.
+    /// Kind of the order, such as `market`; `signal` for one that the host was to size and did not.
     pub kind: &'static str,
     /// Limit price.
     pub price: Option<f64>,
@@ -22,6 +24,9 @@ pub struct OrderTerms {
 }
 
 impl OrderTerms {
+    /// A signal that has not become an order.
+    const SIGNAL: Self = Self { kind: "signal", price: None, trigger: None, source: None, tif: None };
+
     fn new(kind: &OrderKind<f64>) -> Self {
         let activation = match *kind {
             OrderKind::TrailingStop { activation, .. } => activation,
@@ -46,7 +51,7 @@ pub struct OrderRow {
     pub strategy: StrategyId,
     /// The owner's series.
     pub series: SeriesId,
-    /// What was traded; `None` if the host refused the order.
+    /// What it was for; `None` only for a series that the strategy does not have.
     pub instrument: Option<InstrumentId>,
     /// Buy or sell.
     pub side: Side,
@@ -54,12 +59,14 @@ pub struct OrderRow {
     pub terms: OrderTerms,
     /// May only reduce the position.
     pub reduce_only: bool,
-    /// Quantity as the strategy gave it.
-    pub requested: f64,
+    /// Quantity as the strategy gave it; `None` where it left the size to the host.
+    pub requested: Option<f64>,
     /// Quantity on the instrument's grid; zero if the host refused the order.
     pub quantity: Quantity,
     /// When the strategy decided.
     pub decided_at: Timestamp,
+    /// Whether the host let it through.
+    pub sent: bool,
     /// Newest step in its life; `None` while only decided.
     pub status: Option<OrderEventKind>,
     /// When that was.
@@ -74,6 +81,8 @@ pub struct OrderRow {
     pub fees: Money,
     /// Whether a fill was a taker's.
     pub taker: bool,
+    /// Limit price, or trigger where it has none, that the strategy asked to change it to.
+    amended: Option<f64>,
 }
 
 impl OrderRow {
@@ -90,11 +99,15 @@ pub(crate) struct OrderBook {
     rows: Vec<OrderRow>,
     /// Per strategy: position of the row by sequence, plus one; 0 = none.
     positions: Vec<Vec<u32>>,
+    /// Per strategy: the instrument of each series.
+    series: Vec<Vec<InstrumentId>>,
+    /// The order that the host refused last: its `rejected` event says nothing new.
+    refused: OrderId,
 }
 
 impl OrderBook {
-    pub fn new(strategies: usize) -> Self {
-        Self { rows: Vec::new(), positions: vec![Vec::new(); strategies] }
+    pub fn new(series: Vec<Vec<InstrumentId>>) -> Self {
+        Self { rows: Vec::new(), positions: vec![Vec::new(); series.len()], series, refused: OrderId::NONE }
     }
 
     pub fn into_rows(self) -> Vec<OrderRow> {
@@ -107,60 +120,98 @@ impl OrderBook {
         self.rows.get_mut((position as usize).checked_sub(1)?)
     }
 
-    pub fn intent(&mut self, ts: Timestamp, strategy: StrategyId, intent: &Intent) {
-        let Intent::Order { id, series, side, quantity, kind, terms, .. } = *intent else {
-            return;
-        };
-        let Some(positions) = self.positions.get_mut(strategy.index()) else {
+    fn instrument(&self, strategy: StrategyId, series: SeriesId) -> Option<InstrumentId> {
+        self.series.get(strategy.index())?.get(series.index()).copied()
+    }
+
+    /// Adds the row of an order, unless its strategy is none of this run.
+    fn add(&mut self, id: OrderId, row: OrderRow) {
+        let Some(positions) = id.strategy().and_then(|strategy| self.positions.get_mut(strategy.index()))
+        else {
             return;
         };
         let sequence = id.sequence() as usize;
         if positions.len() <= sequence {
             positions.resize(sequence + 1, 0);
         }
-        self.rows.push(OrderRow {
-            id,
-            strategy,
-            series,
-            instrument: None,
-            side,
-            terms: OrderTerms::new(&kind),
-            reduce_only: terms.reduce_only || terms.close_position,
-            requested: quantity,
-            quantity: Quantity::ZERO,
-            decided_at: ts,
-            status: None,
-            updated_at: ts,
-            reason: None,
-            filled: Quantity::ZERO,
-            notional: Money::ZERO,
-            fees: Money::ZERO,
-            taker: false,
-        });
+        self.rows.push(row);
         positions[sequence] = self.rows.len() as u32;
     }
 
-    /// Whether the decision let an order of this run through.
-    pub fn decision(&mut self, ts: Timestamp, id: OrderId, decision: &Decision) -> bool {
-        let Some(row) = self.row(id) else { return false };
-        match decision {
-            Decision::Approved(request) | Decision::Reduced { order: request, .. } => approve(row, request),
-            // A refused cancel names an order that lives on.
-            Decision::Refused { reason, .. } if row.status.is_none() && row.instrument.is_none() => {
-                row.status = Some(OrderEventKind::Rejected);
-                row.reason = Some(*reason);
-                row.updated_at = ts;
+    pub fn intent(&mut self, ts: Timestamp, strategy: StrategyId, intent: &Intent) {
+        let (id, series, side, shape, reduce_only, requested) = match *intent {
+            Intent::Order { id, series, side, quantity, kind, terms, .. } => {
+                let reduce_only = terms.reduce_only || terms.close_position;
+                (id, series, side, OrderTerms::new(&kind), reduce_only, Some(quantity))
             }
-            Decision::Refused { .. } => {}
-        }
-        !matches!(decision, Decision::Refused { .. })
+            Intent::Signal(Signal { id, series, side, .. }) => {
+                (id, series, side, OrderTerms::SIGNAL, false, None)
+            }
+            Intent::Modify { id, price, .. } => {
+                if let Some(row) = self.row(id) {
+                    row.amended = Some(price);
+                }
+                return;
+            }
+            Intent::Cancel { .. } | Intent::CancelAll { .. } => return,
+        };
+        let row = OrderRow {
+            instrument: self.instrument(strategy, series),
+            terms: shape,
+            reduce_only,
+            requested,
+            ..OrderRow::new(id, strategy, series, side, ts)
+        };
+        self.add(id, row);
     }
 
-    pub fn event(&mut self, event: &OrderEvent) {
-        let Some(row) = self.row(event.id) else { return };
-        row.status = Some(event.kind);
-        row.updated_at = event.ts;
-        row.reason = event.reason.or(row.reason);
+    /// An order was let through or refused. Orders that the host made itself, such as those of a signal, have no
+    /// intent: their rows begin here.
+    pub fn decision(&mut self, ts: Timestamp, id: OrderId, verdict: Verdict<'_>) {
+        if let Some(request) = verdict.sent
+            && self.row(id).is_none()
+        {
+            self.add(id, OrderRow::new(id, request.strategy, request.series, request.side, ts));
+        }
+        if verdict.sent.is_none() {
+            self.refused = id;
+        }
+        let Some(row) = self.row(id) else { return };
+        if let Some(request) = verdict.sent {
+            row.approve(request);
+        } else if !row.sent {
+            // A refused cancel names an order that lives on.
+            row.status = Some(OrderEventKind::Rejected);
+            row.updated_at = ts;
+        } else {
+            return;
+        }
+        row.reason = verdict.reason;
+    }
+
+    /// Follows an event. Answers whether its order was with the exchange until then; `None` where the event only
+    /// repeats the host's refusal of a new order.
+    pub fn event(&mut self, event: &OrderEvent) -> Option<bool> {
+        let repeats = event.id.is_some() && std::mem::take(&mut self.refused) == event.id;
+        if repeats && self.row(event.id).is_none() {
+            // A stop or target of a signal, refused: nothing told of it before.
+            let OrderEvent { id, strategy, series, side, ts, .. } = *event;
+            let instrument = self.instrument(strategy, series);
+            let status = Some(event.kind);
+            let reason = event.reason;
+            let row = OrderRow::new(id, strategy, series, side, ts);
+            self.add(id, OrderRow { instrument, status, reason, ..row });
+        }
+        if repeats {
+            return None;
+        }
+        let Some(row) = self.row(event.id).filter(|row| row.sent) else { return Some(false) };
+        if row.status.is_some_and(OrderEventKind::is_final) {
+            // A cancel that came too late: the order's end stands.
+            return Some(false);
+        }
+        row.follow(event);
+        Some(true)
     }
 
     pub fn fill(&mut self, fill: &Fill) {
@@ -172,11 +223,59 @@ impl OrderBook {
     }
 }
 
-fn approve(row: &mut OrderRow, request: &OrderRequest) {
-    row.instrument = Some(request.instrument);
-    row.quantity = request.quantity;
-    let shown = |price: Price| Some(price.to_f64());
-    if let Some(kind) = request.kind.try_map(shown, shown) {
-        row.terms = OrderTerms::new(&kind);
+impl OrderRow {
+    /// A row of which nothing but its origin is known.
+    fn new(id: OrderId, strategy: StrategyId, series: SeriesId, side: Side, decided_at: Timestamp) -> Self {
+        Self {
+            id,
+            strategy,
+            series,
+            instrument: None,
+            side,
+            terms: OrderTerms::SIGNAL,
+            reduce_only: false,
+            requested: None,
+            quantity: Quantity::ZERO,
+            decided_at,
+            sent: false,
+            status: None,
+            updated_at: decided_at,
+            reason: None,
+            filled: Quantity::ZERO,
+            notional: Money::ZERO,
+            fees: Money::ZERO,
+            taker: false,
+            amended: None,
+        }
+    }
+
+    fn approve(&mut self, request: &OrderRequest) {
+        self.sent = true;
+        self.instrument = Some(request.instrument);
+        self.quantity = request.quantity;
+        self.reduce_only = request.terms.reduce_only || request.terms.close_position;
+        let shown = |price: Price| Some(price.to_f64());
+        if let Some(kind) = request.kind.try_map(shown, shown) {
+            self.terms = OrderTerms::new(&kind);
+        }
+    }
+
+    fn follow(&mut self, event: &OrderEvent) {
+        if event.kind == OrderEventKind::Modified {
+            let price = self.amended.take();
+            if event.reason.is_some() {
+                // A refused amendment leaves the order as it is.
+                return;
+            }
+            self.quantity = self.filled + event.remaining;
+            if self.terms.price.is_some() {
+                self.terms.price = price.or(self.terms.price);
+            } else {
+                self.terms.trigger = price.or(self.terms.trigger);
+            }
+        }
+        self.status = Some(event.kind);
+        self.updated_at = event.ts;
+        self.reason = event.reason.or(self.reason);
     }
 }

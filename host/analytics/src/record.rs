@@ -1,13 +1,16 @@
 //! A finished run as reports see it.
 
-use cryptobot_engine::Fault;
-use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Quantity, StrategyId, Timestamp};
+use cryptobot_engine::{Fault, StateChange};
+use cryptobot_model::{
+    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, Quantity, StrategyId, Timestamp,
+};
 
 use crate::account::Activity;
 use crate::collector::InstrumentLabel;
-use crate::curve::{EquityBucket, PriceBucket, PriceTrack};
+use crate::curve::{EquityBucket, MarginPeak, PriceBucket, PriceTrack};
 use crate::drawdown::Drawdowns;
 use crate::orders::OrderRow;
+use crate::reasons::ReasonCount;
 use crate::summary::Costs;
 
 /// Everything that tables, figures and the report are made of.
@@ -35,6 +38,12 @@ pub struct Record {
     pub fills: Vec<Fill>,
     /// In the order of closing.
     pub trades: Vec<ClosedTrade>,
+    /// In the order of payment.
+    pub funding: Vec<FundingPayment>,
+    /// In the order of occurrence.
+    pub liquidations: Vec<Liquidation>,
+    /// Trading states that changed, in the order of occurrence.
+    pub states: Vec<StateChange>,
     /// In the order of occurrence.
     pub faults: Vec<FaultRecord>,
     /// What was not closed by the end, by strategy and instrument.
@@ -82,8 +91,18 @@ pub struct AccountRecord {
     pub fills: u64,
     /// Closed positions.
     pub trades: u64,
-    /// What trading cost.
+    /// What trading cost, positions that are still open included.
     pub costs: Costs,
+    /// Positions, or parts of them, that the exchange closed.
+    pub liquidations: u64,
+    /// Losses beyond the margin, borne by the insurance fund.
+    pub insurance: Money,
+    /// Why orders were refused, cut or ended, the most frequent reason first.
+    pub reasons: Vec<ReasonCount>,
+    /// Highest margin ratio per bucket: NaN while flat, and where margin is not simulated; empty for the portfolio.
+    pub margin: Vec<f64>,
+    /// The closest approach to liquidation; `None` for the portfolio and where there was no margin.
+    pub margin_peak: Option<MarginPeak>,
     /// Σ quantity × price of all fills.
     pub traded: Money,
     /// Nanoseconds with at least one position.
@@ -112,6 +131,11 @@ impl AccountRecord {
             fills: activity.fills,
             trades: activity.trades,
             costs: activity.costs,
+            liquidations: activity.liquidations,
+            insurance: activity.insurance,
+            reasons: activity.reasons.counts(),
+            margin: Vec::new(),
+            margin_peak: None,
             traded: activity.traded,
             exposed_nanos: activity.exposed_nanos(end),
         }
@@ -146,6 +170,8 @@ pub struct OpenPosition {
     pub opened_at: Timestamp,
     /// Newest close, at which it is marked.
     pub price: f64,
+    /// What it has cost so far.
+    pub costs: Costs,
 }
 
 impl Record {

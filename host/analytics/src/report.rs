@@ -19,6 +19,8 @@ use crate::record::Record;
 use crate::summary::Summary;
 use crate::tables::{direction, seconds};
 
+mod risk;
+
 const PAGE: &str = include_str!("../web/report.html");
 const STYLE: &str = include_str!("../web/report.css");
 const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/report.js"));
@@ -88,6 +90,8 @@ struct Data<'a> {
     returns: Vec<f64>,
     rolling: RollingData,
     trades: TradeData,
+    rules: Vec<risk::RuleData>,
+    liquidations: Vec<risk::LiquidationData>,
     /// `(instrument, opened, long)` of each position that was open at the end.
     open: Vec<(u32, i64, bool)>,
 }
@@ -104,6 +108,7 @@ struct CurveData {
 struct StrategyData<'a> {
     name: &'a str,
     equity: Vec<f64>,
+    margin: Vec<f64>,
     groups: Vec<Group>,
 }
 
@@ -145,9 +150,13 @@ struct TradeData {
     entry: Vec<f64>,
     exit: Vec<f64>,
     fees: Vec<f64>,
+    slippage: Vec<f64>,
+    funding: Vec<f64>,
     net: Vec<f64>,
     #[serde(rename = "return")]
     result: Vec<Option<f64>>,
+    /// Indices of those that a liquidation ended.
+    liquidated: Vec<usize>,
 }
 
 impl<'a> Data<'a> {
@@ -171,6 +180,8 @@ impl<'a> Data<'a> {
             returns: samples.returns().into_iter().map(short).collect(),
             rolling: RollingData::new(record, summary, &samples),
             trades: TradeData::new(record),
+            rules: risk::rules(record),
+            liquidations: risk::liquidations(record),
             open: record
                 .open_positions
                 .iter()
@@ -207,6 +218,7 @@ fn strategies<'a>(record: &'a Record, summary: &Summary) -> Vec<StrategyData<'a>
             StrategyData {
                 name: &account.name,
                 equity: equity.iter().map(|bucket| short(bucket.last)).collect(),
+                margin: risk::margin(account),
                 groups: of_strategy.groups(&summary.currency),
             }
         };
@@ -271,7 +283,7 @@ impl RollingData {
 
 impl TradeData {
     fn new(record: &Record) -> Self {
-        let mut data = Self::default();
+        let mut data = Self { liquidated: risk::liquidated_trades(record), ..Self::default() };
         for trade in &record.trades {
             data.strategy.push(trade.strategy.0);
             data.instrument.push(trade.instrument.0);
@@ -282,6 +294,8 @@ impl TradeData {
             data.entry.push(trade.entry_price.to_f64());
             data.exit.push(trade.exit_price.to_f64());
             data.fees.push(trade.fees.to_f64());
+            data.slippage.push(trade.slippage.to_f64());
+            data.funding.push(trade.funding.to_f64());
             data.net.push(trade.net_pnl.to_f64());
             data.result.push(trade_return(trade).map(short));
         }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use cryptobot_engine::{Scope, StateChange};
 use cryptobot_model::{Money, StrategyId, Timestamp};
 use serde::{Serialize, Serializer};
 
+use crate::curve::MarginPeak;
 use crate::metrics::{Metrics, MetricsOptions};
+use crate::reasons::ReasonCount;
 use crate::record::{AccountRecord, Record};
 
 /// What makes a run the same run: equal identities give an equal journal.
@@ -65,6 +68,10 @@ pub struct RunInfo {
     pub to: Timestamp,
     /// Base bars of all instruments.
     pub bars: u64,
+    /// Length of the bars that orders were matched with, by instrument, for example `1m`.
+    pub fill_timeframes: Vec<String>,
+    /// SHA-256 of every data file that was read, by path below the data folder.
+    pub data_files: BTreeMap<String, String>,
     /// By strategy: its plugin and parameters.
     pub strategies: Vec<StrategyInfo>,
     /// What a reader must know before trusting the figures.
@@ -103,7 +110,8 @@ pub struct Period {
     pub to: Timestamp,
 }
 
-/// What trading cost, in the account's currency.
+/// What trading cost, in the account's currency: over all fills and payments, those of positions that are still open
+/// included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Costs {
     /// Fees paid; negative = rebates.
@@ -112,9 +120,34 @@ pub struct Costs {
     /// Slippage against the reference price of each fill; already part of the fill prices.
     #[serde(serialize_with = "as_text")]
     pub slippage: Money,
-    /// Funding paid (positive) or received (negative) by closed trades.
+    /// Funding paid (positive) or received (negative).
     #[serde(serialize_with = "as_text")]
     pub funding: Money,
+    /// The part of `fees` that liquidations cost.
+    #[serde(serialize_with = "as_text")]
+    pub liquidation_fees: Money,
+}
+
+impl Costs {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self {
+        fees: Money::ZERO,
+        slippage: Money::ZERO,
+        funding: Money::ZERO,
+        liquidation_fees: Money::ZERO,
+    };
+}
+
+/// The closest approach of an account to liquidation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MarginSummary {
+    /// Highest margin ratio: maintenance margin by margin balance. Liquidation comes at 1.
+    pub max_ratio: f64,
+    /// When.
+    #[serde(serialize_with = "as_text")]
+    pub ts: Timestamp,
+    /// Name of the strategy whose account it was.
+    pub strategy: String,
 }
 
 /// One strategy's share of a run.
@@ -148,8 +181,37 @@ pub struct StrategySummary {
     pub final_equity: Money,
     /// What its trading cost.
     pub costs: Costs,
+    /// Positions, or parts of them, that the exchange closed.
+    pub liquidations: u64,
+    /// Losses beyond the margin, borne by the insurance fund.
+    #[serde(serialize_with = "as_text")]
+    pub insurance: Money,
+    /// Closest approach to liquidation; `None` where margin was not simulated or there was no position.
+    pub margin: Option<MarginSummary>,
+    /// Why its orders were refused, cut or ended, the most frequent reason first.
+    pub refusals: Vec<ReasonCount>,
     /// Its figures.
     pub metrics: Metrics,
+}
+
+/// A trading state that changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StateSummary {
+    /// When.
+    #[serde(serialize_with = "as_text")]
+    pub ts: Timestamp,
+    /// `portfolio`, the name of a strategy, or a symbol.
+    pub scope: String,
+    /// The state before: `active`, `reducing` or `halted`.
+    pub from: &'static str,
+    /// The state from then on.
+    pub to: &'static str,
+    /// Why.
+    pub cause: &'static str,
+    /// The limit that was reached; `None` for commands and the passing of time.
+    pub limit: Option<f64>,
+    /// What reached it.
+    pub value: Option<f64>,
 }
 
 /// A strategy that was quarantined.
@@ -180,6 +242,8 @@ pub struct PositionSummary {
     pub opened_at: Timestamp,
     /// Price at which it is marked.
     pub price: f64,
+    /// What it has cost so far; part of the run's costs, of no closed trade's.
+    pub costs: Costs,
 }
 
 /// The whole of `summary.json`.
@@ -193,6 +257,8 @@ pub struct Summary {
     pub instruments: Vec<String>,
     /// Base timeframe.
     pub timeframe: String,
+    /// Length of the bars that orders were matched with, by instrument.
+    pub fill_timeframes: Vec<String>,
     /// The account's currency.
     pub currency: String,
     /// Whether the market data were generated.
@@ -219,18 +285,31 @@ pub struct Summary {
     pub final_equity: Money,
     /// What trading cost.
     pub costs: Costs,
+    /// Positions, or parts of them, that the exchange closed.
+    pub liquidations: u64,
+    /// Losses beyond the margin, borne by the insurance fund.
+    #[serde(serialize_with = "as_text")]
+    pub insurance: Money,
+    /// Closest approach of any account to liquidation; `None` where margin was not simulated or there was no position.
+    pub margin: Option<MarginSummary>,
+    /// Why orders were refused, cut or ended, the most frequent reason first.
+    pub refusals: Vec<ReasonCount>,
     /// Figures of all strategies together.
     pub metrics: Metrics,
     /// The same per strategy.
     pub strategies: Vec<StrategySummary>,
     /// What was not closed.
     pub open_positions: Vec<PositionSummary>,
+    /// Halts by limits and by the operator, and their ends.
+    pub states: Vec<StateSummary>,
     /// Who was quarantined, and why.
     pub faults: Vec<FaultSummary>,
     /// What a reader must know.
     pub warnings: Vec<String>,
     /// SHA-256 of the journal's entries.
     pub journal_sha256: String,
+    /// SHA-256 of every data file that was read, by path below the data folder.
+    pub data_files: BTreeMap<String, String>,
     /// Wall-clock times.
     pub timing: Timing,
     /// Names of the files in the run folder, by what they hold.
@@ -255,6 +334,7 @@ impl Summary {
                 .map(|label| format!("{}/{}", label.venue, label.symbol))
                 .collect(),
             timeframe: info.timeframe,
+            fill_timeframes: info.fill_timeframes,
             currency: info.currency,
             synthetic: info.synthetic,
             interrupted: info.interrupted,
@@ -267,11 +347,17 @@ impl Summary {
             initial_balance: whole.initial_balance,
             final_equity: whole.final_equity,
             costs: whole.costs,
+            liquidations: whole.liquidations,
+            insurance: whole.insurance,
+            margin: closest(&record.strategies),
+            refusals: whole.reasons.clone(),
             metrics: Metrics::of(record, None, info.metrics),
             open_positions: open_positions(record),
+            states: states(record),
             faults: faults(record),
             warnings: info.warnings,
             journal_sha256: info.journal_sha256,
+            data_files: info.data_files,
             timing: info.timing,
             files: BTreeMap::new(),
             run: info.run,
@@ -299,8 +385,23 @@ fn strategy_summary(account: &AccountRecord, info: StrategyInfo, metrics: Metric
         initial_balance: account.initial_balance,
         final_equity: account.final_equity,
         costs: account.costs,
+        liquidations: account.liquidations,
+        insurance: account.insurance,
+        margin: margin_summary(account),
+        refusals: account.reasons.clone(),
         metrics,
     }
+}
+
+fn margin_summary(account: &AccountRecord) -> Option<MarginSummary> {
+    let MarginPeak { ts, ratio } = account.margin_peak?;
+    Some(MarginSummary { max_ratio: ratio, ts, strategy: account.name.clone() })
+}
+
+/// The account that came closest to liquidation; the first of them where several came equally close.
+fn closest(accounts: &[AccountRecord]) -> Option<MarginSummary> {
+    let peaks = accounts.iter().filter_map(margin_summary);
+    peaks.reduce(|closest, other| if other.max_ratio > closest.max_ratio { other } else { closest })
 }
 
 fn open_positions(record: &Record) -> Vec<PositionSummary> {
@@ -310,8 +411,27 @@ fn open_positions(record: &Record) -> Vec<PositionSummary> {
         quantity: position.quantity.to_string(),
         opened_at: position.opened_at,
         price: position.price,
+        costs: position.costs,
     };
     record.open_positions.iter().map(summary).collect()
+}
+
+fn states(record: &Record) -> Vec<StateSummary> {
+    let known = |number: f64| (!number.is_nan()).then_some(number);
+    let summary = |change: &StateChange| StateSummary {
+        ts: change.ts,
+        scope: match change.scope {
+            Scope::Portfolio => "portfolio".to_owned(),
+            Scope::Strategy(strategy) => record.strategies[strategy.index()].name.clone(),
+            Scope::Instrument(instrument) => record.instruments[instrument.index()].symbol.clone(),
+        },
+        from: change.from.name(),
+        to: change.to.name(),
+        cause: change.cause.name(),
+        limit: known(change.evidence.limit),
+        value: known(change.evidence.value),
+    };
+    record.states.iter().map(summary).collect()
 }
 
 fn faults(record: &Record) -> Vec<FaultSummary> {

@@ -1,8 +1,10 @@
-//! `orders.csv`, `fills.csv`, `trades.csv` and `equity.csv`: exact decimals, times in ISO 8601 UTC.
+//! `orders.csv`, `fills.csv`, `trades.csv`, `funding.csv` and `equity.csv`: exact decimals, times in ISO 8601 UTC.
 
 use std::fmt::{Display, Write as _};
 
-use cryptobot_model::{Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource};
+use cryptobot_model::{
+    FundingPrice, Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource,
+};
 
 use crate::metrics::trading::trade_return;
 use crate::orders::OrderRow;
@@ -95,6 +97,15 @@ const fn source(source: TriggerSource) -> &'static str {
     }
 }
 
+/// Where the price of a funding payment came from.
+pub(crate) const fn funding_price(source: FundingPrice) -> &'static str {
+    match source {
+        FundingPrice::Recorded => "recorded",
+        FundingPrice::MarkOpen => "mark-open",
+        FundingPrice::LastClose => "last-close",
+    }
+}
+
 const fn status(kind: Option<OrderEventKind>) -> &'static str {
     match kind {
         None => "decided",
@@ -130,7 +141,8 @@ fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
     table.text(&record.strategies[order.strategy.index()].name);
     table.text(instrument.map_or("", |label| &label.venue));
     table.text(instrument.map_or("", |label| &label.symbol));
-    table.plain(side(order.side)).plain(order.terms.kind).plain(order.requested).plain(order.quantity);
+    table.plain(side(order.side)).plain(order.terms.kind).optional(order.requested);
+    table.plain(order.quantity);
     table.optional(order.terms.price).optional(order.terms.trigger).optional(order.terms.source.map(source));
     table.optional(order.terms.tif.map(tif)).plain(order.reduce_only).plain(order.decided_at);
     table.plain(status(order.status)).plain(order.updated_at).plain(order.filled);
@@ -172,6 +184,23 @@ pub fn trades(record: &Record) -> String {
         table.end();
     }
     table.text
+}
+
+/// One row per payment of funding; `None` where there was none.
+pub fn funding(record: &Record) -> Option<String> {
+    if record.funding.is_empty() {
+        return None;
+    }
+    let header = "ts,strategy,venue,symbol,position,mark,source,rate,paid";
+    let mut table = Table::new(header, record.funding.len());
+    for payment in &record.funding {
+        let label = &record.instruments[payment.instrument.index()];
+        table.plain(payment.ts).text(&record.strategies[payment.strategy.index()].name);
+        table.text(&label.venue).text(&label.symbol).plain(payment.position).plain(payment.mark);
+        table.plain(funding_price(payment.source)).plain(payment.rate).plain(payment.paid);
+        table.end();
+    }
+    Some(table.text)
 }
 
 /// One row per bucket of the curves; a column per strategy where there are several.

@@ -108,13 +108,19 @@ fn ours(case: &Case) -> Metrics {
             name: "s".to_owned(),
             initial_balance: Money::from_f64(BALANCE).unwrap(),
             instruments: Vec::new(),
+            series: Vec::new(),
         }],
         instruments: vec![InstrumentLabel { venue: "v".to_owned(), symbol: "X".to_owned() }],
         from: at(0),
         to: at(case.equity.len()),
     });
     for (index, (price, equity)) in case.prices.iter().zip(&case.equity).enumerate() {
-        collector.mark(&Mark { ts: at(index + 1), prices: &[*price], equities: &[*equity] });
+        collector.mark(&Mark {
+            ts: at(index + 1),
+            prices: &[*price],
+            equities: &[*equity],
+            margin_ratios: &[],
+        });
     }
     let record = collector.finish(&[]);
     Metrics::of(&record, None, MetricsOptions { risk_free: case.risk_free })

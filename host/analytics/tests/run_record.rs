@@ -8,7 +8,8 @@ use cryptobot_analytics::{
 };
 use cryptobot_engine::{Decision, Entry, Evidence, Fault, FaultKind, Intent, Mark, Recorder};
 use cryptobot_model::{
-    Money, OrderId, OrderKind, OrderTerms, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
+    InstrumentId, Money, OrderId, OrderKind, OrderTerms, RefusalReason, SeriesId, Side, StrategyId,
+    TimeInForce, Timestamp,
 };
 use serde_json::Value;
 
@@ -56,7 +57,7 @@ fn accounts_add_up_to_the_portfolio() {
 #[test]
 fn exact_equities_of_the_ledger_win_over_marked_ones() {
     let mut collector = Collector::new(bare_setup());
-    collector.mark(&Mark { ts: Timestamp(1), prices: &[1.0], equities: &[100.1] });
+    collector.mark(&Mark { ts: Timestamp(1), prices: &[1.0], equities: &[100.1], margin_ratios: &[] });
     let exact: Money = "100.10000001".parse().unwrap();
     let record = collector.finish(&[exact]);
     assert_eq!((record.portfolio.final_equity, record.strategies[0].final_equity), (exact, exact));
@@ -68,6 +69,7 @@ fn bare_setup() -> Setup {
             name: "s".to_owned(),
             initial_balance: "100".parse().unwrap(),
             instruments: Vec::new(),
+            series: vec![InstrumentId(0)],
         }],
         instruments: vec![InstrumentLabel { venue: "v".to_owned(), symbol: "X".to_owned() }],
         from: Timestamp(0),
@@ -131,8 +133,13 @@ fn tables_hold_every_row_exactly() {
     assert_eq!(sum(&fills, "fee"), record.portfolio.costs.fees);
     assert_eq!(sum(&orders, "fees"), record.portfolio.costs.fees);
     assert_eq!(sum(&trades, "net_pnl"), record.trades.iter().map(|trade| trade.net_pnl).sum());
-    assert!(column(&fills, "rule").iter().all(|rule| rule == "open"));
-    assert!(column(&orders, "status").iter().all(|status| status == "filled"));
+    let liquidations = column(&fills, "rule").iter().filter(|rule| *rule == "liquidation").count() as u64;
+    assert!(liquidations > 0 && liquidations == record.portfolio.liquidations);
+    let filled = column(&orders, "status").iter().filter(|status| *status == "filled").count();
+    assert_eq!(filled + record.portfolio.refused as usize, record.orders.len());
+    assert!(column(&orders, "symbol").iter().all(|symbol| symbol.ends_with("USDT")));
+    let funding = tables::funding(&record).unwrap();
+    assert_eq!(sum(&funding, "paid"), record.portfolio.costs.funding);
     let first = &record.fills[0];
     assert_eq!(column(&fills, "ts")[0], first.ts.to_string());
     assert_eq!(column(&fills, "side")[0], if first.side == Side::Buy { "buy" } else { "sell" });
@@ -225,7 +232,7 @@ fn the_summary_has_the_fields_of_the_contract() {
     for file in json["files"].as_object().unwrap().values() {
         assert!(folder.path().join(file.as_str().unwrap()).is_file());
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 7);
 }
 
 #[test]

@@ -91,14 +91,16 @@ const strategyTable = ({ strategies, summary }) => {
 };
 
 /** What trading earned before costs, what costs took, and what was left. */
-const costBridge = ({ summary, trades }) => {
+const costBridge = ({ summary }) => {
   const { costs } = summary;
-  const [fees, slippage, funding] = [costs.fees, costs.slippage, costs.funding].map(Number);
+  const [fees, slippage, funding, liquidation] = [costs.fees, costs.slippage, costs.funding, costs.liquidation_fees].map(Number);
   const net = Number(summary.final_equity) - Number(summary.initial_balance);
-  const atReference = net + fees + funding + slippage;
+  const insurance = Number(summary.insurance);
+  const atReference = net + fees + funding + slippage - insurance;
   const rows = [
-    ["Before costs", atReference, true], ["Slippage", -slippage], ["Fees", -fees], ["Funding", -funding], ["Net result", net, true],
-  ];
+    ["Before costs", atReference, true], ["Slippage", -slippage], ["Fees", liquidation - fees], ["Funding", -funding],
+    liquidation && ["Liquidation fees", -liquidation], insurance && ["Insurance fund", insurance], ["Net result", net, true],
+  ].filter(Boolean);
   // Each bar begins where the one before ended.
   const ends = [];
   let level = 0;
@@ -137,7 +139,6 @@ const identity = ({ summary, configuration }) => {
     const params = Object.entries(strategy.params).map(([name, value]) => `${name} = ${value}`).join(", ");
     entries.push([strategy.name, [strategy.plugin, strategy.symbols.join(", "), params].filter(Boolean).join(" · ")]);
   }
-  for (const open of summary.open_positions) entries.push(["Open at the end", `${open.strategy}: ${open.quantity} ${open.symbol} since ${open.opened_at.slice(0, 10)}, marked at ${price(open.price)}`]);
   byId("identity").append(...entries.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, value))));
   const details = byId("configuration");
   details.querySelector("pre").textContent = configuration;

@@ -17,6 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run strategies over stored market data and write a report.
     Run(Box<RunArguments>),
+    /// Show why an order was filled as it was: market data, queue, latency and rule.
+    Explain(ExplainArguments),
     /// Make, build and examine plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -118,6 +120,21 @@ pub(crate) struct RunArguments {
     /// How bars are handed to plugins.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: Delivery,
+}
+
+/// Which fill to explain.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Folder of a run.
+    pub(crate) run: PathBuf,
+    /// Row of fills.csv, counted from 1, or the id of an order.
+    pub(crate) fill: u64,
+    /// Folder of market data, where it is another one now than in run.yaml.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -268,5 +285,13 @@ pub(crate) enum JournalCommand {
     Verify {
         /// A journal.bin, or the folder of a run.
         path: PathBuf,
+    },
+    /// Print all entries of a journal, one per line.
+    Show {
+        /// A journal.bin, or the folder of a run.
+        path: PathBuf,
+        /// How the entries are printed.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
 }

@@ -309,7 +309,12 @@ impl<V: Venue> Engine<V> {
         if self.risk.watches_equity() {
             self.watch_equity(recorder);
         }
-        recorder.mark(&Mark { ts: self.now, prices: &self.prices, equities: &self.equities });
+        recorder.mark(&Mark {
+            ts: self.now,
+            prices: &self.prices,
+            equities: &self.equities,
+            margin_ratios: &[],
+        });
     }
 
     #[inline(never)]

@@ -95,6 +95,9 @@ pub struct Mark<'a> {
     pub prices: &'a [f64],
     /// Equity per strategy: `cash + Σ position * price`.
     pub equities: &'a [f64],
+    /// Margin ratio per strategy's account, maintenance margin by margin balance: liquidation comes at 1. NaN while an
+    /// account is flat; empty where margin is not simulated.
+    pub margin_ratios: &'a [f64],
 }
 
 /// Receives everything a run leaves behind. Errors of writers are kept by the implementation and reported at the

@@ -13,17 +13,17 @@ use cryptobot_model::{
     OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Timestamp, TriggerSource,
 };
 
-const TAG_INTENT: u8 = 1;
-const TAG_DECISION: u8 = 2;
-const TAG_ORDER: u8 = 3;
-const TAG_FILL: u8 = 4;
-const TAG_TRADE: u8 = 5;
-const TAG_WALLET: u8 = 6;
-const TAG_FAULT: u8 = 7;
-const TAG_EXECUTED: u8 = 8;
-const TAG_FUNDING: u8 = 9;
-const TAG_LIQUIDATION: u8 = 10;
-const TAG_STATE: u8 = 11;
+pub(crate) const TAG_INTENT: u8 = 1;
+pub(crate) const TAG_DECISION: u8 = 2;
+pub(crate) const TAG_ORDER: u8 = 3;
+pub(crate) const TAG_FILL: u8 = 4;
+pub(crate) const TAG_TRADE: u8 = 5;
+pub(crate) const TAG_WALLET: u8 = 6;
+pub(crate) const TAG_FAULT: u8 = 7;
+pub(crate) const TAG_EXECUTED: u8 = 8;
+pub(crate) const TAG_FUNDING: u8 = 9;
+pub(crate) const TAG_LIQUIDATION: u8 = 10;
+pub(crate) const TAG_STATE: u8 = 11;
 
 /// More than any entry takes.
 pub(crate) const LONGEST: usize = 512;

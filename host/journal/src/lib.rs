@@ -1,4 +1,4 @@
-//! Canonical journal entries, hash chain, verification.
+//! Canonical journal entries, hash chain, verification, reading back.
 //!
 //! A journal is a file of blocks of about 64 KiB. Each block carries the SHA-256 of the hash before it and of its own
 //! bytes, so that no entry can be changed, removed or moved without breaking every hash after it; the last one is the
@@ -7,11 +7,15 @@
 #![forbid(unsafe_code)]
 
 mod background;
+mod decode;
 mod encode;
+mod entry;
 mod verify;
 mod writer;
 
 pub use background::Background;
+pub use decode::{DecodeError, Entries};
+pub use entry::{ApprovedOrder, JournalDecision, JournalEntry};
 pub use verify::{Verified, VerifyError, verify};
 pub use writer::{Blocks, Chain, JournalHash, JournalWriter};
 

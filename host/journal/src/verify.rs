@@ -40,18 +40,40 @@ pub enum VerifyError {
 }
 
 /// Reads a journal and checks every hash of its chain.
-pub fn verify(mut input: impl Read) -> Result<Verified, VerifyError> {
-    let mut magic = [0; MAGIC.len()];
-    if read_up_to(&mut input, &mut magic)? < magic.len() || magic != *MAGIC {
-        return Err(VerifyError::NotAJournal);
-    }
-    let mut verified = Verified { hash: JournalHash::start(), blocks: 0, bytes: 0 };
+pub fn verify(input: impl Read) -> Result<Verified, VerifyError> {
+    let mut blocks = BlockReader::new(input)?;
     let mut block = Vec::new();
-    loop {
+    while blocks.read(&mut block)? {}
+    Ok(blocks.verified())
+}
+
+/// The blocks of a journal, checked one by one.
+#[derive(Debug)]
+pub(crate) struct BlockReader<R> {
+    input: R,
+    verified: Verified,
+}
+
+impl<R: Read> BlockReader<R> {
+    pub(crate) fn new(mut input: R) -> Result<Self, VerifyError> {
+        let mut magic = [0; MAGIC.len()];
+        if read_up_to(&mut input, &mut magic)? < magic.len() || magic != *MAGIC {
+            return Err(VerifyError::NotAJournal);
+        }
+        Ok(Self { input, verified: Verified { hash: JournalHash::start(), blocks: 0, bytes: 0 } })
+    }
+
+    /// The blocks read so far.
+    pub(crate) fn verified(&self) -> Verified {
+        self.verified
+    }
+
+    /// Replaces `block` with the entries of the next one; `false` at the end.
+    pub(crate) fn read(&mut self, block: &mut Vec<u8>) -> Result<bool, VerifyError> {
         let mut length = [0; 4];
-        let number = verified.blocks + 1;
-        match read_up_to(&mut input, &mut length)? {
-            0 => return Ok(verified),
+        let number = self.verified.blocks + 1;
+        match read_up_to(&mut self.input, &mut length)? {
+            0 => return Ok(false),
             4 => {}
             _ => return Err(VerifyError::CutOff { block: number }),
         }
@@ -62,15 +84,18 @@ pub fn verify(mut input: impl Read) -> Result<Verified, VerifyError> {
         }
         block.resize(length, 0);
         let mut stated = [0; HASH_BYTES];
-        if read_up_to(&mut input, &mut block)? < length || read_up_to(&mut input, &mut stated)? < HASH_BYTES {
+        if read_up_to(&mut self.input, block)? < length
+            || read_up_to(&mut self.input, &mut stated)? < HASH_BYTES
+        {
             return Err(VerifyError::CutOff { block: number });
         }
-        verified.hash = verified.hash.chain(&block);
-        if verified.hash.0 != stated {
+        self.verified.hash = self.verified.hash.chain(block);
+        if self.verified.hash.0 != stated {
             return Err(VerifyError::Changed { block: number });
         }
-        verified.blocks = number;
-        verified.bytes += length as u64;
+        self.verified.blocks = number;
+        self.verified.bytes += length as u64;
+        Ok(true)
     }
 }
 

@@ -16,6 +16,17 @@ pub enum TradingState {
     Halted,
 }
 
+impl TradingState {
+    /// The name in journals and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Reducing => "reducing",
+            Self::Halted => "halted",
+        }
+    }
+}
+
 /// Whom a state is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
@@ -51,6 +62,21 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The name in journals and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DailyLoss => "daily-loss",
+            Self::WeeklyLoss => "weekly-loss",
+            Self::MonthlyLoss => "monthly-loss",
+            Self::Drawdown => "drawdown",
+            Self::CircuitBreaker => "circuit-breaker",
+            Self::NewPeriod => "new-period",
+            Self::BreakerOver => "breaker-over",
+            Self::Operator => "operator",
+            Self::Kill => "kill",
+        }
+    }
+
     /// Whether this cause may lead from one state to another: limits only halt, time only lifts, the operator may do
     /// what [`Command`] says.
     pub fn allows(self, from: TradingState, to: TradingState) -> bool {

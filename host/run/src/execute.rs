@@ -114,10 +114,12 @@ impl PreparedRun {
     }
 
     fn collector(&self) -> Collector {
-        let strategies = self.strategies.iter().map(|(name, balance, _)| AccountLabel {
+        let strategies = self.strategies.iter().zip(&self.series);
+        let strategies = strategies.map(|((name, balance, _), series)| AccountLabel {
             name: name.clone(),
             initial_balance: *balance,
             instruments: self.traded(name),
+            series: series.clone(),
         });
         let instruments = self.instruments.iter().map(|instrument| InstrumentLabel {
             venue: instrument.venue.clone(),
@@ -150,7 +152,8 @@ impl PreparedRun {
         engine_time: Duration,
     ) -> Result<Finished, RunError> {
         let reporting = Instant::now();
-        identity::complete(&mut self.identity, self.hash.join()?.sha256);
+        let data = self.hash.join()?;
+        identity::complete(&mut self.identity, data.sha256);
         let configuration = self.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
         write_log(&self.folder, self.engine.into_strategies(), &self.strategies, &mut self.warnings)?;
@@ -161,6 +164,8 @@ impl PreparedRun {
             timeframe: self.timeframe.to_string(),
             to: if outcome.interrupted { outcome.ended_at } else { self.to },
             bars: outcome.bars,
+            fill_timeframes: self.fill_timeframes.iter().map(ToString::to_string).collect(),
+            data_files: data.files,
             strategies: self.strategies.into_iter().map(|(_, _, info)| info).collect(),
             warnings: self.warnings,
             journal_sha256: journal.to_string(),

@@ -7,9 +7,11 @@
 
 mod bots;
 pub mod config;
+pub mod entries;
 mod error;
 mod execute;
 pub mod execution;
+pub mod explain;
 mod funding;
 mod identity;
 mod markets;

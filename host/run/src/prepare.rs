@@ -8,7 +8,7 @@ use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{
     BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Strategy, StrategySetup,
 };
-use cryptobot_model::{Instrument, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
+use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
 
 use crate::bots::{self, LoadedBot};
@@ -44,7 +44,11 @@ pub struct PreparedRun {
     pub(crate) identity: RunIdentity,
     pub(crate) hash: HashJob,
     pub(crate) instruments: Vec<Instrument>,
+    /// Length of the bars that the orders of each instrument are matched with.
+    pub(crate) fill_timeframes: Vec<Timeframe>,
     pub(crate) strategies: Vec<(String, Money, StrategyInfo)>,
+    /// The instrument of each series, by strategy.
+    pub(crate) series: Vec<Vec<InstrumentId>>,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) timeframe: Timeframe,
@@ -80,6 +84,9 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
     let without_mark = markets.list.iter().map(|market| market.mark.is_none()).collect();
     let Markets { list, series, from, to, timeframe, synthetic, warnings, .. } = markets;
+    let fill_timeframes = list.iter().map(|market| market.timeframe).collect();
+    let instruments_of = |series: &Vec<SeriesInfo>| series.iter().map(|info| info.instrument).collect();
+    let instruments_of_series = series.iter().map(instruments_of).collect();
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
         let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
@@ -106,7 +113,9 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         identity,
         hash,
         instruments,
+        fill_timeframes,
         strategies,
+        series: instruments_of_series,
         from,
         to,
         timeframe,

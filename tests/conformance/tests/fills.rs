@@ -14,7 +14,7 @@ use cryptobot_model::{
     OrderTerms, Price, PriceBand, Quantity, SeriesId, Side, StrategyId, TimeInForce, Timeframe, Timestamp,
     TriggerSource,
 };
-use cryptobot_risk::Approved;
+use cryptobot_risk::{Approved, Closing};
 use cryptobot_test_support::market::START_MS;
 use cryptobot_test_support::native::Logic;
 use cryptobot_test_support::run::{MemoryRun, Record, instrument};
@@ -312,6 +312,16 @@ impl Venue for Staged {
     ) {
         let mark = self.marks.get(&interval.open_ts);
         self.exchange.on_bar(instrument, interval, mark, &WithMargin(accounts, self.margin), reports);
+    }
+
+    fn liquidate(
+        &mut self,
+        closing: &Closing,
+        mark: Price,
+        now: Timestamp,
+        reports: &mut Vec<Report>,
+    ) {
+        self.exchange.liquidate(closing, mark, now, reports);
     }
 
     fn is_quiet(&self, instrument: InstrumentId) -> bool {

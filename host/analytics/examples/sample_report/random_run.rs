@@ -4,18 +4,24 @@ use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, Record, RunIdentity, RunInfo, Setup, StrategyInfo, Timing,
 };
 use cryptobot_engine::random::Random;
-use cryptobot_engine::{Decision, Entry, Intent, Mark, Recorder};
+use cryptobot_engine::{
+    Cause, Decision, Entry, Evidence, Intent, Mark, Recorder, Scope, StateChange, TradingState,
+};
 use cryptobot_ledger::Account;
 use cryptobot_model::time::NANOS_PER_SECOND;
 use cryptobot_model::{
-    Fill, FillRule, InstrumentId, Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind,
-    OrderRequest, OrderTerms, Price, Quantity, SeriesId, Side, StrategyId, Timestamp,
+    Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money, OrderEvent,
+    OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, Rate, RefusalReason,
+    SeriesId, Side, StrategyId, Timestamp,
 };
 
 const STEP: i64 = 60 * NANOS_PER_SECOND;
 const MINUTES: i64 = 525_600;
 const BALANCE: f64 = 10_000.0;
 const FEE: f64 = 0.000_4;
+const FUNDING_RATE: f64 = 0.000_1;
+const FUNDING_STEP: i64 = 8 * 60 * STEP;
+const MAINTENANCE: f64 = 0.02;
 const HOSTILE: &str =
     "</script><img src=x onerror=\"window.stolen=1\"><script>window.stolen=1</script>{{data}}";
 
@@ -32,6 +38,8 @@ struct Market {
     prices: Vec<f64>,
     accounts: Vec<Account>,
     sequences: Vec<u64>,
+    /// Fees of liquidations by strategy, which the ledger's account is not told here.
+    paid: Vec<Money>,
 }
 
 impl RandomRun {
@@ -69,6 +77,7 @@ impl RandomRun {
                     name: self.text(name),
                     initial_balance: balance,
                     instruments: Vec::new(),
+                    series: (0..instruments.len()).map(InstrumentId::from).collect(),
                 })
                 .collect(),
             instruments: instruments.clone(),
@@ -80,6 +89,7 @@ impl RandomRun {
             prices: [42_000.0, 2_300.0, 100.0].into_iter().take(instruments.len()).collect(),
             accounts: names.iter().map(|_| Account::new(balance, instruments.len())).collect(),
             sequences: vec![0; names.len()],
+            paid: vec![Money::ZERO; names.len()],
         };
         for minute in 1..=MINUTES {
             market.step(
@@ -157,14 +167,50 @@ impl Market {
         if self.uniform() < rate {
             self.trade(ts, StrategyId::from(strategy), collector);
         }
-        let equities: Vec<f64> = self.accounts.iter().map(|account| self.equity(account)).collect();
-        collector.mark(&Mark { ts, prices: &self.prices, equities: &equities });
+        if ts.0 % FUNDING_STEP == 0 {
+            self.pay_funding(ts, collector);
+        }
+        let slots = 0..self.accounts.len();
+        let (equities, margin_ratios): (Vec<f64>, Vec<f64>) = slots.map(|slot| self.standing(slot)).unzip();
+        collector.mark(&Mark {
+            ts,
+            prices: &self.prices,
+            equities: &equities,
+            margin_ratios: &margin_ratios,
+        });
     }
 
-    fn equity(&self, account: &Account) -> f64 {
-        let positions = account.positions().iter().zip(&self.prices);
-        account.cash().to_f64()
-            + positions.map(|(position, price)| position.quantity().to_f64() * price).sum::<f64>()
+    /// Equity and margin ratio of an account, as if its margin were a tenth of its equity.
+    fn standing(&self, slot: usize) -> (f64, f64) {
+        let account = &self.accounts[slot];
+        let (mut value, mut notional) = (0.0, 0.0);
+        for (position, price) in account.positions().iter().zip(&self.prices) {
+            value += position.quantity().to_f64() * price;
+            notional += (position.quantity().to_f64() * price).abs();
+        }
+        let equity = account.cash().to_f64() - self.paid[slot].to_f64() + value;
+        (equity, if notional > 0.0 { notional * MAINTENANCE / (equity / 10.0) } else { f64::NAN })
+    }
+
+    fn pay_funding(&mut self, ts: Timestamp, collector: &mut Collector) {
+        for (slot, account) in self.accounts.iter_mut().enumerate() {
+            for (index, price) in self.prices.iter().enumerate() {
+                let (instrument, position) =
+                    (InstrumentId::from(index), account.positions()[index].quantity());
+                let (mark, rate) = (Price::from_f64(*price), Rate::from_f64(FUNDING_RATE));
+                let (Some(mark), Some(rate), false) = (mark, rate, position.is_zero()) else { continue };
+                collector.entry(&Entry::Funding(&FundingPayment {
+                    ts,
+                    strategy: StrategyId::from(slot),
+                    instrument,
+                    position,
+                    mark,
+                    source: FundingPrice::Recorded,
+                    rate,
+                    paid: account.pay_funding(instrument, mark, rate),
+                }));
+            }
+        }
     }
 
     /// Closes the position if there is one, opens one if there is none.
@@ -181,6 +227,9 @@ impl Market {
         let (Some(quantity), Some(price)) = (Quantity::from_f64(amount), price) else {
             return;
         };
+        if self.uniform() < 0.02 {
+            self.refuse(ts, strategy, instrument, collector);
+        }
         self.sequences[strategy.index()] += 1;
         let id = OrderId::new(strategy, self.sequences[strategy.index()]);
         let request = OrderRequest {
@@ -194,10 +243,50 @@ impl Market {
             terms: OrderTerms::FREE,
             decided_at: ts.plus(-STEP),
         };
-        self.tell(ts, &request, price, collector);
+        let liquidated = !held.is_zero() && self.uniform() < 0.01;
+        let rule = if liquidated { FillRule::Liquidation } else { FillRule::Open };
+        self.tell(ts, &request, price, rule, collector);
     }
 
-    fn tell(&mut self, ts: Timestamp, request: &OrderRequest, price: Price, collector: &mut Collector) {
+    /// An order that the host refuses.
+    fn refuse(&mut self, ts: Timestamp, strategy: StrategyId, instrument: usize, collector: &mut Collector) {
+        const REASONS: [RefusalReason; 4] = [
+            RefusalReason::InsufficientMargin,
+            RefusalReason::RiskPerTrade,
+            RefusalReason::Cooldown,
+            RefusalReason::BelowMinimum,
+        ];
+        let reason = REASONS[(self.uniform() * self.uniform() * REASONS.len() as f64) as usize];
+        self.sequences[strategy.index()] += 1;
+        let id = OrderId::new(strategy, self.sequences[strategy.index()]);
+        let series = SeriesId::from(instrument);
+        let intent = Intent::Order {
+            id,
+            series,
+            side: Side::Buy,
+            quantity: 1e9,
+            kind: OrderKind::Market,
+            terms: OrderTerms::FREE,
+            target: None,
+        };
+        collector.entry(&Entry::Intent { ts, strategy, intent: &intent });
+        collector.entry(&Entry::Decision {
+            ts,
+            id,
+            decision: &Decision::Refused { reason, evidence: Evidence::NONE },
+        });
+        let plain = OrderEvent::plain(strategy, series, id, Side::Buy, ts, OrderEventKind::Rejected);
+        collector.entry(&Entry::Order(&OrderEvent { reason: Some(reason), ..plain }));
+    }
+
+    fn tell(
+        &mut self,
+        ts: Timestamp,
+        request: &OrderRequest,
+        price: Price,
+        rule: FillRule,
+        collector: &mut Collector,
+    ) {
         let OrderRequest { id, strategy, series, instrument, side, quantity, decided_at, .. } = *request;
         let notional = quantity.at(price).to_f64();
         let fee = Money::from_f64(notional * FEE).unwrap_or_default();
@@ -228,7 +317,7 @@ impl Market {
             reason: None,
         };
         collector.entry(&Entry::Order(&event));
-        let (liquidity, rule) = (Liquidity::Taker, FillRule::Open);
+        let liquidity = Liquidity::Taker;
         let fill = Fill {
             ts,
             strategy,
@@ -243,8 +332,38 @@ impl Market {
             rule,
         };
         collector.entry(&Entry::Fill(&fill));
-        if let Some(closed) = self.accounts[strategy.index()].apply(&fill).closed {
+        let slot = strategy.index();
+        if let Some(closed) = self.accounts[slot].apply(&fill).closed {
             collector.entry(&Entry::Trade(&closed));
         }
+        if rule == FillRule::Liquidation {
+            let bankruptcy_price = Price::from_f64(price.to_f64() * (1.0 + side.sign() * 0.004));
+            let liquidation = Liquidation {
+                ts,
+                strategy,
+                instrument,
+                side,
+                quantity,
+                mark: price,
+                bankruptcy_price: bankruptcy_price.unwrap_or_default(),
+                fee: Money::from_f64(notional * 0.001).unwrap_or_default(),
+                insurance: Money::ZERO,
+            };
+            self.paid[slot] += liquidation.fee;
+            collector.entry(&Entry::Liquidation(&liquidation));
+            halt(ts, strategy, collector);
+        }
     }
+}
+
+/// A loss limit that is reached, until the next day.
+fn halt(ts: Timestamp, strategy: StrategyId, collector: &mut Collector) {
+    let scope = Scope::Strategy(strategy);
+    let evidence = Evidence { limit: 9_800.0, value: 9_786.5 };
+    let (from, to) = (TradingState::Active, TradingState::Halted);
+    let change = StateChange { ts, scope, from, to, cause: Cause::DailyLoss, evidence };
+    collector.entry(&Entry::State(&change));
+    let (ts, cause) = (ts.start_of_day().plus(1_440 * STEP), Cause::NewPeriod);
+    let evidence = Evidence::NONE;
+    collector.entry(&Entry::State(&StateChange { ts, scope, from: to, to: from, cause, evidence }));
 }

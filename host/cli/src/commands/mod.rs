@@ -2,6 +2,7 @@
 
 mod config;
 mod data;
+mod explain;
 mod journal;
 mod margin;
 mod plugin;
@@ -76,6 +77,17 @@ pub(crate) enum CommandError {
         /// Why.
         source: cryptobot_journal::VerifyError,
     },
+    /// Entries of a journal cannot be read.
+    #[error("{}: {source}", path.display())]
+    ReadJournal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: cryptobot_journal::DecodeError,
+    },
+    /// A fill cannot be explained.
+    #[error(transparent)]
+    Explain(#[from] cryptobot_run::explain::ExplainError),
     /// A result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] serde_json::Error),
@@ -93,8 +105,10 @@ impl CommandError {
             Self::Margin(_) | Self::FindPlugin(_) | Self::NewPlugin(_) | Self::OpenJournal { .. } => {
                 ExitCode::Usage
             }
+            Self::Explain(error) => error.exit_code(),
             Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
+            | Self::ReadJournal { .. }
             | Self::Output(_)
             | Self::Print(_)
             | Self::Runtime(_) => ExitCode::Failed,
@@ -107,6 +121,7 @@ impl CommandError {
 pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCode, CommandError> {
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments, started),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Data(command) => data::run(&command),
         Command::Config(command) => config::run(&command),

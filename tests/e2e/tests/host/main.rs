@@ -10,6 +10,7 @@
 
 mod data_faults;
 mod determinism;
+mod explain;
 mod funding;
 mod hostile;
 mod interrupt;

@@ -26,7 +26,8 @@ step versions_in_one_place
 step cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 # What only exists inside the sandbox.
 step cargo clippy --locked --quiet --target wasm32-unknown-unknown \
-    --package trend --package mean-reversion --package buy-and-hold --package sma-flip -- -D warnings
+    --package trend --package mean-reversion --package buy-and-hold --package sma-flip \
+    --package breakout -- -D warnings
 export RUSTDOCFLAGS="-D warnings"
 step cargo doc --locked --quiet --workspace --no-deps
 

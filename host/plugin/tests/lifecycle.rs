@@ -134,11 +134,17 @@ fn inspection_tells_what_a_plugin_is() {
 #[test]
 fn first_party_plugins_pass_the_check() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-party");
-    for name in ["sma-flip", "trend", "mean-reversion", "buy-and-hold"] {
+    for name in ["sma-flip", "trend", "mean-reversion", "buy-and-hold", "breakout"] {
         let built = build(&plugins().join(name), &out).unwrap_or_else(|error| panic!("{error}"));
         let report = check(&runtime(), &built.path, &Limits::default());
         assert!(report.is_ok(), "{name}: {:?}", report.problems);
         assert_eq!(report.info.unwrap().name, name);
+        // A capability is an interface: who places no brackets does not ask for it.
+        let inspection = inspect(&runtime(), &built.path, &Limits::default()).unwrap();
+        let advanced =
+            inspection.imports.iter().find(|import| import.name == "cryptobot:plugin/advanced-orders@0.1.0");
+        let functions = advanced.map(|interface| interface.functions.join(" "));
+        assert_eq!(functions.as_deref(), (name == "breakout").then_some("submit submit-bracket"), "{name}");
     }
 }
 

@@ -13,10 +13,21 @@ const PACKAGE: &str = "cryptobot:plugin/";
 const TRACK: &str = "0.1";
 
 /// Interfaces a plugin may import.
-const SERVED: [&str; 9] =
-    ["log", "clock", "random", "timers", "types", "market", "orders", "account", "indicators"];
+const SERVED: [&str; 11] = [
+    "log",
+    "clock",
+    "random",
+    "timers",
+    "types",
+    "market",
+    "orders",
+    "advanced-orders",
+    "signals",
+    "account",
+    "indicators",
+];
 /// Interfaces of the contract that this host does not serve yet.
-const NOT_SERVED: [&str; 5] = ["advanced-orders", "signals", "features", "predictions", "inference"];
+const NOT_SERVED: [&str; 3] = ["features", "predictions", "inference"];
 /// Interfaces a strategy must export.
 const REQUIRED: [&str; 2] = ["lifecycle", "events"];
 

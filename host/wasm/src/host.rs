@@ -1,18 +1,14 @@
-//! The imports: what a plugin may ask of the host, answered by its desk.
+//! The imports: what a plugin may ask of the host, answered by its desk. Those about orders are in `orders`.
 //!
 //! Every function either answers or returns a [`Fault`](cryptobot_engine::Fault), which traps the guest and comes
 //! back out of the callback as it is. Sizes that a plugin chooses are bounded here or by the desk; the bytes that
 //! cross the border in one call are bounded by the store.
 
 use cryptobot_engine::{Column, Desk, Fault, FaultKind, LogLevel};
-use cryptobot_model::{
-    OrderId, OrderKind, OrderTerms, SeriesId, Side, TimeInForce, Timestamp, TriggerSource,
-};
+use cryptobot_model::{SeriesId, Timestamp};
 use wasmtime::Result;
 
-use crate::bindings::cryptobot::plugin::{
-    account, clock, indicators, log, market, orders, random, timers, types,
-};
+use crate::bindings::cryptobot::plugin::{account, clock, indicators, log, market, random, timers, types};
 use crate::limits::{Guard, Limits};
 
 /// What a store owns.
@@ -28,11 +24,6 @@ impl HostState {
     pub(crate) fn new(desk: Desk, limits: &Limits) -> Self {
         Self { desk, guard: Guard::new(limits), error_line: None, indicators_left: limits.indicators }
     }
-}
-
-/// A plugin's number with every NaN made the same one, so that journals do not depend on the processor.
-fn canonical(number: f64) -> f64 {
-    if number.is_nan() { f64::NAN } else { number }
 }
 
 /// A text of a plugin without control characters: it ends up on terminals and in one-line messages.
@@ -97,71 +88,6 @@ impl market::Host for HostState {
     fn window(&mut self, series: u32, column: market::Column, n: u32) -> Result<Vec<f64>> {
         // The desk answers with no more than it keeps, whatever `n` is.
         Ok(self.desk.window(SeriesId(series), column.into(), n as usize)?)
-    }
-}
-
-impl orders::Host for HostState {
-    fn market_order(
-        &mut self,
-        series: u32,
-        side: types::Side,
-        quantity: f64,
-        reduce_only: bool,
-    ) -> Result<u64> {
-        self.submit(series, side, quantity, OrderKind::Market, reduce_only)
-    }
-
-    fn limit_order(
-        &mut self,
-        series: u32,
-        side: types::Side,
-        quantity: f64,
-        price: f64,
-        tif: types::Tif,
-        reduce_only: bool,
-    ) -> Result<u64> {
-        let kind = OrderKind::Limit { price: canonical(price), tif: tif.into() };
-        self.submit(series, side, quantity, kind, reduce_only)
-    }
-
-    fn stop_market(
-        &mut self,
-        series: u32,
-        side: types::Side,
-        quantity: f64,
-        trigger: f64,
-        source: types::TriggerSource,
-        reduce_only: bool,
-    ) -> Result<u64> {
-        let kind = OrderKind::StopMarket { trigger: canonical(trigger), source: source.into() };
-        self.submit(series, side, quantity, kind, reduce_only)
-    }
-
-    fn target_position(&mut self, series: u32, quantity: f64) -> Result<u64> {
-        Ok(self.desk.target_position(SeriesId(series), canonical(quantity))?.0)
-    }
-
-    fn cancel(&mut self, id: u64) -> Result<()> {
-        Ok(self.desk.cancel(OrderId(id))?)
-    }
-
-    fn cancel_all(&mut self, series: u32) -> Result<()> {
-        Ok(self.desk.cancel_all(SeriesId(series))?)
-    }
-}
-
-impl HostState {
-    fn submit(
-        &mut self,
-        series: u32,
-        side: types::Side,
-        quantity: f64,
-        kind: OrderKind<f64>,
-        reduce_only: bool,
-    ) -> Result<u64> {
-        let terms = OrderTerms::reducing(reduce_only);
-        let id = self.desk.submit(SeriesId(series), side.into(), canonical(quantity), kind, terms)?;
-        Ok(id.0)
     }
 }
 
@@ -236,35 +162,6 @@ impl From<market::Column> for Column {
             market::Column::Low => Self::Low,
             market::Column::Close => Self::Close,
             market::Column::Volume => Self::Volume,
-        }
-    }
-}
-
-impl From<types::Side> for Side {
-    fn from(side: types::Side) -> Self {
-        match side {
-            types::Side::Buy => Self::Buy,
-            types::Side::Sell => Self::Sell,
-        }
-    }
-}
-
-impl From<types::Tif> for TimeInForce {
-    fn from(tif: types::Tif) -> Self {
-        match tif {
-            types::Tif::Gtc => Self::Gtc,
-            types::Tif::Ioc => Self::Ioc,
-            types::Tif::Fok => Self::Fok,
-            types::Tif::Gtx => Self::Gtx,
-        }
-    }
-}
-
-impl From<types::TriggerSource> for TriggerSource {
-    fn from(source: types::TriggerSource) -> Self {
-        match source {
-            types::TriggerSource::Mark => Self::Mark,
-            types::TriggerSource::Last => Self::Last,
         }
     }
 }

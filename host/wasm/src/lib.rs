@@ -13,6 +13,7 @@ mod describe;
 mod fault;
 mod host;
 mod limits;
+mod orders;
 mod plugin;
 mod runtime;
 mod strategy;

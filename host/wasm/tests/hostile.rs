@@ -6,8 +6,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{desk, hostile, hostile_strategy, runtime, step};
-use cryptobot_engine::{Fault, FaultKind, Intent, Strategy};
-use cryptobot_model::OrderKind;
+use cryptobot_engine::{Fault, FaultKind, Intent, Signal, Strategy};
+use cryptobot_model::{Callback, OrderKind};
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
 fn plugin() -> Plugin {
@@ -42,7 +42,15 @@ fn each_misbehaviour_has_its_fault() {
         ("flood-orders", FaultKind::OrderFlood, "more than 1000 orders"),
         ("flood-timers", FaultKind::TimerFlood, "more than 1000 timer calls"),
         ("flood-indicators", FaultKind::Contract, "more indicators than it may have"),
+        ("flood-brackets", FaultKind::OrderFlood, "more than 1000 orders"),
+        ("flood-pairs", FaultKind::OrderFlood, "more than 1000 orders"),
+        ("flood-modify", FaultKind::OrderFlood, "more than 1000 orders"),
+        ("flood-signals", FaultKind::OrderFlood, "more than 1000 orders"),
         ("unknown-series", FaultKind::Contract, "there is no series 7"),
+        ("bracket-elsewhere", FaultKind::Contract, "there is no series 7"),
+        ("pair-elsewhere", FaultKind::Contract, "there is no series 7"),
+        ("close-elsewhere", FaultKind::Contract, "there is no series 7"),
+        ("signal-elsewhere", FaultKind::Contract, "there is no series 7"),
         ("broken-text", FaultKind::Contract, "does not take: invalid utf-8"),
     ];
     for (behaviour, kind, words) in cases {
@@ -77,12 +85,14 @@ fn a_refused_restore_ends_the_instance() {
 #[test]
 fn what_is_only_odd_is_no_fault() {
     let plugin = plugin();
-    for behaviour in ["none", "unknown-order", "huge-window", "huge-logs"] {
+    for behaviour in ["none", "unknown-order", "unknown-modify", "huge-window", "huge-logs"] {
         let mut strategy = hostile_strategy(&plugin, behaviour, "on-bar");
         strategy.init().unwrap();
         let intents = step(&mut strategy, 0).unwrap_or_else(|fault| panic!("{behaviour}: {fault}"));
         let cancels = intents.iter().filter(|intent| matches!(intent, Intent::Cancel { .. })).count();
         assert_eq!(cancels, usize::from(behaviour == "unknown-order"));
+        let changes = intents.iter().filter(|intent| matches!(intent, Intent::Modify { .. })).count();
+        assert_eq!(changes, usize::from(behaviour == "unknown-modify"));
         let logs = strategy.desk().take_logs();
         assert!(logs.iter().all(|line| line.message.len() <= 4_096));
         if behaviour == "huge-window" {
@@ -105,6 +115,44 @@ fn nan_crosses_the_border_in_one_form_only() {
         .collect();
     assert_eq!(prices.len(), 500);
     assert!(prices.iter().all(|bits| *bits == f64::NAN.to_bits()));
+}
+
+#[test]
+fn nan_has_one_form_in_every_order_signal_and_change() {
+    let mut strategy = hostile_strategy(&plugin(), "nan-everywhere", "on-bar");
+    strategy.init().unwrap();
+    let intents = step(&mut strategy, 0).unwrap();
+    let mut numbers = Vec::new();
+    let mut note = |number: f64| {
+        numbers.push(number);
+        Some(number)
+    };
+    for intent in &intents[1..] {
+        match intent {
+            Intent::Order { kind, quantity, .. } => {
+                match kind {
+                    OrderKind::Limit { price: number, .. }
+                    | OrderKind::StopMarket { trigger: number, .. }
+                    | OrderKind::TakeProfitMarket { trigger: number, .. } => note(*number),
+                    OrderKind::TrailingStop { callback, activation, .. } => {
+                        note(*quantity);
+                        note(activation.unwrap());
+                        match callback {
+                            Callback::Bps(number) | Callback::Distance(number) => note(*number),
+                        }
+                    }
+                    other => panic!("{other:?}"),
+                };
+            }
+            Intent::Modify { quantity, price, .. } => _ = (note(*quantity), note(*price)),
+            Intent::Signal(Signal { confidence, stop, target, .. }) => {
+                _ = (note(*confidence), note(stop.unwrap()), note(target.unwrap()));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(numbers.len(), 2 * 3 + 3 + 1 + 2 + 3);
+    assert!(numbers.iter().all(|number| number.to_bits() == f64::NAN.to_bits()), "{numbers:?}");
 }
 
 #[test]

@@ -33,8 +33,8 @@ fn wrong_files_are_named_for_what_they_are() {
             "inference, which this host does not serve yet",
         ),
         (
-            dummy(&format!("world w {{ {strategy} import cryptobot:plugin/signals@0.1.0; }}")),
-            "cryptobot:plugin/signals, which this host does not serve yet",
+            dummy(&format!("world w {{ {strategy} import cryptobot:plugin/features@0.1.0; }}")),
+            "cryptobot:plugin/features, which this host does not serve yet",
         ),
         (
             dummy(&format!("world w {{ {strategy} import steal: interface {{ keys: func() -> string; }} }}")),
@@ -45,6 +45,22 @@ fn wrong_files_are_named_for_what_they_are() {
         let line = refusal(&runtime, &bytes);
         assert!(line.contains(words), "expected `{words}` in: {line}");
     }
+}
+
+#[test]
+fn an_interface_is_imported_by_those_who_use_it() {
+    let runtime = runtime();
+    let exports = "export cryptobot:plugin/lifecycle@0.1.0; export cryptobot:plugin/events@0.1.0;";
+    let imports = |imports: &str| {
+        let plugin = runtime.load_bytes(&dummy(&format!("world w {{ {imports} {exports} }}"))).unwrap();
+        let names = plugin.imports().iter().map(|name| name.split(['/', '@']).nth(1).unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(imports("import cryptobot:plugin/orders@0.1.0;"), ["types", "orders"]);
+    assert_eq!(
+        imports("import cryptobot:plugin/advanced-orders@0.1.0; import cryptobot:plugin/signals@0.1.0;"),
+        ["types", "advanced-orders", "signals"]
+    );
 }
 
 #[test]

@@ -40,6 +40,9 @@ fn a_faulty_plugin_does_not_change_the_others() {
         ("refuse", "init", FaultKind::Refused),
         ("flood-orders", "on-bar", FaultKind::OrderFlood),
         ("flood-nan", "on-bar", FaultKind::InvalidArgumentFlood),
+        ("nan-everywhere", "on-bar", FaultKind::InvalidArgumentFlood),
+        ("flood-brackets", "on-order", FaultKind::OrderFlood),
+        ("flood-modify", "on-bar", FaultKind::OrderFlood),
     ];
     for (behaviour, callback, kind) in cases {
         let together = run(&plugin, &[("none", ""), (behaviour, callback)]).run(&mut NoRecorder);
@@ -50,9 +53,11 @@ fn a_faulty_plugin_does_not_change_the_others() {
 }
 
 #[test]
-fn cancelling_what_does_not_exist_is_refused_and_no_fault() {
-    let outcome = run(&plugin(false), &[("unknown-order", "on-bar")]).run(&mut NoRecorder);
-    assert!(outcome.faults.is_empty(), "{:?}", outcome.faults);
+fn what_does_not_exist_cannot_be_cancelled_or_changed_and_is_no_fault() {
+    for behaviour in ["unknown-order", "unknown-modify"] {
+        let outcome = run(&plugin(false), &[(behaviour, "on-bar")]).run(&mut NoRecorder);
+        assert!(outcome.faults.is_empty(), "{behaviour}: {:?}", outcome.faults);
+    }
 }
 
 #[test]

@@ -9,12 +9,15 @@
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 
-use crate::cryptobot::plugin::{indicators, log, market, orders, timers};
+use crate::cryptobot::plugin::advanced_orders::{
+    self, Bracket, Callback, Exit, Kind, Lifetime, Limit, Trailing, Trigger,
+};
+use crate::cryptobot::plugin::{indicators, log, market, orders, signals, timers};
 use crate::exports::cryptobot::plugin::events::{Bar, Guest as Events, OrderEvent, PositionClose};
 use crate::exports::cryptobot::plugin::lifecycle::{
     Guest as Lifecycle, Info, Param, ParamSpec, SeriesInfo, SeriesSpec, Wants,
 };
-use cryptobot::plugin::types::{Side, Tif, Value};
+use cryptobot::plugin::types::{Side, Tif, TriggerSource, Value};
 
 wit_bindgen::generate!({ path: "../../wit/v0.1", world: "strategy" });
 
@@ -139,6 +142,16 @@ fn misbehave(callback: &str) {
         "flood-orders" => (0..1_000_000).for_each(|_| _ = orders::market_order(0, Side::Buy, 1.0, false)),
         "flood-nan" => flood_nan(),
         "one-nan" => one_nan(),
+        "nan-everywhere" => nan_everywhere(),
+        "flood-brackets" => (0..1_000_000).for_each(|_| _ = bracket(0, 95.0)),
+        "flood-pairs" => (0..1_000_000).for_each(|_| _ = pair(0)),
+        "flood-modify" => (0..1_000_000).for_each(|id| advanced_orders::modify(id, 1.0, 1.0)),
+        "flood-signals" => (0..1_000_000).for_each(|_| _ = signals::signal(0, Side::Buy, 0.5, None, None)),
+        "unknown-modify" => advanced_orders::modify(u64::MAX, 1.0, 1.0),
+        "bracket-elsewhere" => _ = bracket(7, 95.0),
+        "pair-elsewhere" => _ = pair(7),
+        "close-elsewhere" => _ = close_position(7, 95.0),
+        "signal-elsewhere" => _ = signals::signal(7, Side::Buy, 0.5, None, None),
         "flood-timers" => (0..1_000_000).for_each(|id| timers::set(id, i64::MAX)),
         "flood-indicators" => (0..1_000_000).for_each(|_| _ = indicators::create("sma", 0, &[period(2.0)])),
         "huge-indicator" => huge_indicator(),
@@ -198,6 +211,36 @@ fn one_nan() {
     if STATE.with_borrow(|state| state.bars == 1) {
         orders::market_order(0, Side::Buy, f64::NAN, false);
     }
+}
+
+fn bracket(series: u32, stop: f64) -> u64 {
+    let bracket = Bracket { entry: Some(stop), stop, target: Some(stop), source: TriggerSource::Mark };
+    advanced_orders::submit_bracket(series, Side::Buy, 1.0, bracket)
+}
+
+fn pair(series: u32) -> u64 {
+    let limit = |price| Kind::Limit(Limit { price, lifetime: Lifetime::Until(i64::MIN) });
+    advanced_orders::submit_pair(series, Side::Buy, 1.0, limit(1.0), limit(2.0), false)
+}
+
+fn close_position(series: u32, price: f64) -> u64 {
+    let at = Trigger { price, source: TriggerSource::Mark };
+    advanced_orders::close_position(series, Side::Sell, Exit::Stop, at)
+}
+
+/// Every number of the advanced orders and of a signal a NaN with a payload.
+fn nan_everywhere() {
+    let nan = f64::from_bits(0x7ff8_0000_dead_beef);
+    let trailing = |callback| {
+        Kind::TrailingStop(Trailing { callback, activation: Some(nan), source: TriggerSource::Last })
+    };
+    for kind in [trailing(Callback::Bps(nan)), trailing(Callback::Distance(nan))] {
+        advanced_orders::submit(0, Side::Buy, nan, kind, true);
+    }
+    bracket(0, nan);
+    close_position(0, nan);
+    advanced_orders::modify(1, nan, nan);
+    signals::signal(0, Side::Sell, nan, Some(nan), Some(nan));
 }
 
 fn period(value: f64) -> Param {

@@ -32,9 +32,6 @@ mod band {
     pub const LOWER: u32 = 2;
 }
 
-/// Part of the free margin that an entry may use, so that prices may move until it fills.
-const MARGIN_USE: f64 = 0.98;
-
 /// One symbol.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MeanReversion {
@@ -77,16 +74,8 @@ impl Strategy for MeanReversion {
     }
 
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
-        if self.stop.on_order(event) {
-            if event.kind == OrderEventKind::Rejected {
-                host.warn(format_args!("{}: the stop was refused, closing the position", series.symbol));
-                host.target_position(series, 0.0);
-            }
-        } else if event.kind.is_fill() {
-            self.stop.set(host, series, event.price * (1.0 - event.side.sign() * self.params.stop));
-        } else if event.kind == OrderEventKind::Rejected {
-            host.warn(format_args!("{}: an order was refused, reason {}", series.symbol, event.reason));
-        }
+        let stop = self.params.stop;
+        self.stop.protect(host, series, event, |fill| fill.price * (1.0 - fill.side.sign() * stop));
     }
 
     fn wants() -> Wants {
@@ -112,9 +101,7 @@ impl MeanReversion {
         } else {
             return;
         };
-        let share = self.params.stake / f64::from(host.symbols()) * host.equity();
-        let notional = share.min(MARGIN_USE * host.available_margin());
-        host.target_position(series, side * notional.max(0.0) / price);
+        host.target_share(series, side * self.params.stake, price);
     }
 }
 

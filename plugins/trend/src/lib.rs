@@ -26,8 +26,6 @@ params! {
 
 /// A trailing stop is moved when that gains this many average true ranges: not at every bar.
 const TRAIL_STEP: f64 = 0.5;
-/// Part of the free margin that an entry may use, so that prices may move until it fills.
-const MARGIN_USE: f64 = 0.98;
 
 /// One symbol.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,20 +75,8 @@ impl Strategy for Trend {
     }
 
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
-        if self.stop.on_order(event) {
-            if event.kind == OrderEventKind::Rejected {
-                host.warn(format_args!("{}: the stop was refused, closing the position", series.symbol));
-                host.target_position(series, 0.0);
-            }
-        } else if event.kind.is_fill() {
-            let distance = self.params.stop_atr * self.atr.value();
-            let trigger = event.price - event.side.sign() * distance;
-            if trigger > 0.0 {
-                self.stop.set(host, series, trigger);
-            }
-        } else if event.kind == OrderEventKind::Rejected {
-            host.warn(format_args!("{}: the entry was refused, reason {}", series.symbol, event.reason));
-        }
+        let distance = self.params.stop_atr * self.atr.value();
+        self.stop.protect(host, series, event, |fill| fill.price - fill.side.sign() * distance);
     }
 
     fn wants() -> Wants {
@@ -111,11 +97,7 @@ impl Trend {
             host.target_position(series, 0.0);
             return;
         }
-        // What the present position binds is free again when it is turned round.
-        let own = host.position(series).abs() * price;
-        let share = self.params.stake / f64::from(host.symbols()) * host.equity();
-        let notional = share.min(MARGIN_USE * (host.available_margin() + own));
-        host.target_position(series, f64::from(self.side) * notional.max(0.0) / price);
+        host.target_share(series, f64::from(self.side) * self.params.stake, price);
     }
 
     /// Moves the stop after the price, never back.

@@ -1,12 +1,15 @@
 //! The plugin's side of the contract: exports call the [`Runtime`], the [`Host`]'s methods call the imports.
 
-use crate::bindings::cryptobot::plugin::{account, clock, indicators, log, market, orders, random, timers};
+use crate::advanced::{Bracket, ClosePosition, Pair, Signal};
+use crate::bindings::cryptobot::plugin::{
+    account, advanced_orders, clock, indicators, log, market, orders, random, signals, timers,
+};
 use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
 use crate::params::Parameters;
 use crate::runtime::Runtime;
 use crate::{
-    Bar, Column, Host, Level, Order, OrderEvent, OrderId, OrderKind, Param, PositionClose, Series, Strategy,
-    Value,
+    Bar, BasicKind, Column, Host, Level, Order, OrderEvent, OrderId, OrderKind, Param, PositionClose, Series,
+    Strategy, Value,
 };
 
 /// Where [`export!`](crate::export!) keeps the one instance of a plugin.
@@ -119,14 +122,45 @@ impl Backend {
     pub(crate) fn submit(&mut self, series: u32, order: &Order) -> OrderId {
         let Order { side, quantity, kind, reduce_only } = *order;
         match kind {
-            OrderKind::Market => orders::market_order(series, side, quantity, reduce_only),
-            OrderKind::Limit { price, tif } => {
+            BasicKind::Market => orders::market_order(series, side, quantity, reduce_only),
+            BasicKind::Limit { price, tif } => {
                 orders::limit_order(series, side, quantity, price, tif, reduce_only)
             }
-            OrderKind::Stop { trigger, source } => {
+            BasicKind::Stop { trigger, source } => {
                 orders::stop_market(series, side, quantity, trigger, source, reduce_only)
             }
         }
+    }
+
+    pub(crate) fn submit_any(&mut self, series: u32, order: &Order<OrderKind>) -> OrderId {
+        let Order { side, quantity, kind, reduce_only } = *order;
+        advanced_orders::submit(series, side, quantity, kind.into(), reduce_only)
+    }
+
+    pub(crate) fn close_position(&mut self, series: u32, close: &ClosePosition) -> OrderId {
+        let ClosePosition { side, exit, trigger, source } = *close;
+        let at = advanced_orders::Trigger { price: trigger, source };
+        advanced_orders::close_position(series, side, exit, at)
+    }
+
+    pub(crate) fn submit_bracket(&mut self, series: u32, bracket: &Bracket) -> OrderId {
+        let Bracket { side, quantity, entry, stop, target, source } = *bracket;
+        let bracket = advanced_orders::Bracket { entry, stop, target, source };
+        advanced_orders::submit_bracket(series, side, quantity, bracket)
+    }
+
+    pub(crate) fn submit_pair(&mut self, series: u32, pair: &Pair) -> OrderId {
+        let Pair { side, quantity, first, second, reduce_only } = *pair;
+        advanced_orders::submit_pair(series, side, quantity, first.into(), second.into(), reduce_only)
+    }
+
+    pub(crate) fn modify(&mut self, id: OrderId, quantity: f64, price: f64) {
+        advanced_orders::modify(id, quantity, price);
+    }
+
+    pub(crate) fn signal(&mut self, series: u32, signal: &Signal) -> OrderId {
+        let Signal { side, confidence, stop, target } = *signal;
+        signals::signal(series, side, confidence, stop, target)
     }
 
     pub(crate) fn cancel(&mut self, id: OrderId) {
@@ -210,5 +244,32 @@ impl Backend {
 
     pub(crate) fn log(&self, level: Level, message: &str) {
         log::write(level, message);
+    }
+}
+
+impl From<OrderKind> for advanced_orders::Kind {
+    fn from(kind: OrderKind) -> Self {
+        use advanced_orders::{Limit, Trailing, Trigger, TriggerLimit};
+
+        let trigger = |price, source| Trigger { price, source };
+        match kind {
+            OrderKind::Market => Self::Market,
+            OrderKind::Limit { price, lifetime } => Self::Limit(Limit { price, lifetime }),
+            OrderKind::Stop { trigger: at, source } => Self::StopMarket(trigger(at, source)),
+            OrderKind::StopLimit { trigger: at, source, price, lifetime } => Self::StopLimit(TriggerLimit {
+                trigger: trigger(at, source),
+                limit: Limit { price, lifetime },
+            }),
+            OrderKind::TakeProfit { trigger: at, source } => Self::TakeProfitMarket(trigger(at, source)),
+            OrderKind::TakeProfitLimit { trigger: at, source, price, lifetime } => {
+                Self::TakeProfitLimit(TriggerLimit {
+                    trigger: trigger(at, source),
+                    limit: Limit { price, lifetime },
+                })
+            }
+            OrderKind::TrailingStop { callback, activation, source } => {
+                Self::TrailingStop(Trailing { callback, activation, source })
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::indicator::{Indicator, remember};
-use crate::{Bar, Level, Order, OrderId, Series, Side};
+use crate::{Bar, Level, Order, OrderId, Series, Side, Submit};
 
 #[cfg(target_arch = "wasm32")]
 use crate::guest::Backend;
@@ -45,10 +45,18 @@ impl Host {
         self.submit(series, &Order::market(Side::Sell, quantity))
     }
 
-    /// Places an order of any kind.
+    /// Places a single order, a bracket, a pair or the close of a position. Answers the id, or the ids where it is
+    /// several orders.
     #[inline]
-    pub fn submit(&mut self, series: &Series, order: &Order) -> OrderId {
-        self.backend.submit(series.id, order)
+    pub fn submit<O: Submit>(&mut self, series: &Series, order: &O) -> O::Ids {
+        order.submit(self, series.id)
+    }
+
+    /// Changes an order that rests: its quantity in all, filled part included, and its limit price, or its trigger where
+    /// it has no limit. It keeps its id. Answered by an event `Modified`, with a reason where the order stays as it was,
+    /// or by `Rejected` where there is no such order.
+    pub fn modify(&mut self, id: OrderId, quantity: f64, price: f64) {
+        self.backend.modify(id, quantity, price);
     }
 
     /// Cancels an order.
@@ -59,6 +67,28 @@ impl Host {
     /// Cancels all open orders of the series' symbol.
     pub fn cancel_all(&mut self, series: &Series) {
         self.backend.cancel_all(series.id);
+    }
+}
+
+/// Part of the free margin that an entry may use, so that prices may move until it fills.
+const MARGIN_USE: f64 = 0.98;
+
+/// Sizes that fit the account.
+impl Host {
+    /// Quantity at `price` that is worth `share` of the equity, divided equally among the run's symbols, and fits the
+    /// margin that is free when the present position is closed. Negative for a negative share, 0 when nothing fits.
+    pub fn quantity_of_share(&self, series: &Series, share: f64, price: f64) -> f64 {
+        // What the present position binds is free again when it is turned round.
+        let own = self.position(series).abs() * price;
+        let wanted = share.abs() / f64::from(self.symbols()) * self.equity();
+        let notional = wanted.min(MARGIN_USE * (self.available_margin() + own));
+        share.signum() * notional.max(0.0) / price
+    }
+
+    /// Brings the position to [`Host::quantity_of_share`]; negative = short.
+    pub fn target_share(&mut self, series: &Series, share: f64, price: f64) -> OrderId {
+        let quantity = self.quantity_of_share(series, share, price);
+        self.target_position(series, quantity)
     }
 }
 

@@ -48,6 +48,7 @@ pub mod bindings {
     });
 }
 
+pub mod advanced;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
@@ -66,6 +67,10 @@ pub mod testing;
 pub use cryptobot_indicators as indicators;
 
 #[doc(inline)]
+pub use advanced::{Bracket, BracketIds, ClosePosition, Pair, Signal, Submit};
+#[doc(inline)]
+pub use bindings::cryptobot::plugin::advanced_orders::{Callback, Lifetime};
+#[doc(inline)]
 pub use bindings::cryptobot::plugin::types::{
     Bar, OrderEvent, OrderEventKind, OrderId, Param, ParamSpec, PositionClose, SeriesInfo as Series,
     SeriesSpec, Side, Tif, TriggerSource, Value, Wants,
@@ -73,7 +78,7 @@ pub use bindings::cryptobot::plugin::types::{
 pub use bindings::cryptobot::plugin::{log::Level, market::Column};
 pub use host::Host;
 pub use indicator::Indicator;
-pub use order::{Order, OrderKind};
+pub use order::{BasicKind, Order, OrderKind};
 pub use stop_loss::StopLoss;
 pub use strategy::{Scope, Strategy};
 #[cfg(not(target_arch = "wasm32"))]
@@ -99,9 +104,9 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::testing::Tape;
     pub use crate::{
-        Bar, DAY, HOUR, Host, Indicator, Level, MINUTE, Order, OrderEvent, OrderEventKind, OrderId,
-        OrderKind, PositionClose, Scope, Series, SeriesSpec, Side, StopLoss, Strategy, Tif, TriggerSource,
-        Wants, export, params,
+        Bar, Bracket, BracketIds, Callback, DAY, HOUR, Host, Indicator, Level, Lifetime, MINUTE, Order,
+        OrderEvent, OrderEventKind, OrderId, OrderKind, PositionClose, Scope, Series, SeriesSpec, Side,
+        Signal, StopLoss, Strategy, Tif, TriggerSource, Wants, export, params,
     };
 }
 

@@ -2,22 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Host, Order, OrderEvent, OrderId, Series, Side, TriggerSource};
+use crate::{Host, Order, OrderEvent, OrderEventKind, OrderId, Series, Side, TriggerSource};
 
 /// A reduce-only stop-market order for the whole position of one series. Part of a strategy's state: give it every
-/// order event, set it when an entry fills, clear it before the position is changed.
+/// order event and clear it before the position is changed. [`StopLoss::protect`] does what most strategies want;
+/// [`StopLoss::on_order`] and [`StopLoss::set`] are its parts.
 ///
 /// ```
 /// # use cryptobot_sdk::prelude::*;
 /// # struct Example { stop: StopLoss }
 /// # impl Example {
 /// fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
-///     if self.stop.on_order(event) {
-///         return;
-///     }
-///     if event.kind == OrderEventKind::Filled {
-///         self.stop.set(host, series, event.price * 0.95);
-///     }
+///     // 5 % from the entry, on the side of the loss.
+///     self.stop.protect(host, series, event, |fill| fill.price * (1.0 - 0.05 * fill.side.sign()));
 /// }
 /// # }
 /// ```
@@ -37,8 +34,8 @@ impl StopLoss {
         let position = host.position(series);
         if position != 0.0 {
             let side = if position > 0.0 { Side::Sell } else { Side::Buy };
-            let order = Order::stop(side, position.abs(), trigger, TriggerSource::Last).reduce_only();
-            self.id = host.submit(series, &order);
+            let order = Order::stop(side, position.abs(), trigger).source(TriggerSource::Last);
+            self.id = host.submit(series, &order.reduce_only());
             self.trigger = trigger;
         }
     }
@@ -59,6 +56,31 @@ impl StopLoss {
             self.id = 0;
         }
         own || event.id == self.replaced
+    }
+
+    /// Takes an order event and does what protects a position: a fill of another order sets the stop at `trigger`, unless
+    /// that is not above 0; a stop that is refused closes the position. Refusals are told to the log.
+    pub fn protect(
+        &mut self,
+        host: &mut Host,
+        series: &Series,
+        event: &OrderEvent,
+        trigger: impl FnOnce(&OrderEvent) -> f64,
+    ) {
+        let refused = event.kind == OrderEventKind::Rejected;
+        if self.on_order(event) {
+            if refused {
+                host.warn(format_args!("{}: the stop was refused, closing the position", series.symbol));
+                host.target_position(series, 0.0);
+            }
+        } else if event.kind.is_fill() {
+            let trigger = trigger(event);
+            if trigger > 0.0 {
+                self.set(host, series, trigger);
+            }
+        } else if refused {
+            host.warn(format_args!("{}: an order was refused, reason {}", series.symbol, event.reason));
+        }
     }
 
     /// The price at which the position is closed; `None` without a stop.

@@ -86,4 +86,5 @@ fn plugins_import_only_what_they_use() {
     check("buy-and-hold", &["account", "orders"]);
     check("trend", &["account", "orders"]);
     check("mean-reversion", &["account", "indicators", "orders"]);
+    check("breakout", &["account", "advanced-orders", "orders"]);
 }

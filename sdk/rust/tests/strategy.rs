@@ -223,7 +223,7 @@ impl Strategy for Protected {
 
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
         if event.kind == OrderEventKind::Filled && event.side == Side::Buy {
-            let stop = Order::stop(Side::Sell, event.quantity, event.price * 0.9, TriggerSource::Last);
+            let stop = Order::stop(Side::Sell, event.quantity, event.price * 0.9);
             host.submit(series, &stop.reduce_only());
         }
     }

@@ -7,6 +7,11 @@
 //! - `<!-- exit: 2 -->`: the last command ends with this exit code; all others end with 0;
 //! - `<!-- recorded data -->`: `--data DIR` stands for a folder of recorded market data, which may not be shipped.
 
+/// The page whose code is compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/guide/orders.md")]
+pub struct GuideToOrders;
+
 /// A fenced block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {

@@ -6,22 +6,27 @@ use std::collections::{BTreeMap, VecDeque};
 use cryptobot_indicators::Bank;
 
 use super::account::Position;
-use super::matching::{Outcome, outcome};
-use super::record::{Fill, LogLine, Placed, TapeRun};
+use super::matching::Since;
+use super::record::{LogLine, TapeRun};
 use crate::{
-    Bar, Column, Level, Order, OrderEvent, OrderEventKind, OrderId, OrderKind, PositionClose, Series, Side,
-    Tif,
+    Bar, Bracket, ClosePosition, Column, Level, Order, OrderEvent, OrderId, OrderKind, Pair, PositionClose,
+    Series, Side, Signal, advanced::Exit,
 };
 
 /// Refusal reasons of the contract.
-mod reason {
-    pub(super) const INVALID_ARGUMENT: u32 = 1;
-    pub(super) const BELOW_MINIMUM: u32 = 2;
-    pub(super) const INSUFFICIENT_MARGIN: u32 = 3;
-    pub(super) const NOTHING_TO_REDUCE: u32 = 4;
-    pub(super) const WOULD_TAKE: u32 = 6;
-    pub(super) const NOT_FILLABLE: u32 = 7;
-    pub(super) const NOT_ACCEPTING: u32 = 8;
+pub(super) mod reason {
+    pub(crate) const INVALID_ARGUMENT: u32 = 1;
+    pub(crate) const BELOW_MINIMUM: u32 = 2;
+    pub(crate) const INSUFFICIENT_MARGIN: u32 = 3;
+    pub(crate) const NOTHING_TO_REDUCE: u32 = 4;
+    pub(crate) const WOULD_TAKE: u32 = 6;
+    pub(crate) const NOT_FILLABLE: u32 = 7;
+    pub(crate) const NOT_ACCEPTING: u32 = 8;
+    pub(crate) const UNKNOWN_ORDER: u32 = 10;
+    pub(crate) const GOOD_TILL_DATE: u32 = 13;
+    pub(crate) const SIBLING: u32 = 14;
+    pub(crate) const PARENT: u32 = 15;
+    pub(crate) const NO_SIZER: u32 = 40;
 }
 
 /// Something the strategy is told.
@@ -32,58 +37,87 @@ pub(crate) enum Event {
 }
 
 #[derive(Debug)]
-enum Intent {
+pub(super) enum Intent {
     Order(Working),
+    Signal { id: OrderId, series: u32, signal: Signal },
+    Modify { id: OrderId, quantity: f64, price: f64 },
     Cancel(OrderId),
     CancelAll(usize),
 }
 
+/// What binds an order to others or to the position; 0 = none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Links {
+    pub(super) close_position: bool,
+    /// The entry whose fill wakes it.
+    pub(super) parent: OrderId,
+    /// The order that ends with it.
+    pub(super) sibling: OrderId,
+}
+
 #[derive(Clone, Debug)]
-struct Working {
-    id: OrderId,
-    series: u32,
-    symbol: usize,
-    order: Order,
-    is_target: bool,
-    decided_at: i64,
+pub(super) struct Working {
+    pub(super) id: OrderId,
+    pub(super) series: u32,
+    pub(super) symbol: usize,
+    pub(super) order: Order<OrderKind>,
+    pub(super) links: Links,
+    pub(super) is_target: bool,
+    pub(super) decided_at: i64,
+    /// When it came to be in the bar that is played.
+    pub(super) since: Since,
+    /// The best price of a trailing stop, once it trails.
+    pub(super) best: Option<f64>,
 }
 
 #[derive(Debug)]
-struct Symbol {
-    name: String,
-    position: Position,
-    mark: f64,
+pub(super) struct Symbol {
+    pub(super) name: String,
+    pub(super) position: Position,
+    pub(super) mark: f64,
     /// The shortest series: its bars fill orders.
-    fill_series: u32,
+    pub(super) fill_series: u32,
 }
 
-/// See the module's documentation.
+/// What an account starts with and pays.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) balance: f64,
+    pub(super) leverage: f64,
+    pub(super) fee: f64,
+    pub(super) lot: f64,
+    pub(super) stake: Option<f64>,
+}
+
+/// See the module's documentation. What happens to orders is in `exchange`.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    series: Vec<Series>,
-    symbol_of: Vec<usize>,
-    symbols: Vec<Symbol>,
-    history: Vec<Vec<Bar>>,
-    cash: f64,
-    leverage: f64,
-    fee: f64,
-    now: i64,
-    accepting: bool,
-    last_id: OrderId,
-    intents: Vec<Intent>,
-    working: Vec<Working>,
-    events: VecDeque<Event>,
-    timers: BTreeMap<u32, i64>,
-    bank: Bank,
-    random: u64,
+    pub(super) series: Vec<Series>,
+    pub(super) symbol_of: Vec<usize>,
+    pub(super) symbols: Vec<Symbol>,
+    pub(super) history: Vec<Vec<Bar>>,
+    pub(super) cash: f64,
+    pub(super) leverage: f64,
+    pub(super) fee: f64,
+    /// Share of the equity that a signal stakes; without one signals are refused.
+    pub(super) stake: Option<f64>,
+    pub(super) now: i64,
+    pub(super) accepting: bool,
+    pub(super) last_id: OrderId,
+    pub(super) intents: Vec<Intent>,
+    pub(super) working: Vec<Working>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) timers: BTreeMap<u32, i64>,
+    pub(super) bank: Bank,
+    pub(super) random: u64,
     /// Behind a cell, so that a message may ask the host for its numbers.
-    logs: RefCell<Vec<LogLine>>,
-    run: TapeRun,
+    pub(super) logs: RefCell<Vec<LogLine>>,
+    pub(super) run: TapeRun,
 }
 
 // What the tape does.
 impl Desk {
-    pub(super) fn new(series: &[Series], balance: f64, leverage: f64, fee: f64) -> Self {
+    pub(super) fn new(series: &[Series], terms: &Terms) -> Self {
         let mut symbols: Vec<Symbol> = Vec::new();
         let mut symbol_of = Vec::new();
         for one in series {
@@ -106,9 +140,10 @@ impl Desk {
             symbol_of,
             symbols,
             history: vec![Vec::new(); series.len()],
-            cash: balance,
-            leverage,
-            fee,
+            cash: terms.balance,
+            leverage: terms.leverage,
+            fee: terms.fee,
+            stake: terms.stake,
             now: 0,
             accepting: false,
             last_id: 0,
@@ -148,182 +183,6 @@ impl Desk {
         }
     }
 
-    fn match_orders(&mut self, symbol: usize, bar: &Bar, opened_at: i64) {
-        let (mut meets, rest): (Vec<Working>, Vec<Working>) = std::mem::take(&mut self.working)
-            .into_iter()
-            .partition(|working| working.symbol == symbol && working.decided_at <= opened_at);
-        self.working = rest;
-        // Market orders trade at the open, stops before limits: the less pleasant order of things.
-        meets.sort_by_key(|working| match working.order.kind {
-            OrderKind::Market => 0,
-            OrderKind::Stop { .. } => 1,
-            OrderKind::Limit { .. } => 2,
-        });
-        for working in meets {
-            match outcome(working.order.side, working.order.kind, bar) {
-                Outcome::Rests => self.working.push(working),
-                Outcome::Ends => self.report(&working, OrderEventKind::Expired, reason::NOT_FILLABLE),
-                Outcome::Trades(price) => self.fill(&working, price),
-            }
-        }
-        self.working.sort_by_key(|working| working.id);
-    }
-
-    fn fill(&mut self, working: &Working, price: f64) {
-        let side = working.order.side;
-        let position = &mut self.symbols[working.symbol].position;
-        let mut quantity = working.order.quantity;
-        if working.order.reduce_only {
-            quantity = quantity.min((-side.sign() * position.quantity).max(0.0));
-        }
-        if quantity == 0.0 {
-            self.report(working, OrderEventKind::Expired, reason::NOTHING_TO_REDUCE);
-            return;
-        }
-        let fee = quantity * price * self.fee;
-        self.cash -= side.sign() * quantity * price + fee;
-        let closed = position.apply((self.now, working.series), side, quantity, price, fee);
-        if matches!(working.order.kind, OrderKind::Stop { .. }) {
-            self.report(working, OrderEventKind::Triggered, 0);
-        }
-        let symbol = self.symbols[working.symbol].name.clone();
-        self.run.fills.push(Fill { ts: self.now, symbol, id: working.id, side, quantity, price });
-        let event = OrderEvent {
-            price,
-            quantity,
-            remaining: 0.0,
-            fee,
-            maker: matches!(working.order.kind, OrderKind::Limit { .. }),
-            ..self.event(working, OrderEventKind::Filled, 0)
-        };
-        self.push(event);
-        if let Some(close) = closed {
-            self.run.closed.push(close);
-            self.events.push_back(Event::Close(close));
-        }
-    }
-
-    /// Checks what the last callback asked for and makes it work.
-    pub(super) fn process_intents(&mut self) {
-        for intent in std::mem::take(&mut self.intents) {
-            match intent {
-                Intent::Order(mut working) => {
-                    self.run.orders.push(Placed {
-                        ts: self.now,
-                        symbol: self.symbols[working.symbol].name.clone(),
-                        id: working.id,
-                        order: working.order,
-                        target: working.is_target.then(|| self.target_of(&working)),
-                    });
-                    match self.check(&working) {
-                        Ok(quantity) => {
-                            working.order.quantity = quantity;
-                            self.report(&working, OrderEventKind::Submitted, 0);
-                            self.report(&working, OrderEventKind::Accepted, 0);
-                            self.working.push(working);
-                        }
-                        Err(reason) => self.report(&working, OrderEventKind::Rejected, reason),
-                    }
-                }
-                Intent::Cancel(id) => self.cancel_where(|working| working.id == id),
-                Intent::CancelAll(symbol) => self.cancel_where(|working| working.symbol == symbol),
-            }
-        }
-    }
-
-    /// The position a target order leads to.
-    fn target_of(&self, working: &Working) -> f64 {
-        let symbol = working.symbol;
-        let working_orders = self.working.iter().filter(|other| other.symbol == symbol).map(market_quantity);
-        self.symbols[symbol].position.quantity + working_orders.sum::<f64>() + market_quantity(working)
-    }
-
-    /// The quantity on the lot, or why the order is refused.
-    fn check(&self, working: &Working) -> Result<f64, u32> {
-        let Order { side, quantity, kind, reduce_only } = working.order;
-        let symbol = &self.symbols[working.symbol];
-        let price = match kind {
-            OrderKind::Market => symbol.mark,
-            OrderKind::Limit { price, .. } => price,
-            OrderKind::Stop { trigger, .. } => trigger,
-        };
-        if !self.accepting {
-            return Err(reason::NOT_ACCEPTING);
-        }
-        if !(quantity >= 0.0 && quantity.is_finite() && price > 0.0 && price.is_finite()) {
-            return Err(reason::INVALID_ARGUMENT);
-        }
-        let lot = self.series[working.series as usize].lot;
-        let quantity = round_to_lot(quantity, lot);
-        if let OrderKind::Limit { price, tif: Tif::Gtx } = kind
-            && side.sign() * (price - symbol.mark) >= 0.0
-        {
-            return Err(reason::WOULD_TAKE);
-        }
-        if quantity == 0.0 {
-            return Err(reason::BELOW_MINIMUM);
-        }
-        let position = symbol.position.quantity;
-        if reduce_only {
-            let waits = matches!(kind, OrderKind::Stop { .. });
-            let reduces = position * side.sign() < 0.0;
-            return if waits || reduces { Ok(quantity) } else { Err(reason::NOTHING_TO_REDUCE) };
-        }
-        let open: f64 = self
-            .working
-            .iter()
-            .filter(|other| {
-                other.symbol == working.symbol && other.order.side == side && !other.order.reduce_only
-            })
-            .map(|other| side.sign() * other.order.quantity)
-            .sum();
-        let after = (position + open + side.sign() * quantity).abs();
-        let others: f64 = self
-            .symbols
-            .iter()
-            .enumerate()
-            .filter(|(index, other)| *index != working.symbol && other.position.quantity != 0.0)
-            .map(|(_, other)| (other.position.quantity * other.mark).abs())
-            .sum();
-        let fits = after * price + others <= self.equity() * self.leverage * (1.0 + 1e-9);
-        if fits || after <= position.abs() { Ok(quantity) } else { Err(reason::INSUFFICIENT_MARGIN) }
-    }
-
-    fn cancel_where(&mut self, which: impl Fn(&Working) -> bool) {
-        let (cancelled, kept) = std::mem::take(&mut self.working).into_iter().partition(which);
-        self.working = kept;
-        let cancelled: Vec<Working> = cancelled;
-        for working in cancelled {
-            self.report(&working, OrderEventKind::Cancelled, 0);
-        }
-    }
-
-    fn event(&self, working: &Working, kind: OrderEventKind, reason: u32) -> OrderEvent {
-        OrderEvent {
-            ts: self.now,
-            series: working.series,
-            id: working.id,
-            kind,
-            side: working.order.side,
-            price: 0.0,
-            quantity: 0.0,
-            remaining: working.order.quantity,
-            fee: 0.0,
-            maker: false,
-            reason,
-        }
-    }
-
-    fn report(&mut self, working: &Working, kind: OrderEventKind, reason: u32) {
-        let event = self.event(working, kind, reason);
-        self.push(event);
-    }
-
-    fn push(&mut self, event: OrderEvent) {
-        self.run.events.push(event);
-        self.events.push_back(Event::Order(event));
-    }
-
     pub(super) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -344,20 +203,23 @@ impl Desk {
     }
 }
 
-/// Toward zero, unless a whole number of lots is within 1e-9: the host's rule.
-fn round_to_lot(quantity: f64, lot: f64) -> f64 {
-    let lots = quantity / lot;
-    let nearest = lots.round();
-    let snaps = (lots - nearest).abs() <= 1e-9 * lots;
-    lot * if snaps { nearest } else { lots.floor() }
-}
-
-/// Signed quantity of a market order; what a target counts as already under way.
-fn market_quantity(working: &Working) -> f64 {
-    match working.order.kind {
-        OrderKind::Market => working.order.side.sign() * working.order.quantity,
-        OrderKind::Limit { .. } | OrderKind::Stop { .. } => 0.0,
-    }
+/// The orders of a bracket whose entry has `id`: stop and target have the two ids that follow.
+pub(super) fn bracket_orders(id: OrderId, bracket: &Bracket) -> Vec<(OrderId, Order<OrderKind>, Links)> {
+    let Bracket { side, quantity, entry, stop, target, source } = *bracket;
+    let (stop_id, target_id) = (id + 1, id + 2);
+    let exit = |kind: OrderKind| {
+        let kind = kind.source(source);
+        Order { side: side.opposite(), quantity, kind, reduce_only: true }
+    };
+    let child = |sibling| Links { parent: id, sibling, ..Links::default() };
+    let kind = entry.map_or(OrderKind::Market, OrderKind::limit);
+    let of_stop = if target.is_some() { target_id } else { 0 };
+    let mut orders = vec![
+        (id, Order { side, quantity, kind, reduce_only: false }, Links::default()),
+        (stop_id, exit(OrderKind::stop(stop)), child(of_stop)),
+    ];
+    orders.extend(target.map(|target| (target_id, exit(OrderKind::take_profit(target)), child(stop_id))));
+    orders
 }
 
 // What the strategy does: the methods of the contract's imports.
@@ -369,33 +231,97 @@ impl Desk {
         });
         let unsent = self.intents.iter().filter_map(|intent| match intent {
             Intent::Order(working) => Some(working),
-            Intent::Cancel(_) | Intent::CancelAll(_) => None,
+            _ => None,
         });
         let under_way: f64 = self
             .working
             .iter()
             .chain(unsent)
             .filter(|order| order.symbol == symbol)
-            .map(market_quantity)
+            .map(Working::market_quantity)
             .sum();
         let delta = quantity - (self.symbols[symbol].position.quantity + under_way);
         if delta.abs() < self.series[series as usize].lot * (1.0 - 1e-9) {
             return 0;
         }
         let side = if delta > 0.0 { Side::Buy } else { Side::Sell };
-        self.place(series, Order::market(side, delta.abs()), true)
+        let id = self.next_id();
+        self.place(id, series, Order::market(side, delta.abs()).into(), Links::default(), true);
+        id
     }
 
     pub(crate) fn submit(&mut self, series: u32, order: &Order) -> OrderId {
-        self.place(series, *order, false)
+        self.submit_any(series, &Order::from(*order))
     }
 
-    fn place(&mut self, series: u32, order: Order, is_target: bool) -> OrderId {
-        self.last_id += 1;
-        let symbol = self.symbol_of[series as usize];
-        let (id, decided_at) = (self.last_id, self.now);
-        self.intents.push(Intent::Order(Working { id, series, symbol, order, is_target, decided_at }));
+    pub(crate) fn submit_any(&mut self, series: u32, order: &Order<OrderKind>) -> OrderId {
+        let id = self.next_id();
+        self.place(id, series, *order, Links::default(), false);
         id
+    }
+
+    pub(crate) fn close_position(&mut self, series: u32, close: &ClosePosition) -> OrderId {
+        let kind = match close.exit {
+            Exit::Stop => OrderKind::stop(close.trigger),
+            Exit::TakeProfit => OrderKind::take_profit(close.trigger),
+        };
+        let order =
+            Order { side: close.side, quantity: 0.0, kind: kind.source(close.source), reduce_only: false };
+        let id = self.next_id();
+        self.place(id, series, order, Links { close_position: true, ..Links::default() }, false);
+        id
+    }
+
+    pub(crate) fn submit_bracket(&mut self, series: u32, bracket: &Bracket) -> OrderId {
+        let (id, _, _) = (self.next_id(), self.next_id(), self.next_id());
+        for (id, order, links) in bracket_orders(id, bracket) {
+            self.place(id, series, order, links, false);
+        }
+        id
+    }
+
+    pub(crate) fn submit_pair(&mut self, series: u32, pair: &Pair) -> OrderId {
+        let Pair { side, quantity, first, second, reduce_only } = *pair;
+        let ids = [self.next_id(), self.next_id()];
+        for (id, kind, sibling) in [(ids[0], first, ids[1]), (ids[1], second, ids[0])] {
+            let links = Links { sibling, ..Links::default() };
+            self.place(id, series, Order { side, quantity, kind, reduce_only }, links, false);
+        }
+        ids[0]
+    }
+
+    pub(crate) fn signal(&mut self, series: u32, signal: &Signal) -> OrderId {
+        let (id, _, _) = (self.next_id(), self.next_id(), self.next_id());
+        self.intents.push(Intent::Signal { id, series, signal: *signal });
+        id
+    }
+
+    fn next_id(&mut self) -> OrderId {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn place(&mut self, id: OrderId, series: u32, order: Order<OrderKind>, links: Links, is_target: bool) {
+        let working = self.working(id, series, order, links, is_target);
+        self.intents.push(Intent::Order(working));
+    }
+
+    /// An order as it is decided now.
+    pub(super) fn working(
+        &self,
+        id: OrderId,
+        series: u32,
+        order: Order<OrderKind>,
+        links: Links,
+        is_target: bool,
+    ) -> Working {
+        let (symbol, decided_at) = (self.symbol_of[series as usize], self.now);
+        let (since, best) = (Since::Open, None);
+        Working { id, series, symbol, order, links, is_target, decided_at, since, best }
+    }
+
+    pub(crate) fn modify(&mut self, id: OrderId, quantity: f64, price: f64) {
+        self.intents.push(Intent::Modify { id, quantity, price });
     }
 
     pub(crate) fn cancel(&mut self, id: OrderId) {

@@ -13,20 +13,32 @@
 //! assert_eq!((run.fills[0].price, run.position()), (100.0, 1.0));
 //! ```
 //!
-//! The exchange behind it is a small model of the host's: market orders fill at the next open; stops at the worse of
-//! trigger and open, limits at their price when the price trades through, both on bars after the one they were
-//! placed at; no slippage. `host run` is the place for results, a tape is the place for behaviour.
+//! The exchange behind it is a small model of the host's. Orders meet the bars that open after they were placed; the
+//! open comes first, then what costs, then what pays, so that a stop and a target in one bar cost the stop:
+//!
+//! - market orders fill at the open;
+//! - stops fill at the worse of trigger and open, take-profits at the better one, limits at their price when the price
+//!   trades through, whatever the trigger source; no slippage, no partial fills;
+//! - a trailing stop keeps its trigger through a bar, then follows the bar's best price, and is touched by a close
+//!   beyond it;
+//! - stop and target of a bracket live from the entry's fill on, inside the same bar: the stop sees all of that bar,
+//!   the target of an entry after the open only its close; so does a limit order that was woken inside a bar;
+//! - orders that are good till a date expire with the bar in which it comes;
+//! - signals are refused with reason 40 unless [`Tape::stake`] says how much they stake.
+//!
+//! `host run` is the place for results, a tape is the place for behaviour.
 
 mod account;
 pub(crate) mod desk;
+mod exchange;
 mod matching;
 mod record;
 
-pub use record::{Fill, LogLine, Placed, TapeRun};
+pub use record::{Fill, LogLine, Placed, Signaled, TapeRun};
 
 use crate::runtime::Runtime;
 use crate::{Bar, Host, MINUTE, Series, Strategy};
-use desk::Desk;
+use desk::{Desk, Terms};
 
 /// 2024-01-01T00:00:00Z.
 const START: i64 = 1_704_067_200_000_000_000;
@@ -36,10 +48,7 @@ const START: i64 = 1_704_067_200_000_000_000;
 pub struct Tape {
     symbols: Vec<(String, Vec<Bar>)>,
     timeframe_ns: i64,
-    balance: f64,
-    leverage: f64,
-    fee: f64,
-    lot: f64,
+    terms: Terms,
 }
 
 impl Tape {
@@ -53,10 +62,7 @@ impl Tape {
         Self {
             symbols: vec![("TESTUSDT".to_owned(), bars)],
             timeframe_ns: MINUTE,
-            balance: 1_000_000.0,
-            leverage: 1.0,
-            fee: 0.0,
-            lot: 1e-8,
+            terms: Terms { balance: 1_000_000.0, leverage: 1.0, fee: 0.0, lot: 1e-8, stake: None },
         }
     }
 
@@ -80,28 +86,35 @@ impl Tape {
     /// The balance at the start, 1,000,000 otherwise.
     #[must_use]
     pub fn balance(mut self, balance: f64) -> Self {
-        self.balance = balance;
+        self.terms.balance = balance;
         self
     }
 
     /// Largest notional per unit of equity, 1 otherwise.
     #[must_use]
     pub fn leverage(mut self, leverage: f64) -> Self {
-        self.leverage = leverage;
+        self.terms.leverage = leverage;
         self
     }
 
     /// Fee of every fill as a fraction of its notional, 0 otherwise.
     #[must_use]
     pub fn fee(mut self, fee: f64) -> Self {
-        self.fee = fee;
+        self.terms.fee = fee;
         self
     }
 
     /// Smallest step of a quantity, 1e-8 otherwise.
     #[must_use]
     pub fn lot(mut self, lot: f64) -> Self {
-        self.lot = lot;
+        self.terms.lot = lot;
+        self
+    }
+
+    /// Share of the equity that each signal stakes; without it signals are refused, as by a host without a sizer.
+    #[must_use]
+    pub fn stake(mut self, stake: f64) -> Self {
+        self.terms.stake = Some(stake);
         self
     }
 
@@ -120,7 +133,7 @@ impl Tape {
     /// What `new`, `snapshot` or `restore` say.
     pub fn run_with_restart<S: Strategy>(&self, params: &S::Params, rows: usize) -> Result<TapeRun, String> {
         let all_series = self.series::<S>();
-        let desk = Desk::new(&all_series, self.balance, self.leverage, self.fee);
+        let desk = Desk::new(&all_series, &self.terms);
         let host = Host { backend: desk, slot: 0, slots: 1 };
         let mut runtime = Runtime::<S>::new(host, params, all_series.clone())?;
         runtime.host.backend.process_intents();
@@ -184,7 +197,7 @@ impl Tape {
                     venue: "tape".to_owned(),
                     timeframe_ns: spec.timeframe_ns.unwrap_or(self.timeframe_ns),
                     tick: 1e-8,
-                    lot: self.lot,
+                    lot: self.terms.lot,
                     min_notional: 0.0,
                 });
             }
@@ -221,7 +234,7 @@ pub fn restore_elsewhere<S: Strategy>(
 ) -> Result<(), String> {
     let series = tape.series::<S>();
     let host = || {
-        let desk = Desk::new(&series, tape.balance, tape.leverage, tape.fee);
+        let desk = Desk::new(&series, &tape.terms);
         Host { backend: desk, slot: 0, slots: 1 }
     };
     let mut old = Runtime::<S>::new(host(), before, series.clone())?;

@@ -1,6 +1,6 @@
 //! What a run on a tape leaves behind.
 
-use crate::{Level, Order, OrderEvent, OrderId, PositionClose, Side};
+use crate::{Level, Order, OrderEvent, OrderId, OrderKind, PositionClose, Side, Signal};
 
 /// An order as the strategy placed it.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,9 +12,28 @@ pub struct Placed {
     /// Its id.
     pub id: OrderId,
     /// The order.
-    pub order: Order,
+    pub order: Order<OrderKind>,
+    /// Whether it closes the whole position, whatever its quantity.
+    pub close_position: bool,
+    /// The entry that wakes it; 0 = none.
+    pub parent: OrderId,
+    /// The other order of its pair; 0 = none.
+    pub sibling: OrderId,
     /// The target, where it came from `target_position`.
     pub target: Option<f64>,
+}
+
+/// A signal as the strategy gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signaled {
+    /// When.
+    pub ts: i64,
+    /// Its symbol.
+    pub symbol: String,
+    /// The id of its entry.
+    pub id: OrderId,
+    /// The signal.
+    pub signal: Signal,
 }
 
 /// An execution.
@@ -48,8 +67,10 @@ pub struct LogLine {
 /// Everything a strategy did on a tape.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TapeRun {
-    /// Orders, those of `target_position` included, in the order they were placed.
+    /// Orders, those of `target_position`, of brackets and of sized signals included, in the order they were placed.
     pub orders: Vec<Placed>,
+    /// Signals, whether they were sized or refused.
+    pub signals: Vec<Signaled>,
     /// Executions.
     pub fills: Vec<Fill>,
     /// Events of orders, whether the strategy wanted them or not.
@@ -83,6 +104,7 @@ impl TapeRun {
     /// The first difference to another run, for people.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         first_difference("order", &self.orders, &other.orders)
+            .or_else(|| first_difference("signal", &self.signals, &other.signals))
             .or_else(|| first_difference("fill", &self.fills, &other.fills))
             .or_else(|| first_difference("closed position", &self.closed, &other.closed))
             .or_else(|| first_difference("log line", &self.logs, &other.logs))

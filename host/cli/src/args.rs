@@ -105,6 +105,9 @@ pub(crate) struct RunArguments {
     /// Balance of the account [default: 10000].
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub(crate) balance: Option<Money>,
+    /// Largest notional per unit of margin, 1 to 125 [default: 1].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) leverage: Option<u32>,
     /// Seed of all randomness [default: 42].
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,

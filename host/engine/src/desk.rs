@@ -19,6 +19,8 @@ use crate::random::Random;
 pub struct DeskLimits {
     /// Orders and cancels.
     pub intents: usize,
+    /// Order events that wait for the strategy; more are a fault.
+    pub waiting_news: usize,
     /// Log lines; more are a fault.
     pub log_lines: usize,
     /// Log lines that are kept in a whole run; further ones are counted only.
@@ -35,6 +37,7 @@ impl Default for DeskLimits {
     fn default() -> Self {
         Self {
             intents: 1_000,
+            waiting_news: 100_000,
             log_lines: 1_000,
             kept_log_lines: 10_000,
             log_line_bytes: 4_096,

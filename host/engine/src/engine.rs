@@ -93,6 +93,8 @@ pub struct Engine<V> {
     marks: Vec<f64>,
     board: PriceBoard,
     equities: Vec<f64>,
+    /// Empty where margin is not simulated.
+    margin_ratios: Vec<f64>,
     timers: Timers,
     now: Timestamp,
     bars: u64,
@@ -145,6 +147,7 @@ impl<V: Venue> Engine<V> {
             marks: vec![f64::NAN; count],
             board,
             equities: vec![0.0; slots.len()],
+            margin_ratios: Vec::new(),
             markets,
             slots,
             timers: Timers::default(),
@@ -309,11 +312,14 @@ impl<V: Venue> Engine<V> {
         if self.risk.watches_equity() {
             self.watch_equity(recorder);
         }
+        if let Some(margin) = &self.margin {
+            margin.ratios(&self.marks, &mut self.margin_ratios);
+        }
         recorder.mark(&Mark {
             ts: self.now,
             prices: &self.prices,
             equities: &self.equities,
-            margin_ratios: &[],
+            margin_ratios: &self.margin_ratios,
         });
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cryptobot_engine::{RiskSettings, StrategyLimits};
 use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::RunError;
 use crate::execution::Execution;
 use crate::funding::Funding;
+use crate::risk::{AllowedMode, Stake};
 use crate::spelled::Spelled;
 
 /// A run file. Every key has a default but the bots; unknown keys are errors.
@@ -37,6 +39,8 @@ pub struct RunConfig {
     pub venues: BTreeMap<String, Venue>,
     /// The simulated exchange.
     pub execution: Execution,
+    /// Limits between the bots and the exchange.
+    pub risk: RiskSettings,
     /// What every plugin may use.
     pub limits: Limits,
     /// Choices about metrics.
@@ -146,6 +150,16 @@ pub struct Bot {
     /// Its own balance.
     #[schemars(with = "Option<f64>")]
     pub balance: Option<Money>,
+    /// How large the positions of its signals are.
+    pub stake: Option<Stake>,
+    /// Least confidence of its signals, 0 to 1.
+    pub min_confidence: Option<f64>,
+    /// Positions at once.
+    pub max_positions: Option<u32>,
+    /// Modes that it may run in; without any it may run in all.
+    pub modes: Vec<AllowedMode>,
+    /// Its own limits, over those that `risk` states for each bot.
+    pub risk: StrategyLimits,
 }
 
 impl Default for RunConfig {
@@ -161,6 +175,7 @@ impl Default for RunConfig {
             delivery: Delivery::default(),
             venues: BTreeMap::new(),
             execution: Execution::default(),
+            risk: RiskSettings::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
             bots: BTreeMap::new(),
@@ -225,6 +240,7 @@ impl RunConfig {
             ));
         }
         self.execution.check()?;
+        crate::risk::check(self)?;
         if !(1..=65_536).contains(&self.limits.memory_mib) {
             return Err(RunError::config("limits.memory_mib", "must lie in 1..65536"));
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::in_range;
 use crate::error::RunError;
+use crate::risk::Margin;
 use crate::spelled::Spelled;
 
 const NANOS_PER_MILLI: f64 = 1e6;
@@ -31,6 +32,8 @@ pub struct Execution {
     pub open_late: OpenLate,
     /// Bars in the window of past volatility and volume.
     pub window: Window,
+    /// Margin of perpetual contracts.
+    pub margin: Margin,
 }
 
 /// Time from decision to arrival at the exchange, and of reports back to the host.
@@ -221,6 +224,7 @@ impl Default for Window {
 impl Execution {
     /// Checks what can be checked without files.
     pub(crate) fn check(&self) -> Result<(), RunError> {
+        self.margin.check()?;
         self.latency.check()?;
         self.slippage.check()?;
         in_range("execution.open_late.k", self.open_late.k, 0.0, 100.0)?;

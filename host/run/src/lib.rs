@@ -19,6 +19,7 @@ mod marks;
 pub mod overrides;
 mod prepare;
 mod refusals;
+pub mod risk;
 mod spelled;
 
 pub use config::RunConfig;

@@ -29,6 +29,8 @@ pub struct Overrides {
     pub set: Vec<String>,
     /// Balance of the whole run.
     pub balance: Option<Money>,
+    /// Leverage of the run.
+    pub leverage: Option<u32>,
     /// Seed.
     pub seed: Option<u64>,
     /// Waives missing bars.
@@ -46,6 +48,9 @@ impl Overrides {
         }
         if let Some(balance) = self.balance {
             config.balance = balance;
+        }
+        if let Some(leverage) = self.leverage {
+            config.execution.margin.leverage = leverage;
         }
         if let Some(seed) = self.seed {
             config.seed = seed;

@@ -16,6 +16,7 @@ use crate::config::{Limits, RunConfig};
 use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
+use crate::risk;
 
 /// The import by which plugins look back on closed bars; only for them the host keeps any.
 const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
@@ -70,7 +71,10 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     })?;
     let limits = wasm_limits(&config.limits);
     let bots = bots::load(&mut config, &runtime, &environment.plugin_folders, &limits)?;
-    let markets = markets::open(&mut config, &bots)?;
+    let mut markets = markets::open(&mut config, &bots)?;
+    let mut traded: Vec<&mut Instrument> =
+        markets.list.iter_mut().map(|market| &mut market.instrument).collect();
+    risk::complete(&config, &mut traded, &mut markets.warnings)?;
     let period = (markets.from, markets.to);
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(markets.touched.clone(), period, hashes);
@@ -94,7 +98,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
             strategy: Box::new(instantiate(bot, desk, &limits)?),
             wants: bot.info.wants,
             balance: bot.balance,
-            leverage: 1.0,
+            leverage: f64::from(config.execution.margin.leverage),
             max_open_orders: config.limits.open_orders,
         });
     }
@@ -105,7 +109,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         InstrumentSetup { mark, funding: market.funding, ..setup }
     });
     let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
-    let engine = Engine::new(sources.collect(), setups, exchange)?;
+    let engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
     Ok(PreparedRun {
         config,
         folder,

@@ -314,13 +314,7 @@ impl Venue for Staged {
         self.exchange.on_bar(instrument, interval, mark, &WithMargin(accounts, self.margin), reports);
     }
 
-    fn liquidate(
-        &mut self,
-        closing: &Closing,
-        mark: Price,
-        now: Timestamp,
-        reports: &mut Vec<Report>,
-    ) {
+    fn liquidate(&mut self, closing: &Closing, mark: Price, now: Timestamp, reports: &mut Vec<Report>) {
         self.exchange.liquidate(closing, mark, now, reports);
     }
 

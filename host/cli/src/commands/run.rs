@@ -57,6 +57,7 @@ fn overrides(arguments: RunArguments) -> Overrides {
         to: arguments.to,
         set: arguments.set,
         balance: arguments.balance,
+        leverage: arguments.leverage,
         seed: arguments.seed,
         allow_gaps: arguments.allow_gaps,
     }

@@ -116,6 +116,18 @@ impl Margin {
         self.accounts.iter().all(|account| account.is_safe(marks))
     }
 
+    /// Margin ratios at these mark prices, per strategy: that of the account behind it, NaN while it is flat.
+    pub(super) fn ratios(&self, marks: &[f64], into: &mut [f64]) {
+        match self.kind {
+            Accounts::Shared => into.fill(self.accounts[0].highest_ratio(marks)),
+            Accounts::Separate => {
+                for (ratio, account) in into.iter_mut().zip(&self.accounts) {
+                    *ratio = account.highest_ratio(marks);
+                }
+            }
+        }
+    }
+
     fn take_marks(&mut self, marks: &[f64]) {
         for (exact, mark) in self.marks.iter_mut().zip(marks) {
             *exact = Price::from_f64(*mark).unwrap_or_default();
@@ -190,6 +202,7 @@ impl<V: Venue> Engine<V> {
         let balances: Vec<Money> = self.slots.iter().map(Slot::wallet).collect();
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|market| market.instrument.clone()).collect();
+        self.margin_ratios = vec![f64::NAN; self.slots.len()];
         self.margin = Some(Margin::new(kind, &balances, &instruments, settings)?);
         Ok(self)
     }

@@ -2,7 +2,7 @@
 
 use cryptobot_model::{
     InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Quantity,
-    RefusalReason, SeriesId, Side, TriggerSource,
+    RefusalReason, SeriesId, Side, StrategyId, Timestamp, TriggerSource,
 };
 use cryptobot_risk::{Approved, Evidence, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment};
 
@@ -25,19 +25,35 @@ pub(super) struct Wish {
     pub(super) stop: Option<f64>,
 }
 
+impl Wish {
+    fn proposed(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        decided_at: Timestamp,
+    ) -> ProposedOrder {
+        let Self { id, series, side, quantity, kind, terms, .. } = *self;
+        ProposedOrder { id, strategy, series, instrument, side, quantity, kind, terms, decided_at }
+    }
+}
+
 impl<V: Venue> Engine<V> {
-    /// Decides an order and sends it. Returns the quantity that was sent.
+    /// Decides an order and sends it. An entry whose protection could not be placed is refused for the same reason:
+    /// `children` are the orders that come with it. Returns the quantity that was sent.
     pub(super) fn place(
         &mut self,
         index: usize,
         wish: &Wish,
+        children: &[Wish],
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
         let desk = self.slots[index].strategy.desk();
         let accepting = desk.accepting;
         let instrument = desk.series_info(wish.series).ok()?.instrument;
         let parent = wish.terms.parent;
-        let sent = if parent.is_some() && !self.slots[index].is_open(parent) {
+        let sent = if let Err(reason) = self.check_children(index, instrument, children) {
+            self.refuse_wish(index, wish, reason, Evidence::NONE, recorder)
+        } else if parent.is_some() && !self.slots[index].is_open(parent) {
             self.refuse_wish(index, wish, RefusalReason::Parent, Evidence::NONE, recorder)
         } else if accepting {
             self.decide(index, instrument, wish, recorder)
@@ -55,11 +71,9 @@ impl<V: Venue> Engine<V> {
         wish: &Wish,
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
-        let Wish { id, series, side, quantity, kind, terms, stop } = *wish;
+        let Wish { id, stop, .. } = *wish;
         let slot = &self.slots[index];
-        let (strategy, decided_at) = (slot.id, self.now);
-        let proposed =
-            ProposedOrder { id, strategy, series, instrument, side, quantity, kind, terms, decided_at };
+        let proposed = wish.proposed(slot.id, instrument, self.now);
         let market = &self.markets[instrument.index()];
         let exposure = slot.exposure(instrument, &self.prices, &self.marks);
         let view = RiskView {
@@ -86,6 +100,22 @@ impl<V: Venue> Engine<V> {
             (_, None) => return None,
         }
         ruling.order.map(|approved| self.send(index, approved, recorder))
+    }
+
+    /// Whether the exchange would take the orders that come with an entry.
+    fn check_children(
+        &self,
+        index: usize,
+        instrument: InstrumentId,
+        children: &[Wish],
+    ) -> Result<(), RefusalReason> {
+        let (slot, market) = (&self.slots[index], &self.markets[instrument.index()]);
+        for child in children {
+            let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+            let proposed = child.proposed(slot.id, instrument, self.now);
+            cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)?;
+        }
+        Ok(())
     }
 
     fn send(
@@ -120,26 +150,12 @@ impl<V: Venue> Engine<V> {
                 return;
             }
         }
-        let Some(quantity) = self.place(index, &wish, recorder) else { return };
-        let ids = [1, 2].map(|next| OrderId(id.0 + next));
-        let source = TriggerSource::Mark;
-        let exit = |id, kind, sibling| Wish {
-            id,
-            series,
-            side: side.opposite(),
-            quantity: quantity.to_f64(),
-            kind,
-            terms: OrderTerms { parent: wish.id, sibling, ..OrderTerms::REDUCE_ONLY },
-            stop: None,
-        };
-        let pair = |other| if stop.is_some() && target.is_some() { other } else { OrderId::NONE };
-        if let Some(trigger) = stop {
-            let kind = OrderKind::StopMarket { trigger, source };
-            self.place(index, &exit(ids[0], kind, pair(ids[1])), recorder);
-        }
-        if let Some(trigger) = target {
-            let kind = OrderKind::TakeProfitMarket { trigger, source };
-            self.place(index, &exit(ids[1], kind, pair(ids[0])), recorder);
+        let mut exits = exits(&wish, target);
+        if let Some(quantity) = self.place(index, &wish, &exits, recorder) {
+            for exit in &mut exits {
+                exit.quantity = quantity.to_f64();
+                self.place(index, exit, &[], recorder);
+            }
         }
     }
 
@@ -248,4 +264,19 @@ impl<V: Venue> Engine<V> {
             }
         }
     }
+}
+
+/// The stop and the target that come with a sized signal; they end each other.
+fn exits(entry: &Wish, target: Option<f64>) -> Vec<Wish> {
+    let ids = [1, 2].map(|next| OrderId(entry.id.0 + next));
+    let both = entry.stop.is_some() && target.is_some();
+    let source = TriggerSource::Mark;
+    let stop = entry.stop.map(|trigger| (ids[0], OrderKind::StopMarket { trigger, source }, ids[1]));
+    let target = target.map(|trigger| (ids[1], OrderKind::TakeProfitMarket { trigger, source }, ids[0]));
+    let exit = |(id, kind, other)| {
+        let sibling = if both { other } else { OrderId::NONE };
+        let terms = OrderTerms { parent: entry.id, sibling, ..OrderTerms::REDUCE_ONLY };
+        Wish { id, side: entry.side.opposite(), kind, terms, stop: None, ..*entry }
+    };
+    stop.into_iter().chain(target).map(exit).collect()
 }

@@ -1,6 +1,6 @@
 //! What strategies ask for in their callbacks: decided, sent or refused, one by one, right after the callback.
 
-use cryptobot_model::{RefusalReason, SeriesId, Side, Trigger};
+use cryptobot_model::{OrderId, RefusalReason, SeriesId, Side, Trigger};
 
 use super::Engine;
 use super::orders::Wish;
@@ -9,18 +9,21 @@ use crate::fault::{Fault, FaultKind};
 use crate::recorder::{Entry, Recorder};
 use crate::venue::Venue;
 
-/// The trigger of the stop that comes with the first of these orders, in the same callback.
-fn stop_of(intents: &[Intent]) -> Option<f64> {
-    let (first, others) = intents.split_first()?;
-    let Intent::Order { id: entry, .. } = first else { return None };
-    others.iter().find_map(|intent| match intent {
-        Intent::Order { kind, terms, .. }
-            if terms.parent == *entry && kind.trigger().is_some_and(|(way, _)| way == Trigger::Stop) =>
-        {
-            kind.trigger_price()
-        }
-        _ => None,
-    })
+/// The order of an intent, where it is one.
+fn wish(intent: &Intent) -> Option<Wish> {
+    let Intent::Order { id, series, side, quantity, kind, terms, .. } = *intent else { return None };
+    Some(Wish { id, series, side, quantity, kind, terms, stop: None })
+}
+
+/// The orders of a callback that wait for the one with this id.
+fn children_of(id: OrderId, later: &[Intent]) -> Vec<Wish> {
+    later.iter().filter_map(wish).filter(|child| child.terms.parent == id).collect()
+}
+
+/// The trigger of the stop among the orders that come with an entry.
+fn stop_of(children: &[Wish]) -> Option<f64> {
+    let stops = |child: &&Wish| child.kind.trigger().is_some_and(|(way, _)| way == Trigger::Stop);
+    children.iter().find(stops).and_then(|child| child.kind.trigger_price())
 }
 
 impl<V: Venue> Engine<V> {
@@ -32,13 +35,23 @@ impl<V: Venue> Engine<V> {
         let mut intents = std::mem::take(&mut self.intents);
         for position in 0..intents.len() {
             if self.slots[index].is_active() {
-                let stop = stop_of(&intents[position..]);
-                self.handle_intent(index, &intents[position], stop, recorder);
+                let (intent, later) = (&intents[position], &intents[position + 1..]);
+                self.handle_intent(index, intent, later, recorder);
             }
         }
         intents.clear();
         self.intents = intents;
+        self.check_news(index, recorder);
         self.handle_timers(index, recorder);
+    }
+
+    /// A strategy that answers every refusal with more orders is stopped before its news fill the memory.
+    fn check_news(&mut self, index: usize, recorder: &mut dyn Recorder) {
+        let limit = self.slots[index].strategy.desk().limits().waiting_news;
+        if self.slots[index].news.len() > limit {
+            let message = format!("more than {limit} order events are waiting for it");
+            self.quarantine(index, Fault::new(FaultKind::OrderFlood, message), recorder);
+        }
     }
 
     fn handle_timers(&mut self, index: usize, recorder: &mut dyn Recorder) {
@@ -60,15 +73,17 @@ impl<V: Venue> Engine<V> {
         &mut self,
         index: usize,
         intent: &Intent,
-        stop: Option<f64>,
+        later: &[Intent],
         recorder: &mut dyn Recorder,
     ) {
         let slot = &mut self.slots[index];
         recorder.entry(&Entry::Intent { ts: self.now, strategy: slot.id, intent });
         match *intent {
-            Intent::Order { id, series, side, quantity, kind, terms, .. } => {
-                let wish = Wish { id, series, side, quantity, kind, terms, stop };
-                self.place(index, &wish, recorder);
+            Intent::Order { id, .. } => {
+                let children = if later.is_empty() { Vec::new() } else { children_of(id, later) };
+                if let Some(wish) = wish(intent) {
+                    self.place(index, &Wish { stop: stop_of(&children), ..wish }, &children, recorder);
+                }
             }
             Intent::Signal(ref signal) => self.follow_signal(index, signal, recorder),
             Intent::Modify { id, quantity, price } => self.amend(index, id, quantity, price, recorder),

@@ -21,6 +21,18 @@ pub(super) struct Guards {
     shared: Vec<Share>,
     /// Cross wallet minus the entry values of the shared positions.
     base: f64,
+    /// What stands behind each open position, for [`MarginAccount::highest_ratio`].
+    standings: Vec<Standing>,
+    cross_wallet: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Standing {
+    index: usize,
+    quantity: f64,
+    cost: f64,
+    /// Isolated margin; `None` = the cross wallet.
+    margin: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +68,10 @@ impl Lines {
     }
 }
 
+fn ratio(maintenance: f64, balance: f64) -> f64 {
+    if balance > 0.0 { maintenance / balance } else { f64::INFINITY }
+}
+
 impl Guards {
     pub fn new(holdings: &[Holding]) -> Self {
         Self {
@@ -63,6 +79,8 @@ impl Guards {
             watches: Vec::with_capacity(holdings.len()),
             shared: Vec::with_capacity(holdings.len()),
             base: 0.0,
+            standings: Vec::with_capacity(holdings.len()),
+            cross_wallet: 0.0,
         }
     }
 
@@ -87,6 +105,25 @@ impl MarginAccount {
         watches.iter().all(passed) && (shared.is_empty() || self.guards.shared_are_safe(prices))
     }
 
+    /// The highest margin ratio of the account's positions at these mark prices, as a view in `f64`; NaN while it is
+    /// flat. For charts: what decides is [`margin_ratio`](Self::margin_ratio).
+    pub fn highest_ratio(&self, prices: &[f64]) -> f64 {
+        let Guards { lines, standings, cross_wallet, .. } = &self.guards;
+        let (mut highest, mut cross) = (f64::NAN, None);
+        for standing in standings {
+            let value = standing.quantity * prices[standing.index];
+            let maintenance = lines[standing.index].maintenance_margin(value.abs());
+            let unrealised = value - standing.cost;
+            if let Some(margin) = standing.margin {
+                highest = highest.max(ratio(maintenance, margin + unrealised));
+            } else {
+                let (sum, balance) = cross.unwrap_or((0.0, *cross_wallet));
+                cross = Some((sum + maintenance, balance + unrealised));
+            }
+        }
+        cross.map_or(highest, |(maintenance, balance)| highest.max(ratio(maintenance, balance)))
+    }
+
     /// The mark price from which on a position may be liquidated: at or below it for a long, at or above it for a
     /// short. `None` where no price of its own decides: without a position, for a long that no price can liquidate,
     /// and for one of several cross positions.
@@ -99,12 +136,20 @@ impl MarginAccount {
         self.guards.watches.clear();
         self.guards.shared.clear();
         self.guards.base = 0.0;
+        self.guards.standings.clear();
+        self.guards.cross_wallet = self.cross_wallet().to_f64();
         let cross = self.holdings.iter().filter(|holding| holding.is_open_cross()).count();
         for index in 0..self.holdings.len() {
             let holding = &self.holdings[index];
             if !holding.is_open() {
                 continue;
             }
+            self.guards.standings.push(Standing {
+                index,
+                quantity: holding.position.quantity().to_f64(),
+                cost: holding.position.cost().to_f64(),
+                margin: (!holding.is_cross()).then(|| holding.margin.to_f64()),
+            });
             if holding.is_cross() && cross > 1 {
                 let quantity = holding.position.quantity().to_f64();
                 self.guards.shared.push(Share { index, quantity });

@@ -107,7 +107,8 @@ fn data_that_are_gone_or_changed_are_said_to_be() {
     assert!(sandbox.host("explain run 1 --data elsewhere").expect(0).stdout.contains("not shown: the data"));
     let mut summary = sandbox.summary("run");
     let files = summary["data_files"].as_object_mut().unwrap();
-    assert_eq!(files.len(), 1);
+    // Bars, mark prices and funding rates.
+    assert_eq!(files.len(), 3);
     files.values_mut().for_each(|hash| *hash = "0".repeat(64).into());
     sandbox.write("run/summary.json", summary.to_string());
     let problem = market("");

@@ -6,10 +6,11 @@ use cryptobot_e2e::Sandbox;
 use serde_json::Value;
 
 /// Files of every run.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "summary.json",
     "orders.csv",
     "fills.csv",
+    "funding.csv",
     "trades.csv",
     "equity.csv",
     "journal.bin",

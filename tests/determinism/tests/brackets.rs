@@ -1,0 +1,69 @@
+//! Brackets as a whole, and strategies that answer every refusal.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use cryptobot_engine::{Bracket, Desk, Fault, FaultKind};
+use cryptobot_model::{
+    Bar, OrderEvent, OrderEventKind, OrderId, RefusalReason, SeriesId, Side, StrategyId, Timeframe,
+    TriggerSource,
+};
+use cryptobot_test_support::market::random_walk;
+use cryptobot_test_support::native::Logic;
+use cryptobot_test_support::run::{MemoryRun, Record, instrument};
+
+/// Enters once with a bracket.
+struct Enter(Bracket, bool);
+
+impl Logic for Enter {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.1, true) {
+            desk.submit_bracket(series, Side::Buy, 1.0, &self.0)?;
+        }
+        Ok(())
+    }
+}
+
+fn entered(stop: f64, target: Option<f64>) -> Record {
+    let bracket = Bracket { entry: None, stop, target, source: TriggerSource::Mark };
+    let mut record = Record::default();
+    MemoryRun::new(vec![(instrument("S"), random_walk(30, 1))])
+        .with(Enter(bracket, false), &[Timeframe::MINUTE], 1)
+        .run(&mut record);
+    record
+}
+
+#[test]
+fn an_entry_whose_stop_cannot_be_placed_is_refused() {
+    assert_eq!(entered(1.0, None).fills.len(), 1, "a stop far away is no obstacle");
+    for (stop, target) in [(f64::NAN, None), (-5.0, None), (1.0, Some(f64::INFINITY))] {
+        let record = entered(stop, target);
+        assert!(record.fills.is_empty(), "{stop} {target:?}");
+        let first = record.events.iter().find(|event| event.kind == OrderEventKind::Rejected).unwrap();
+        assert_eq!(
+            (first.id, first.reason),
+            (OrderId::new(StrategyId(0), 1), Some(RefusalReason::InvalidArgument))
+        );
+        let children = record.events.iter().filter(|event| event.reason == Some(RefusalReason::Parent));
+        assert_eq!(children.count(), 1 + usize::from(target.is_some()));
+    }
+}
+
+/// Answers every event with cancels of orders that do not exist.
+struct Answer;
+
+impl Logic for Answer {
+    fn on_bar(&mut self, desk: &mut Desk, _series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+        desk.cancel(OrderId::new(StrategyId(0), 99))
+    }
+
+    fn on_order(&mut self, desk: &mut Desk, _event: &OrderEvent) -> Result<(), Fault> {
+        (0..500).try_for_each(|_| desk.cancel(OrderId::new(StrategyId(0), 99)))
+    }
+}
+
+#[test]
+fn answering_refusals_with_orders_ends_in_a_fault() {
+    let outcome = MemoryRun::new(vec![(instrument("S"), random_walk(30, 1))])
+        .with(Answer, &[Timeframe::MINUTE], 1)
+        .run(&mut Record::default());
+    assert_eq!(outcome.faults[0].1.kind, FaultKind::OrderFlood);
+}

@@ -72,6 +72,10 @@ impl Accounts for Holders<'_> {
         self.slots[strategy.index()].account.position(instrument).quantity()
     }
 
+    fn have_margin(&self) -> bool {
+        self.margin.is_some()
+    }
+
     fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price> {
         self.margin?.liquidation_price(strategy, instrument, self.position(strategy, instrument))
     }

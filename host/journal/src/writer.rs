@@ -31,10 +31,13 @@ impl JournalHash {
     }
 }
 
+/// Room for a block and the entry that fills it.
+pub const BUFFER_BYTES: usize = BLOCK_BYTES + LONGEST;
+
 /// What becomes of the blocks of a journal.
 pub trait Blocks {
-    /// Takes a full block and returns an empty buffer for the next one.
-    fn take(&mut self, block: Vec<u8>) -> Vec<u8>;
+    /// Takes a buffer whose first `filled` bytes are a block, and returns one of [`BUFFER_BYTES`] for the next block.
+    fn take(&mut self, buffer: Vec<u8>, filled: usize) -> Vec<u8>;
 
     /// The hash of the journal, or the first error of its writer.
     fn finish(self) -> io::Result<JournalHash>;
@@ -63,13 +66,13 @@ impl<W: Write> Chain<W> {
 }
 
 impl<W: Write> Blocks for Chain<W> {
-    fn take(&mut self, mut block: Vec<u8>) -> Vec<u8> {
-        self.hash = self.hash.chain(&block);
+    fn take(&mut self, buffer: Vec<u8>, filled: usize) -> Vec<u8> {
+        let block = &buffer[..filled];
+        self.hash = self.hash.chain(block);
         if self.failure.is_none() {
-            self.failure = self.write(&block).err();
+            self.failure = self.write(block).err();
         }
-        block.clear();
-        block
+        buffer
     }
 
     fn finish(mut self) -> io::Result<JournalHash> {
@@ -106,7 +109,7 @@ impl JournalWriter<Background> {
 
 impl<B: Blocks> JournalWriter<B> {
     fn over(blocks: B) -> Self {
-        Self { blocks, block: vec![0; BLOCK_BYTES + LONGEST], filled: 0, entries: 0 }
+        Self { blocks, block: vec![0; BUFFER_BYTES], filled: 0, entries: 0 }
     }
 
     /// Appends an entry. A failing writer is remembered until [`JournalWriter::finish`].
@@ -119,10 +122,8 @@ impl<B: Blocks> JournalWriter<B> {
     }
 
     fn close_block(&mut self) {
-        let mut block = std::mem::take(&mut self.block);
-        block.truncate(self.filled);
-        self.block = self.blocks.take(block);
-        self.block.resize(BLOCK_BYTES + LONGEST, 0);
+        let block = std::mem::take(&mut self.block);
+        self.block = self.blocks.take(block, self.filled);
         self.filled = 0;
     }
 

@@ -124,6 +124,7 @@ impl Book {
     ) -> bool {
         let acts = !self.is_quiet()
             || (!self.holders.is_empty()
+                && accounts.have_margin()
                 && any_liquidation(&self.holders, instrument, mark.unwrap_or(interval), accounts));
         if acts {
             self.match_orders(instrument, interval, mark.unwrap_or(interval), accounts, reports);

@@ -25,6 +25,11 @@ pub trait Accounts {
     /// Signed position of a strategy.
     fn position(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity;
 
+    /// Whether positions can be liquidated at all.
+    fn have_margin(&self) -> bool {
+        true
+    }
+
     /// The mark price at which the exchange liquidates the position; `None` where it cannot happen. Asked once per bar
     /// of every instrument that the strategy holds: it has to be at hand.
     fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price>;

@@ -67,6 +67,33 @@ pub(crate) struct Holder {
     pub(crate) position: Quantity,
 }
 
+/// Prices between which nothing happens to the orders that rest: most bars stay within.
+#[derive(Clone, Copy, Debug)]
+struct Calm {
+    below: f64,
+    above: f64,
+}
+
+impl Calm {
+    /// What follows every price, waits for a time or has not met the market yet leaves no calm.
+    fn of(working: &[Working]) -> Self {
+        let mut calm = Self { below: f64::NEG_INFINITY, above: f64::INFINITY };
+        for order in working.iter().filter(|order| !order.waits) {
+            match order.moves_up_at() {
+                Some(true) => calm.above = calm.above.min(order.level),
+                Some(false) => calm.below = calm.below.max(order.level),
+                None => return Self { below: f64::INFINITY, above: f64::NEG_INFINITY },
+            }
+        }
+        calm
+    }
+
+    #[inline]
+    fn holds(&self, interval: &BarInterval) -> bool {
+        interval.bar.low > self.below && interval.bar.high < self.above
+    }
+}
+
 /// All orders of one instrument.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
@@ -76,6 +103,7 @@ pub(crate) struct Book {
     keeps_stats: bool,
     in_transit: Vec<Message>,
     working: Vec<Working>,
+    calm: Calm,
     /// Those that traded here and were not flat after the newest bar with an order.
     holders: Vec<Holder>,
     /// Kept between bars for their memory only.
@@ -92,6 +120,7 @@ impl Book {
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
             working: Vec::new(),
+            calm: Calm::of(&[]),
             holders: Vec::new(),
             arrived: Vec::new(),
             fills: Vec::new(),
@@ -122,7 +151,9 @@ impl Book {
         accounts: &dyn Accounts,
         reports: &mut Vec<Report>,
     ) -> bool {
-        let acts = !self.is_quiet()
+        let acts = !self.in_transit.is_empty()
+            || !self.calm.holds(interval)
+            || mark.is_some_and(|mark| !self.calm.holds(mark))
             || (!self.holders.is_empty()
                 && accounts.have_margin()
                 && any_liquidation(&self.holders, instrument, mark.unwrap_or(interval), accounts));
@@ -161,6 +192,7 @@ impl Book {
         );
         matching.run(&mut state, &self.arrived);
         state.fills.clear();
+        self.calm = Calm::of(&state.working);
         self.working = state.working;
         self.holders = state.holders;
         self.fills = state.fills;

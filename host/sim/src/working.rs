@@ -73,6 +73,20 @@ impl Working {
         }
     }
 
+    /// Whether it is a price from its level on upward that moves it, or one downward; `None` where it is no single level,
+    /// or not only prices.
+    pub(crate) fn moves_up_at(&self) -> Option<bool> {
+        let follows = matches!(self.order.kind, OrderKind::TrailingStop { .. }) && self.asleep;
+        if follows || self.standing != Standing::Resting || self.level.is_nan() || self.deadline().is_some() {
+            return None;
+        }
+        let buys = self.order.side == Side::Buy;
+        Some(match self.watches() {
+            Some((trigger, _)) => (trigger == Trigger::Stop) == buys,
+            None => !buys,
+        })
+    }
+
     /// The time at which it expires.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.order.kind.limit() {

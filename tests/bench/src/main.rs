@@ -3,10 +3,13 @@
 //! ```text
 //! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, ten symbols
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
+//! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
+//! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! ```
 #![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark measures and prints")]
 
+mod fidelity;
 mod job;
 mod replay;
 mod stream;
@@ -21,10 +24,12 @@ fn main() -> ExitCode {
         ["job", plugin, rounds] => job::run(plugin, rounds.parse().unwrap_or(9)),
         ["replay", file] => replay::run(file, 9),
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
+        ["fidelity"] => fidelity::run(9),
+        ["fidelity", way] => fidelity::count(way),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | replay FILE.gz [ROUNDS] | stream BARS"
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | stream BARS"
             );
             ExitCode::from(2)
         }

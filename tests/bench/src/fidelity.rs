@@ -1,0 +1,151 @@
+//! What realism costs: the benchmark job without and with leverage, margin, funding, limits and stops.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use cryptobot_engine::{
+    AccountKind, BarBlock, Desk, Fault, Limits, MarginMode, MarginSettings, RiskSettings,
+};
+use cryptobot_model::{
+    Bar, Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, OrderEvent, OrderEventKind,
+    OrderId, OrderKind, OrderTerms, SeriesId, Side, Timeframe, Timestamp, TriggerSource,
+};
+use cryptobot_test_support::market::{START_MS, random_walk};
+use cryptobot_test_support::native::Logic;
+use cryptobot_test_support::run::{HashOnly, MemoryRun, instrument};
+use cryptobot_test_support::sma_flip::SmaFlip;
+
+const YEAR: usize = 525_600;
+const EIGHT_HOURS_MS: i64 = 8 * 3_600_000;
+/// How far a stop is from the price: never touched, always watched.
+const STOP_DISTANCE: f64 = 0.5;
+
+/// Prints times and ratios of the three ways to do the job.
+pub(crate) fn run(rounds: usize) -> ExitCode {
+    let block = random_walk(YEAR, 42);
+    let mut best = [f64::MAX; 3];
+    for _ in 0..rounds {
+        for (way, best) in [Way::Ideal, Way::Margin, Way::Stops].into_iter().zip(&mut best) {
+            *best = best.min(once(way, &block));
+        }
+    }
+    println!("one year of minute bars, native strategy, best of {rounds}      ms   ratio");
+    for (way, took) in [Way::Ideal, Way::Margin, Way::Stops].into_iter().zip(best) {
+        println!("{:55} {took:8.2} {:7.2}", way.name(), took / best[0]);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs the job one way, to count its instructions.
+pub(crate) fn count(way: &str) -> ExitCode {
+    let ways = [("ideal", Way::Ideal), ("margin", Way::Margin), ("stops", Way::Stops)];
+    let Some((_, way)) = ways.into_iter().find(|(name, _)| *name == way) else {
+        println!("one of ideal, margin, stops");
+        return ExitCode::from(2);
+    };
+    let took = once(way, &random_walk(YEAR, 42));
+    println!("{}: {took:.2} ms", way.name());
+    ExitCode::SUCCESS
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Ideal,
+    Margin,
+    Stops,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ideal => "without",
+            Self::Margin => "margin at leverage 5, funding, every limit on",
+            Self::Stops => "the same and a stop behind every position",
+        }
+    }
+}
+
+fn once(way: Way, block: &BarBlock) -> f64 {
+    let logic =
+        Guarded { flip: SmaFlip::new(10, 30, 1.0), stop: None, places_stops: matches!(way, Way::Stops) };
+    let mut run = MemoryRun::new(vec![(contract(), block.clone())]);
+    if !matches!(way, Way::Ideal) {
+        run.leverage = 5.0;
+        run.limits = limits();
+        run.funding.insert(0, funding());
+        #[expect(clippy::expect_used, reason = "leverage 5 exists")]
+        let settings = MarginSettings::new(MarginMode::Isolated, 5).expect("leverage 5");
+        run.margin = Some((AccountKind::Shared, settings));
+    }
+    let ready = run.with(logic, &[Timeframe::MINUTE], 42).engine();
+    let mut recorder = HashOnly::default();
+    let started = Instant::now();
+    ready.run_all(&mut recorder);
+    started.elapsed().as_secs_f64() * 1e3
+}
+
+/// Three brackets, of which the position moves between the first two.
+fn contract() -> Instrument {
+    let bracket = |floor: i128, cap: i128, max_leverage, rate: &str, cum: i128| {
+        let money = |units: i128| Money::from_units(units * 100_000_000);
+        let maintenance_rate = rate.parse().unwrap_or_default();
+        Bracket { floor: money(floor), cap: money(cap), max_leverage, maintenance_rate, cum: money(cum) }
+    };
+    let brackets = vec![
+        bracket(0, 50_000, 50, "0.004", 0),
+        bracket(50_000, 500_000, 25, "0.005", 50),
+        bracket(500_000, 100_000_000, 10, "0.01", 2_550),
+    ];
+    #[expect(clippy::expect_used, reason = "the table follows its rule")]
+    let brackets = Brackets::new(brackets).expect("a table");
+    Instrument { terms: ContractTerms { brackets, ..ContractTerms::default() }, ..instrument("J1USDT") }
+}
+
+fn funding() -> Vec<FundingRate> {
+    let year_ms = YEAR as i64 * 60_000;
+    let times = (1..year_ms / EIGHT_HOURS_MS).map(|index| START_MS + index * EIGHT_HOURS_MS);
+    let rate = "0.0001".parse().unwrap_or_default();
+    times.map(|ms| FundingRate { ts: Timestamp::from_millis(ms), rate, mark: None }).collect()
+}
+
+/// Every kind of limit, none of which the job reaches.
+fn limits() -> Limits {
+    let text = r#"{
+        "portfolio": {"max_leverage": 20, "max_notional": 1e12, "max_instrument_notional": 1e12, "max_positions": 100,
+            "max_orders": 100, "daily_loss": 0.5, "weekly_loss": 0.6, "monthly_loss": 0.7,
+            "reduce_from_drawdown": 0.8, "halt_at_drawdown": 0.9},
+        "strategy": {"budget": {"max_leverage": 20, "daily_loss": 0.5, "halt_at_drawdown": 0.9}},
+        "orders": {"rate": {"orders": 1000, "per_s": 60}, "price_collar": 0.5},
+        "market": {"circuit_breaker": {"jump": 0.9, "within_s": 300, "halt_s": 900}}
+    }"#;
+    #[expect(clippy::expect_used, reason = "settings that hold")]
+    serde_json::from_str::<RiskSettings>(text).expect("settings").resolve().expect("limits")
+}
+
+/// The strategy of the job, with a stop behind its position where it is asked for.
+struct Guarded {
+    flip: SmaFlip,
+    stop: Option<OrderId>,
+    places_stops: bool,
+}
+
+impl Logic for Guarded {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        self.flip.on_bar(desk, series, bar)
+    }
+
+    fn on_order(&mut self, desk: &mut Desk, event: &OrderEvent) -> Result<(), Fault> {
+        if !self.places_stops || event.kind != OrderEventKind::Filled {
+            return Ok(());
+        }
+        if let Some(old) = self.stop.take() {
+            desk.cancel(old)?;
+        }
+        let position = desk.position(event.series)?;
+        let side = if position > 0.0 { Side::Sell } else { Side::Buy };
+        let trigger = event.price.to_f64() * (1.0 + side.sign() * STOP_DISTANCE);
+        let kind = OrderKind::StopMarket { trigger, source: TriggerSource::Mark };
+        self.stop = Some(desk.submit(event.series, side, position.abs(), kind, OrderTerms::REDUCE_ONLY)?);
+        Ok(())
+    }
+}

@@ -179,11 +179,12 @@ impl Leg {
         }
     }
 
+    /// A refused entry needs nothing: it is signalled again while the deviation lasts, and the host counts refusals.
     fn follow(&mut self, host: &mut Host, event: &OrderEvent) {
         let BracketIds { entry, stop, target } = self.ids;
-        if event.kind == OrderEventKind::Rejected {
-            host.warn(format_args!("{}: an order was refused, reason {}", self.series.symbol, event.reason));
-            self.unprotected |= event.id == stop || event.id == target;
+        if event.kind == OrderEventKind::Rejected && (event.id == stop || event.id == target) {
+            host.warn(format_args!("{}: an exit was refused, reason {}", self.series.symbol, event.reason));
+            self.unprotected = true;
         }
         if event.kind.is_final() && event.id == entry {
             self.ids.entry = 0;

@@ -152,7 +152,7 @@ fn a_position_without_a_stop_is_not_kept() {
     let run =
         tape(&[104.0, 104.5, 105.0]).run::<ArbitrageScout>(&Params { stop_sigma: 1e6, ..params() }).unwrap();
     assert_eq!(fills(&run, "TESTUSDT"), [(5, Side::Sell, 104.0), (6, Side::Buy, 104.5)]);
-    assert!(run.logs.iter().any(|line| line.message.starts_with("TESTUSDT: an order was refused, reason ")));
+    assert!(run.logs.iter().any(|line| line.message.starts_with("TESTUSDT: an exit was refused, reason ")));
 }
 
 #[test]

@@ -87,4 +87,5 @@ fn plugins_import_only_what_they_use() {
     check("trend", &["account", "orders"]);
     check("mean-reversion", &["account", "indicators", "orders"]);
     check("breakout", &["account", "advanced-orders", "orders"]);
+    check("arbitrage-scout", &["account", "orders", "signals"]);
 }

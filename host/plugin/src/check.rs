@@ -102,12 +102,12 @@ impl Trial<'_> {
             Outcome { bars: self.info.warmup_bars.min(MOST_WARMUP) + BARS, intents: Vec::new(), state: None };
         for step in 0..outcome.bars {
             for info in &series {
-                let bar = bar(step, info.timeframe);
+                let bar = bar(step, info.instrument, info.timeframe);
                 let desk = strategy.desk();
                 desk.begin(bar.ts);
                 desk.accepting = true;
                 desk.account.cash = 10_000.0;
-                desk.account.marks.set(0, bar.close);
+                desk.account.marks.set(info.instrument.index(), bar.close);
                 desk.observe(info.id, &bar);
                 let called = strategy.on_bar(info.id, &bar);
                 called.map_err(|fault| format!("on-bar failed at bar {}: {fault}", step + 1))?;
@@ -126,19 +126,25 @@ impl Trial<'_> {
         self.start()?.restore(self.info.state_version, state).map_err(named("restore"))
     }
 
+    /// Starts it on one symbol, or on two where it does not want to be alone.
     fn start(&self) -> Result<WasmStrategy, String> {
-        let series = (0_u32..).zip(&self.info.series).map(|(id, spec)| SeriesInfo {
+        self.start_on(1).or_else(|alone| self.start_on(2).map_err(|_| alone))
+    }
+
+    fn start_on(&self, symbols: usize) -> Result<WasmStrategy, String> {
+        let specs = (0..symbols).flat_map(|symbol| self.info.series.iter().map(move |spec| (symbol, spec)));
+        let series = (0_u32..).zip(specs).map(|(id, (symbol, spec))| SeriesInfo {
             id: SeriesId(id),
             role: spec.role.clone(),
-            instrument: InstrumentId(0),
-            symbol: "TESTUSDT".to_owned(),
+            instrument: InstrumentId::from(symbol),
+            symbol: format!("TEST{symbol}USDT"),
             venue: "test".to_owned(),
             timeframe: spec.timeframe_ns.and_then(Timeframe::from_nanos).unwrap_or(Timeframe::MINUTE),
             tick: 0.01,
             lot: 0.001,
             min_notional: 5.0,
         });
-        let desk = Desk::new(StrategyId(0), series.collect(), 1, 1_000, 1, DeskLimits::default());
+        let desk = Desk::new(StrategyId(0), series.collect(), symbols, 1_000, 1, DeskLimits::default());
         let params: Vec<(String, ParamValue)> =
             self.info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
         let mut strategy =
@@ -153,9 +159,9 @@ fn named(callback: &'static str) -> impl Fn(Fault) -> String {
 }
 
 /// A price that swings with two periods, so that crossovers and bands have something to see.
-fn bar(step: u32, timeframe: Timeframe) -> Bar {
+fn bar(step: u32, instrument: InstrumentId, timeframe: Timeframe) -> Bar {
     let price = |step: u32| {
-        let slow = triangle(step, 120);
+        let slow = triangle(step, 120 + 40 * instrument.0);
         let fast = triangle(step, 14);
         100.0 + 10.0 * slow + 2.0 * fast
     };

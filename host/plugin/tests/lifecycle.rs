@@ -134,7 +134,7 @@ fn inspection_tells_what_a_plugin_is() {
 #[test]
 fn first_party_plugins_pass_the_check() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-party");
-    for name in ["sma-flip", "trend", "mean-reversion", "buy-and-hold", "breakout"] {
+    for name in ["sma-flip", "trend", "mean-reversion", "buy-and-hold", "arbitrage-scout", "breakout"] {
         let built = build(&plugins().join(name), &out).unwrap_or_else(|error| panic!("{error}"));
         let report = check(&runtime(), &built.path, &Limits::default());
         assert!(report.is_ok(), "{name}: {:?}", report.problems);

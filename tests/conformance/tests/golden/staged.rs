@@ -48,6 +48,7 @@ impl Accounts for AtLevel<'_> {
         &self,
         _strategy: StrategyId,
         _instrument: InstrumentId,
+        _fills: &[Fill],
         position: Quantity,
         _mark: Price,
     ) -> Quantity {

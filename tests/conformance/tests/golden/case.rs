@@ -47,6 +47,7 @@ pub struct Case {
     /// Both fees; 0.0002 and 0.0004 where nothing is said.
     fee: Option<Rate>,
     lot: Option<Quantity>,
+    tick: Option<Price>,
     #[serde(default)]
     risk: RiskSettings,
     /// Length of the bars.
@@ -171,7 +172,8 @@ impl Case {
         let usual = instrument("TEST");
         let (maker_fee, taker_fee) =
             self.fee.map_or((usual.maker_fee, usual.taker_fee), |fee| (fee.into(), fee.into()));
-        Instrument { terms, maker_fee, taker_fee, lot: self.lot.unwrap_or(usual.lot), ..usual }
+        let (lot, tick) = (self.lot.unwrap_or(usual.lot), self.tick.unwrap_or(usual.tick));
+        Instrument { terms, maker_fee, taker_fee, lot, tick, ..usual }
     }
 
     fn limits(&self) -> Limits {

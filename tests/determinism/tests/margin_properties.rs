@@ -211,7 +211,8 @@ proptest! {
         for strategy in 0..setup.strategies {
             prop_assert_eq!(outcome.accounts[strategy].equity, worth(&witness, StrategyId::from(strategy)));
         }
-        let all: Money = outcome.accounts.iter().map(|account| account.equity).sum();
+        let turned: Money = witness.turned.iter().copied().sum();
+        let all = outcome.accounts.iter().map(|account| account.equity).sum::<Money>() + turned;
         let exchange = &outcome.exchange_accounts;
         prop_assert_eq!(exchange.iter().map(|account| account.equity(&witness.marks)).sum::<Money>(), all);
         let insured: Money = witness.insured.iter().copied().sum();

@@ -20,6 +20,9 @@ pub struct Witness {
     pub marks: Vec<Price>,
     /// What the insurance fund bore, by strategy.
     pub insured: Vec<Money>,
+    /// What rounding makes between an exchange account and its strategies: a liquidation price has more places than the
+    /// grid, and a fill through zero is booked in two parts, each rounded.
+    pub turned: Vec<Money>,
     /// Liquidations that left a part of the strategy's position.
     pub partial: usize,
     /// What is not as it should be.
@@ -63,6 +66,7 @@ impl Witness {
             accounts: balances.iter().map(account).collect(),
             marks: vec![Price::ZERO; instruments.len()],
             insured: vec![Money::ZERO; strategies],
+            turned: vec![Money::ZERO; balances.len()],
             partial: 0,
             faults: Vec::new(),
             kind,
@@ -116,6 +120,10 @@ impl Witness {
             self.step = None;
         }
         self.before.2.push(*fill);
+        if net.signum() * signed.signum() < 0 && signed.abs() > net.abs() {
+            let parts = (-net).at(fill.price) + (signed + net).at(fill.price);
+            self.turned[account] += signed.at(fill.price) - parts;
+        }
         let insurance = self.accounts[account].apply(fill).insurance;
         self.insured[strategy] += insurance;
         self.cash[strategy] += insurance - signed.at(fill.price) - fill.fee;
@@ -193,7 +201,7 @@ impl Witness {
                 let held = self.positions[*strategy].iter().zip(&self.marks);
                 self.cash[*strategy] + held.map(|(quantity, mark)| quantity.at(*mark)).sum()
             };
-            let all: Money = theirs.iter().map(value).sum();
+            let all: Money = theirs.iter().map(value).sum::<Money>() + self.turned[index];
             self.check(due.is_none(), || format!("{ts}: account {index} is still to be liquidated: {due:?}"));
             self.check(equity >= Money::ZERO && !lack, || format!("{ts}: account {index} has {equity}"));
             self.check(equity == all, || format!("{ts}: account {index} has {equity}, its strategies {all}"));

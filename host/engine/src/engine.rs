@@ -7,6 +7,7 @@
 
 use std::ops::ControlFlow;
 
+use cryptobot_ledger::MarginAccount;
 use cryptobot_model::{Bar, InstrumentId, Money, Price, StrategyId, Timestamp};
 use cryptobot_risk::{Limits, RiskEngine};
 use cryptobot_sim::Report;
@@ -67,6 +68,8 @@ pub struct Outcome {
     pub interrupted: bool,
     /// Final wallets and equities, per strategy.
     pub accounts: Vec<FinalAccount>,
+    /// The accounts at the exchange: one of all strategies, or one of each; none where margin is not simulated.
+    pub exchange_accounts: Vec<MarginAccount>,
     /// Faults, in the order of strategies.
     pub faults: Vec<(StrategyId, Fault)>,
 }
@@ -440,6 +443,7 @@ impl<V: Venue> Engine<V> {
             ended_at: self.now,
             interrupted,
             accounts: accounts.collect(),
+            exchange_accounts: self.margin.as_ref().map(Margin::accounts).unwrap_or_default().to_vec(),
             faults: faults.collect(),
         }
     }

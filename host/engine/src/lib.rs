@@ -28,7 +28,7 @@ pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
 pub use venue::Venue;
 
-pub use cryptobot_ledger::{MarginError, MarginMode, MarginSettings};
+pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{
     Cause, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange, StrategyLimits,

@@ -86,18 +86,19 @@ impl Accounts for Holders<'_> {
         instrument: InstrumentId,
         fills: &[Fill],
     ) -> Option<Price> {
-        self.margin?.liquidation_price_after(strategy, instrument, fills)
+        self.margin?.liquidation_price_after(strategy, instrument, self.slots, fills)
     }
 
     fn liquidation_quantity(
         &self,
         strategy: StrategyId,
         instrument: InstrumentId,
+        fills: &[Fill],
         position: Quantity,
         mark: Price,
     ) -> Quantity {
         self.margin.map_or(position.abs(), |margin| {
-            margin.liquidation_quantity(strategy, instrument, position, mark)
+            margin.liquidation_quantity(strategy, instrument, self.slots, fills, mark)
         })
     }
 }

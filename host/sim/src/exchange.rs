@@ -52,11 +52,12 @@ pub trait Accounts {
     }
 
     /// How much of `position` a liquidation at the `mark` price closes: all of it, unless the account has more than one
-    /// maintenance bracket to step down. Zero is taken for all.
+    /// maintenance bracket to step down. `fills` are those of the bar so far. Zero is taken for all.
     fn liquidation_quantity(
         &self,
         _strategy: StrategyId,
         _instrument: InstrumentId,
+        _fills: &[Fill],
         position: Quantity,
         _mark: Price,
     ) -> Quantity {

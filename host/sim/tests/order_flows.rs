@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cryptobot_model::random::Random;
 use cryptobot_model::{
-    Amendment, Bar, Callback, ContractTerms, FillRule, Instrument, InstrumentId, Liquidity, Money,
+    Amendment, Bar, Callback, ContractTerms, Fill, FillRule, Instrument, InstrumentId, Liquidity, Money,
     OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId,
     Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
 };
@@ -62,6 +62,7 @@ impl Accounts for Books {
         &self,
         _strategy: StrategyId,
         _instrument: InstrumentId,
+        _fills: &[Fill],
         position: Quantity,
         _mark: Price,
     ) -> Quantity {

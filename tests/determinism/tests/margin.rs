@@ -175,3 +175,21 @@ fn a_large_position_steps_down_its_brackets() {
     );
     assert_eq!(record.liquidations.len(), 1, "what is left stands at 1 %");
 }
+
+#[test]
+fn strategies_share_a_step_in_whole_lots() {
+    // 60 and 40 of 100 at 93, margin 930: gone at 86, where 930 - 700 = 8600 * 0.05 - 200. 58 * 86 < 5000 may stay, of
+    // the 42 that are closed 60 % are the first one's, in whole lots. The low of 85 does not reach what is left.
+    let brackets = vec![bracket("0", "5000", 50, "0.01", "0"), bracket("5000", "1000000", 10, "0.05", "200")];
+    let whole = Instrument { lot: Quantity::new(1.into()), ..contract(brackets) };
+    let logic = vec![open(Side::Buy, 60.0, None), open(Side::Buy, 40.0, None)];
+    let (record, wallets) = run(whole, &[93.0, 93.0, 93.0, 85.0, 93.0], "1000", 10, logic);
+    let closed: Vec<_> = record
+        .liquidations
+        .iter()
+        .map(|liquidation| (liquidation.quantity.to_string(), liquidation.mark.to_string()))
+        .collect();
+    assert_eq!(closed, [("25".to_owned(), "86".to_owned()), ("17".to_owned(), "86".to_owned())]);
+    // 1000 - 25 * 7 - 25 * 86 * 0.01 and 1000 - 17 * 7 - 17 * 86 * 0.01.
+    assert_eq!(wallets, [money("803.5"), money("866.38")]);
+}

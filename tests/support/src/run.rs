@@ -5,14 +5,14 @@ use std::io;
 use std::ops::ControlFlow;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, BarSource, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig,
+    AccountKind, BarBlock, BarSource, Decision, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig,
     InstrumentSetup, Limits, MarginSettings, Mark, MemorySource, Outcome, Recorder, StateChange, Strategy,
     StrategySetup, Venue,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
     ClosedTrade, ContractTerms, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Liquidation,
-    Money, OrderEvent, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
+    Money, OrderEvent, OrderId, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
 };
 use rust_decimal::Decimal;
 
@@ -229,6 +229,8 @@ pub struct Record {
     journal: JournalWriter<Chain<io::Sink>>,
     /// Order events.
     pub events: Vec<OrderEvent>,
+    /// Decisions on orders.
+    pub decisions: Vec<(OrderId, Decision)>,
     /// Fills.
     pub fills: Vec<Fill>,
     /// Closed trades.
@@ -252,6 +254,7 @@ impl Default for Record {
         Self {
             journal: JournalWriter::new(io::sink()),
             events: Vec::new(),
+            decisions: Vec::new(),
             fills: Vec::new(),
             trades: Vec::new(),
             funding: Vec::new(),
@@ -277,6 +280,7 @@ impl Recorder for Record {
         self.journal.append(entry);
         match entry {
             Entry::Order(event) => self.events.push(**event),
+            Entry::Decision { id, decision, .. } => self.decisions.push((*id, **decision)),
             Entry::Fill(fill) => self.fills.push(**fill),
             Entry::Trade(trade) => self.trades.push(**trade),
             Entry::Funding(payment) => self.funding.push(**payment),

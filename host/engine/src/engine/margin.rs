@@ -36,6 +36,7 @@ pub(crate) struct Margin {
     /// Liquidation prices of the net positions, by account and instrument: what the venue asks on every bar.
     prices: Vec<Option<Price>>,
     marks: Vec<Price>,
+    lots: Vec<Quantity>,
     /// Whether liquidation prices depend on the marks of other instruments.
     shares_wallets: bool,
 }
@@ -61,10 +62,15 @@ impl Margin {
         Ok(Self {
             prices: vec![None; accounts.len() * instruments.len()],
             marks: vec![Price::ZERO; instruments.len()],
+            lots: instruments.iter().map(|instrument| instrument.lot).collect(),
             shares_wallets: settings.mode == MarginMode::Cross && instruments.len() > 1,
             accounts,
             kind,
         })
+    }
+
+    pub(super) fn accounts(&self) -> &[MarginAccount] {
+        &self.accounts
     }
 
     fn account_of(&self, strategy: StrategyId) -> usize {
@@ -156,43 +162,121 @@ impl Margin {
         account.bankruptcy_price(instrument, &self.marks).unwrap_or_default()
     }
 
-    /// The same after fills of the bar that are not booked yet, those of other strategies passed over.
+    /// The same after fills of the bar that are not booked yet, those of other strategies passed over. A liquidation
+    /// takes the parts of the others along.
     pub(crate) fn liquidation_price_after(
         &self,
         strategy: StrategyId,
         instrument: InstrumentId,
+        slots: &[Slot],
         fills: &[Fill],
     ) -> Option<Price> {
-        let mut account = self.accounts[self.account_of(strategy)].clone();
-        for fill in fills.iter().filter(|fill| fill.strategy == strategy) {
-            account.apply(fill);
+        let (account, position) = self.after(strategy, instrument, slots, fills);
+        let net = account.position(instrument).quantity();
+        if net.signum() * position.signum() > 0 {
+            account.liquidation_price(instrument, &self.marks)
+        } else {
+            None
         }
-        account.liquidation_price(instrument, &self.marks)
     }
 
-    /// How much of a strategy's position the exchange closes at a mark price: its part of the next step.
+    /// How much of a strategy's position after these fills the exchange closes at a mark price: its part of the next
+    /// step, at least a lot.
     pub(crate) fn liquidation_quantity(
         &self,
         strategy: StrategyId,
         instrument: InstrumentId,
-        position: Quantity,
+        slots: &[Slot],
+        fills: &[Fill],
         mark: Price,
     ) -> Quantity {
-        let account = &self.accounts[self.account_of(strategy)];
+        let (account, position) = self.after(strategy, instrument, slots, fills);
         let mut marks = self.marks.clone();
         marks[instrument.index()] = mark;
-        let net = account.position(instrument).quantity().abs();
-        let whole = account.first_step(instrument, &marks).map_or(net, |step| step.quantity);
-        portion(whole, position.abs(), net).min(position.abs())
+        let whole = account.first_step(instrument, &marks).map_or(Quantity::ZERO, |step| step.quantity);
+        let sides = self.sides(strategy, instrument, slots, position);
+        let lot = self.lots[instrument.index()];
+        portion(whole, sides.before, position.abs(), sides.all(position), lot).max(lot).min(position.abs())
+    }
+
+    /// The account as a strategy's own fills of the bar leave it, and the strategy's position.
+    fn after(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        slots: &[Slot],
+        fills: &[Fill],
+    ) -> (MarginAccount, Quantity) {
+        let mut account = self.accounts[self.account_of(strategy)].clone();
+        let mut position = slots[strategy.index()].account.position(instrument).quantity();
+        let lot = self.lots[instrument.index()];
+        for fill in fills.iter().filter(|fill| fill.strategy == strategy) {
+            let net = account.position(instrument).quantity().abs();
+            let others = self.sides(strategy, instrument, slots, position).others();
+            account.apply(&with_others(fill, position.abs(), others, net, lot));
+            position += fill.side.signed(fill.quantity);
+        }
+        (account, position)
+    }
+
+    /// What other strategies on the same account hold on the side of a strategy's `position`.
+    fn sides(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        slots: &[Slot],
+        position: Quantity,
+    ) -> Sides {
+        let account = self.account_of(strategy);
+        let mut sides = Sides::default();
+        for slot in slots.iter().filter(|slot| slot.id != strategy && self.account_of(slot.id) == account) {
+            let held = slot.account.position(instrument).quantity();
+            if held.signum() * position.signum() > 0 {
+                *(if slot.id < strategy { &mut sides.before } else { &mut sides.after }) += held.abs();
+            }
+        }
+        sides
     }
 }
 
-/// The part of `quantity` that belongs to a holder of `part` of `whole`.
-fn portion(quantity: Quantity, part: Quantity, whole: Quantity) -> Quantity {
-    if whole.is_zero() || part >= whole {
+/// What others hold on the side of a strategy: those before it, by their ids, and those after it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sides {
+    before: Quantity,
+    after: Quantity,
+}
+
+impl Sides {
+    fn others(self) -> Quantity {
+        self.before + self.after
+    }
+
+    fn all(self, position: Quantity) -> Quantity {
+        self.others() + position.abs()
+    }
+}
+
+/// The part of `quantity`, in whole lots, that belongs to the holder of the `part` of `all` that comes after `before`:
+/// what is due up to and with it, minus what is due before it, so that the parts of all are `quantity`.
+fn portion(quantity: Quantity, before: Quantity, part: Quantity, all: Quantity, lot: Quantity) -> Quantity {
+    if all.is_zero() || part == all {
         return quantity;
     }
-    Quantity::from_units(quantity.units() * part.units() / whole.units())
+    let lot = lot.units().max(1);
+    let due = |holdings: Quantity| quantity.units() * holdings.units() / all.units() / lot * lot;
+    Quantity::from_units(due(before + part) - due(before))
+}
+
+/// A fill as the account sees it: of a liquidation the part of `position` stands for the step that takes from `others`
+/// too. Parts are whole lots, so the step may be up to a lot in this part larger; whoever is not safe then is found by
+/// the check after the bar.
+fn with_others(fill: &Fill, position: Quantity, others: Quantity, net: Quantity, lot: Quantity) -> Fill {
+    if fill.rule != FillRule::Liquidation || others.is_zero() || position.is_zero() {
+        return *fill;
+    }
+    let all = (position + others).units();
+    let whole = Quantity::from_units((fill.quantity + lot).units() * all / position.units()).min(net);
+    Fill { quantity: whole, fee: fill.fee.share(whole, fill.quantity), ..*fill }
 }
 
 impl<V: Venue> Engine<V> {
@@ -234,15 +318,12 @@ impl<V: Venue> Engine<V> {
         };
         let holders: Vec<(StrategyId, Quantity)> = self.slots.iter().filter_map(opposed).collect();
         let all: Quantity = holders.iter().map(|(_, held)| *held).sum();
-        let mut left = step.quantity;
-        for (index, (strategy, held)) in holders.iter().enumerate() {
-            // The last one takes what rounding left.
-            let share =
-                if index + 1 == holders.len() { left } else { portion(step.quantity, *held, all).min(left) };
-            let quantity = share.min(*held);
+        let (mut before, lot) = (Quantity::ZERO, margin.lots[instrument.index()]);
+        for (strategy, held) in holders {
+            let quantity = portion(step.quantity, before, held, all, lot).min(held);
+            before += held;
             if !quantity.is_zero() {
-                left -= quantity;
-                let closing = Closing { strategy: *strategy, instrument, side: step.side, quantity };
+                let closing = Closing { strategy, instrument, side: step.side, quantity };
                 self.venue.liquidate(&closing, step.mark, self.now, &mut self.reports);
             }
         }

@@ -54,7 +54,10 @@ impl BarMatch<'_> {
         let (open_ts, close_ts) = (self.last.open_ts, self.last.bar.ts);
         let elapsed = (ts.0 - open_ts.0) as f64 / (close_ts.0 - open_ts.0) as f64;
         let moved = |open| self.pricing.late_reference(open, elapsed, side, self.stats);
-        Moment { place: Place::Late, ts, last: moved(self.last.bar.open), mark: moved(self.mark.bar.open) }
+        // The market's own price may be off the grid, one that was moved may not.
+        let (open, late) = (self.last.bar.open, moved(self.last.bar.open));
+        let last = if late == open { open } else { self.pricing.on_tick(late, side) };
+        Moment { place: Place::Late, ts, last, mark: moved(self.mark.bar.open) }
     }
 
     /// Takes an order in, unless what it is bound to or its date has ended it already.

@@ -51,7 +51,8 @@ impl BarMatch<'_> {
         }
         let position = state.position(strategy);
         let price = Price::from_f64(mark).unwrap_or_default();
-        let part = self.accounts.liquidation_quantity(strategy, self.instrument, position, price);
+        let part =
+            self.accounts.liquidation_quantity(strategy, self.instrument, &state.fills, position, price);
         let part = if part.is_zero() { position.abs() } else { part.min(position.abs()) };
         self.close(state, strategy, part, moment, mark);
         let rest = state.position(strategy);

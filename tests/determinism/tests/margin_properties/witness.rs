@@ -1,0 +1,228 @@
+//! A recorder that keeps exchange accounts of its own from what the journal tells, and looks at them at every step.
+
+use std::collections::BTreeSet;
+
+use cryptobot_engine::{
+    AccountKind, BarBlock, Entry, MarginAccount, MarginMode, MarginSettings, Mark, Recorder,
+};
+use cryptobot_model::{
+    Fill, FillRule, FundingPayment, Instrument, InstrumentId, Money, Price, Quantity, StrategyId, Timestamp,
+};
+use cryptobot_test_support::run::Record;
+
+/// A liquidation price is rounded to the eighth place, so that the ratio there is 1 but for this.
+const ROUNDING: f64 = 1e-6;
+
+pub struct Witness {
+    pub record: Record,
+    pub accounts: Vec<MarginAccount>,
+    /// Newest mark prices.
+    pub marks: Vec<Price>,
+    /// What the insurance fund bore, by strategy.
+    pub insured: Vec<Money>,
+    /// What rounding makes between an exchange account and its strategies: a liquidation price has more places than the
+    /// grid, and a fill through zero is booked in two parts, each rounded.
+    pub turned: Vec<Money>,
+    /// Liquidations that left a part of the strategy's position.
+    pub partial: usize,
+    /// What is not as it should be.
+    pub faults: Vec<String>,
+    kind: AccountKind,
+    mode: MarginMode,
+    bars: Vec<BarBlock>,
+    /// Bars that have been marked.
+    passed: usize,
+    funded: BTreeSet<(Timestamp, InstrumentId)>,
+    cash: Vec<Money>,
+    positions: Vec<Vec<Quantity>>,
+    /// What matching this instrument's bar began with.
+    before: (Option<InstrumentId>, Vec<MarginAccount>, Vec<Fill>),
+    /// The account before a step of a liquidation, which is divided into several fills of one time.
+    step: Option<((Timestamp, InstrumentId, usize), MarginAccount)>,
+}
+
+impl Witness {
+    pub fn new(
+        kind: AccountKind,
+        settings: MarginSettings,
+        instruments: &[Instrument],
+        bars: Vec<BarBlock>,
+        strategies: usize,
+        balance: Money,
+    ) -> Self {
+        let balances = match kind {
+            AccountKind::Shared => vec![(0..strategies).map(|_| balance).sum()],
+            AccountKind::Separate => vec![balance; strategies],
+        };
+        let account = |balance: &Money| {
+            let mut account = MarginAccount::new(*balance, instruments);
+            for index in 0..instruments.len() {
+                account.configure(index.into(), settings).unwrap();
+            }
+            account
+        };
+        Self {
+            record: Record::default(),
+            accounts: balances.iter().map(account).collect(),
+            marks: vec![Price::ZERO; instruments.len()],
+            insured: vec![Money::ZERO; strategies],
+            turned: vec![Money::ZERO; balances.len()],
+            partial: 0,
+            faults: Vec::new(),
+            kind,
+            mode: settings.mode,
+            bars,
+            passed: 0,
+            funded: BTreeSet::new(),
+            cash: vec![balance; strategies],
+            positions: vec![vec![Quantity::ZERO; instruments.len()]; strategies],
+            before: (None, Vec::new(), Vec::new()),
+            step: None,
+        }
+    }
+
+    fn account_of(&self, strategy: StrategyId) -> usize {
+        match self.kind {
+            AccountKind::Shared => 0,
+            AccountKind::Separate => strategy.index(),
+        }
+    }
+
+    fn check(&mut self, holds: bool, fault: impl FnOnce() -> String) {
+        if !holds && self.faults.len() < 4 {
+            self.faults.push(fault());
+        }
+    }
+
+    fn fill(&mut self, fill: &Fill) {
+        if self.before.0 != Some(fill.instrument) {
+            self.before = (Some(fill.instrument), self.accounts.clone(), Vec::new());
+        }
+        let account = self.account_of(fill.strategy);
+        let (strategy, instrument) = (fill.strategy.index(), fill.instrument);
+        let net = self.accounts[account].position(instrument).quantity();
+        let held = self.positions[strategy][instrument.index()];
+        let signed = fill.side.signed(fill.quantity);
+        if fill.rule == FillRule::Liquidation {
+            self.check(held.signum() * signed.signum() == -1 && signed.abs() <= held.abs(), || {
+                format!("{fill:?} of a position of {held}")
+            });
+            self.partial += usize::from(signed.abs() < held.abs());
+            self.check_due(account, fill);
+            // Where only the exchange acts, the net position shrinks and never turns.
+            if self.before.2.iter().all(|fill| fill.rule == FillRule::Liquidation) {
+                self.check(net.signum() * signed.signum() == -1 && signed.abs() <= net.abs(), || {
+                    format!("{fill:?} of a net position of {net}")
+                });
+            }
+        }
+        if fill.rule != FillRule::Liquidation {
+            self.step = None;
+        }
+        self.before.2.push(*fill);
+        if net.signum() * signed.signum() < 0 && signed.abs() > net.abs() {
+            let parts = (-net).at(fill.price) + (signed + net).at(fill.price);
+            self.turned[account] += signed.at(fill.price) - parts;
+        }
+        let insurance = self.accounts[account].apply(fill).insurance;
+        self.insured[strategy] += insurance;
+        self.cash[strategy] += insurance - signed.at(fill.price) - fill.fee;
+        self.positions[strategy][instrument.index()] += signed;
+    }
+
+    /// A liquidation has its reason: at the worst marks that the bar had, the ratio was 1. Inside a bar the exchange sees
+    /// the strategy's own fills, after it those of all before the step; one of these must be so.
+    fn check_due(&mut self, account: usize, fill: &Fill) {
+        let of = (fill.ts, fill.instrument, account);
+        if self.step.as_ref().is_none_or(|step| step.0 != of) {
+            self.step = Some((of, self.accounts[account].clone()));
+        }
+        let own = |past: &&Fill| past.strategy == fill.strategy;
+        if self.before.2.iter().filter(own).any(|past| past.rule == FillRule::Liquidation) {
+            return;
+        }
+        let mut alone = self.before.1[account].clone();
+        for past in self.before.2.iter().filter(own) {
+            alone.apply(past);
+        }
+        let before_step = self.step.as_ref().map_or(&self.accounts[account], |step| &step.1);
+        let ratios = [&alone, before_step]
+            .map(|account| account.margin_ratio(fill.instrument, &self.worst_marks(account)));
+        self.check(ratios.iter().any(|ratio| *ratio >= 1.0 - ROUNDING), || {
+            format!("{fill:?} at ratios {ratios:?}")
+        });
+    }
+
+    /// Of the newest mark and those of the bar that is played, the worst for each position.
+    fn worst_marks(&self, account: &MarginAccount) -> Vec<Price> {
+        let worst = |(index, mark): (usize, &Price)| {
+            let row = self.passed.min(self.bars[index].len() - 1);
+            let [low, high] = [self.bars[index].low[row], self.bars[index].high[row]]
+                .map(|price| Price::from_f64(price).unwrap());
+            match account.position(index.into()).quantity().signum() {
+                1 if !mark.is_zero() => low.min(*mark),
+                1 => low,
+                _ => high.max(*mark),
+            }
+        };
+        self.marks.iter().enumerate().map(worst).collect()
+    }
+
+    fn fund(&mut self, payment: &FundingPayment) {
+        if self.funded.insert((payment.ts, payment.instrument)) {
+            for account in &mut self.accounts {
+                account.pay_funding(payment.instrument, payment.mark, payment.rate);
+            }
+        }
+        self.cash[payment.strategy.index()] -= payment.paid;
+        // What comes now was decided on the accounts after it.
+        self.before.0 = None;
+    }
+
+    fn take_marks(&mut self, ts: Timestamp) {
+        while self.bars[0].open_ms.get(self.passed).is_some_and(|open| open + 60_000 <= ts.millis()) {
+            self.passed += 1;
+        }
+        let Some(row) = self.passed.checked_sub(1) else { return };
+        for (mark, bars) in self.marks.iter_mut().zip(&self.bars) {
+            *mark = Price::from_f64(bars.close[row]).unwrap();
+        }
+    }
+
+    fn check_accounts(&mut self, ts: Timestamp) {
+        for index in 0..self.accounts.len() {
+            let account = &self.accounts[index];
+            let due = account.liquidation_step(&self.marks);
+            let equity = account.equity(&self.marks);
+            let lack = self.mode == MarginMode::Isolated && account.cross_wallet() < Money::ZERO;
+            let is_theirs = |strategy: &usize| self.account_of(StrategyId::from(*strategy)) == index;
+            let theirs: Vec<usize> = (0..self.cash.len()).filter(is_theirs).collect();
+            let value = |strategy: &usize| {
+                let held = self.positions[*strategy].iter().zip(&self.marks);
+                self.cash[*strategy] + held.map(|(quantity, mark)| quantity.at(*mark)).sum()
+            };
+            let all: Money = theirs.iter().map(value).sum::<Money>() + self.turned[index];
+            self.check(due.is_none(), || format!("{ts}: account {index} is still to be liquidated: {due:?}"));
+            self.check(equity >= Money::ZERO && !lack, || format!("{ts}: account {index} has {equity}"));
+            self.check(equity == all, || format!("{ts}: account {index} has {equity}, its strategies {all}"));
+        }
+    }
+}
+
+impl Recorder for Witness {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        match entry {
+            Entry::Fill(fill) => self.fill(fill),
+            Entry::Funding(payment) => self.fund(payment),
+            _ => {}
+        }
+        self.record.entry(entry);
+    }
+
+    fn mark(&mut self, mark: &Mark<'_>) {
+        self.take_marks(mark.ts);
+        self.check_accounts(mark.ts);
+        self.before.0 = None;
+        self.record.mark(mark);
+    }
+}

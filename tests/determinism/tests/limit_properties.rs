@@ -114,8 +114,11 @@ impl Witness {
 impl Recorder for Witness {
     fn entry(&mut self, entry: &Entry<'_>) {
         match entry {
-            Entry::Decision { decision: Decision::Approved(order), .. } => self.approved(order),
-            Entry::Decision { decision: Decision::Reduced { order, .. }, .. } => self.approved(order),
+            Entry::Decision {
+                decision: Decision::Approved(order) | Decision::Reduced { order, .. }, ..
+            } => {
+                self.approved(order);
+            }
             Entry::Order(event) if event.kind.is_final() => {
                 self.entries.remove(&event.id);
             }

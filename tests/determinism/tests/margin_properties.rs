@@ -36,7 +36,7 @@ struct Setup {
     has_marks: bool,
     has_funding: bool,
     /// Factor on the returns of the walk.
-    wildness: i32,
+    wildness: usize,
 }
 
 fn setups() -> impl Strategy<Value = Setup> {
@@ -48,7 +48,7 @@ fn setups() -> impl Strategy<Value = Setup> {
         2_usize..=3,
     );
     let exchange =
-        (prop::sample::select(vec![0, 50, 60_000]), any::<bool>(), any::<bool>(), any::<bool>(), 1_i32..30);
+        (prop::sample::select(vec![0, 50, 60_000]), any::<bool>(), any::<bool>(), any::<bool>(), 1_usize..30);
     (shape, margin, exchange).prop_map(|(shape, margin, exchange)| {
         let (seed, bars, symbols, strategies) = shape;
         let (kind, mode, leverage, brackets) = margin;

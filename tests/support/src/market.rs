@@ -30,11 +30,12 @@ pub fn random_walk(bars: usize, seed: u64) -> BarBlock {
 }
 
 /// The same walk from 1000 with every return taken `times` as large: bars that leveraged positions do not survive.
-pub fn wild_walk(bars: usize, seed: u64, times: i32) -> BarBlock {
+pub fn wild_walk(bars: usize, seed: u64, times: usize) -> BarBlock {
     let mut block = random_walk(bars, seed);
     let columns = [&mut block.open, &mut block.high, &mut block.low, &mut block.close];
     for price in columns.into_iter().flatten() {
-        *price = cents(1_000.0 * (*price / 42_000.0).powi(times)).max(0.01);
+        let ratio = *price / 42_000.0;
+        *price = cents(1_000.0 * std::iter::repeat_n(ratio, times).product::<f64>()).max(0.01);
     }
     block
 }

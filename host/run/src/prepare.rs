@@ -64,6 +64,7 @@ pub struct PreparedRun {
 /// Checks a configuration against plugins and data and builds the run.
 pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<PreparedRun, RunError> {
     config.check()?;
+    risk::check_modes(&config)?;
     let runtime = Runtime::new(&RuntimeConfig {
         cache_dir: environment.cache_folder.clone(),
         strict: config.limits.strict,

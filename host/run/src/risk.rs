@@ -103,15 +103,23 @@ impl Margin {
     }
 }
 
-/// Checks limits, stakes and modes of a configuration.
+/// Checks limits and stakes of a configuration.
 pub(crate) fn check(config: &RunConfig) -> Result<(), RunError> {
     let limits = limits(config)?;
-    own_limits(config, &limits)?;
+    own_limits(config, &limits).map(|_| ())
+}
+
+/// Refuses bots that may not run in the mode of the run.
+pub(crate) fn check_modes(config: &RunConfig) -> Result<(), RunError> {
     for (name, bot) in &config.bots {
         if !bot.modes.is_empty() && !bot.modes.contains(&config.mode.allowed()) {
             let modes: Vec<String> =
                 bot.modes.iter().map(|mode| format!("{mode:?}").to_lowercase()).collect();
-            let problem = format!("may run in {} only; add the mode or leave the bot out", modes.join(", "));
+            let mode = format!("{:?}", config.mode).to_lowercase();
+            let problem = format!(
+                "may run in {} only, and this is a {mode}; add the mode or leave the bot out",
+                modes.join(", ")
+            );
             return Err(RunError::config(format!("bots.{name}.modes"), problem));
         }
     }

@@ -1,4 +1,4 @@
-//! `host margin` and `host data brackets`.
+//! `host margin`, `host data brackets`, and margin, limits and modes in runs.
 
 use cryptobot_e2e::Sandbox;
 use serde_json::Value;
@@ -66,4 +66,48 @@ fn positions_that_no_exchange_accepts_are_refused() {
     ] {
         println!("{}", sandbox.host(&LONG.replace(from, to)).refused(2, &words));
     }
+}
+
+#[test]
+fn a_bot_runs_only_in_its_modes() {
+    let sandbox = Sandbox::with_sample();
+    sandbox.write("live.yaml", "bots: {a: {plugin: sma-flip, symbols: [BTCUSDT], modes: [paper, live]}}\n");
+    sandbox.host("config check live.yaml").expect(0);
+    sandbox
+        .host("run --config live.yaml")
+        .refused(2, &["bots.a.modes: may run in paper, live only, and this is a backtest"]);
+}
+
+#[test]
+fn impossible_limits_and_leverage_are_refused_before_the_run() {
+    let sandbox = Sandbox::with_sample();
+    for (section, field) in [
+        ("execution: {margin: {leverage: 200}}", "execution.margin.leverage: must lie in 1..125"),
+        ("risk: {portfolio: {daily_loss: -0.1}}", "risk.portfolio.daily_loss"),
+        ("risk: {portfolio: {daily_loss: 0.5, weekly_loss: 0.1}}", "more than weekly_loss"),
+        ("risk: {strategy: {sizer: {model: martingale}}}", "unknown variant `martingale`"),
+        ("execution: {fees: {maker: 0, taker: -0.1}}", "execution.fees.taker"),
+    ] {
+        sandbox
+            .write("bad.yaml", format!("{section}\nbots: {{a: {{plugin: sma-flip, symbols: [BTCUSDT]}}}}\n"));
+        sandbox.host("run --config bad.yaml").refused(2, &["bad.yaml", field]);
+    }
+}
+
+#[test]
+fn more_leverage_than_the_contract_allows_is_refused() {
+    let run = "run --plugin sma-flip --symbol BTCUSDT --leverage 50";
+    let words = ["execution.margin.leverage", "BTCUSDT allows 20 at most", "host data brackets"];
+    Sandbox::with_sample().host(run).refused(2, &words);
+}
+
+#[test]
+fn leverage_makes_positions_larger_and_liquidations_possible() {
+    let sandbox = Sandbox::with_sample();
+    let run = "run --plugin sma-flip --symbol BTCUSDT --timeframe 1h --set quantity=0.3 --balance 1000 --format json";
+    let refused = sandbox.host(run).expect(0).json();
+    assert_eq!(refused["fills"], 0, "0.3 BTC are more than 1000 pay for");
+    let levered = sandbox.host(&format!("{run} --leverage 20")).expect(0).json();
+    assert!(levered["fills"].as_u64().unwrap() > 0);
+    assert!(levered["margin"]["max_ratio"].as_f64().unwrap() > 0.1, "{}", levered["margin"]);
 }

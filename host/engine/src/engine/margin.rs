@@ -84,7 +84,7 @@ impl Margin {
     fn book(&mut self, fill: &Fill) -> Money {
         let account = self.account_of(fill.strategy);
         let insurance = self.accounts[account].apply(fill).insurance;
-        self.refresh(account);
+        self.refresh_after(account, fill.instrument);
         insurance
     }
 
@@ -92,7 +92,7 @@ impl Margin {
     pub(crate) fn pay_funding(&mut self, instrument: InstrumentId, mark: Price, rate: Rate) {
         for account in 0..self.accounts.len() {
             self.accounts[account].pay_funding(instrument, mark, rate);
-            self.refresh(account);
+            self.refresh_after(account, instrument);
         }
     }
 
@@ -144,16 +144,28 @@ impl Margin {
     }
 
     fn refresh(&mut self, account: usize) {
-        let instruments = self.marks.len();
-        for index in 0..instruments {
-            let instrument = InstrumentId::from(index);
-            self.prices[account * instruments + index] =
-                if self.accounts[account].position(instrument).quantity().is_zero() {
-                    None
-                } else {
-                    self.accounts[account].liquidation_price(instrument, &self.marks)
-                };
+        for index in 0..self.marks.len() {
+            self.refresh_price(account, InstrumentId::from(index));
         }
+    }
+
+    /// Takes over what changed with one instrument: its own liquidation price, and all where positions share a wallet.
+    fn refresh_after(&mut self, account: usize, instrument: InstrumentId) {
+        if self.shares_wallets {
+            self.refresh(account);
+        } else {
+            self.refresh_price(account, instrument);
+        }
+    }
+
+    fn refresh_price(&mut self, account: usize, instrument: InstrumentId) {
+        let state = &self.accounts[account];
+        let price = if state.position(instrument).quantity().is_zero() {
+            None
+        } else {
+            state.liquidation_price(instrument, &self.marks)
+        };
+        self.prices[account * self.marks.len() + instrument.index()] = price;
     }
 
     /// The price at which nothing is left of the margin behind a strategy's position; zero where no price does that.

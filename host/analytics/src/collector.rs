@@ -171,6 +171,10 @@ impl Collector {
 
     fn liquidation(&mut self, liquidation: &Liquidation) {
         self.count(liquidation.strategy, |activity| activity.liquidation(liquidation));
+        // The mark price that brought the ratio to 1 may lie inside a bar, where no mark of the engine shows it.
+        if let Some(track) = self.tracks.margins.get_mut(liquidation.strategy.index()) {
+            track.step(liquidation.ts.0, 1.0);
+        }
         self.liquidations.push(*liquidation);
     }
 

@@ -242,6 +242,7 @@ fn liquidations_are_counted_with_what_they_cost() {
     let json = serde_json::to_value(Summary::new(&collector.finish(&[]), RunInfo::default())).unwrap();
     assert_eq!((&json["liquidations"], &json["insurance"]), (&1.into(), &"1.5".into()));
     assert_eq!(json["costs"]["liquidation_fees"], "0.45");
+    assert_eq!(json["margin"]["max_ratio"], 1.0, "it came to a liquidation");
     assert_eq!(json["strategies"][0]["liquidations"], 1);
 }
 

@@ -13,7 +13,7 @@ HOST := $(CARGO_TARGET_DIR)/release/host
 PLUGINS := arbitrage-scout breakout buy-and-hold mean-reversion sma-flip trend
 DEMO_OUT := runs/demo
 
-.PHONY: setup demo build host plugins sample test lint bench docs clean
+.PHONY: setup demo build host plugins sample test lint bench campaign docs clean
 
 setup:
 	@.ci/setup.sh build
@@ -48,6 +48,11 @@ bench: build
 	cargo build --locked --release --package cryptobot-bench
 	$(CARGO_TARGET_DIR)/release/cryptobot-bench job plugins/dist/sma-flip.wasm
 	@for bars in 100000 1000000 10000000; do $(CARGO_TARGET_DIR)/release/cryptobot-bench stream $$bars; done
+
+# Long random campaigns, of which everyday tests run a small part; docs/src/concepts/testing.md has their figures.
+campaign: setup
+	CRYPTOBOT_CASES=2000 PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
+	  --package cryptobot-risk --package cryptobot-sim --package cryptobot-journal --package cryptobot-determinism
 
 docs: host
 	$(HOST) reference > docs/src/reference/commands.md

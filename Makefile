@@ -49,9 +49,9 @@ bench: build
 	$(CARGO_TARGET_DIR)/release/cryptobot-bench job plugins/dist/sma-flip.wasm
 	@for bars in 100000 1000000 10000000; do $(CARGO_TARGET_DIR)/release/cryptobot-bench stream $$bars; done
 
-# Long random campaigns, of which everyday tests run a small part; docs/src/concepts/testing.md has their figures.
+# Long random campaigns, of which everyday tests run a small part.
 campaign: setup
-	CRYPTOBOT_CASES=2000 PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
+	CRYPTOBOT_CASES=500 PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
 	  --package cryptobot-risk --package cryptobot-sim --package cryptobot-journal --package cryptobot-determinism
 
 docs: host

@@ -17,7 +17,7 @@ pub use background::Background;
 pub use decode::{DecodeError, Entries};
 pub use entry::{ApprovedOrder, JournalDecision, JournalEntry};
 pub use verify::{Verified, VerifyError, verify};
-pub use writer::{Blocks, Chain, JournalHash, JournalWriter};
+pub use writer::{BUFFER_BYTES, Blocks, Chain, JournalHash, JournalWriter};
 
 /// First bytes of a journal file: name and format version.
 pub const MAGIC: &[u8; 8] = b"CBPJRNL\x01";

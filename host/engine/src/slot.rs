@@ -30,7 +30,7 @@ impl OpenOrder {
     }
 
     /// Whether it may only make a position smaller.
-    fn reduces(&self) -> bool {
+    pub(crate) fn reduces(&self) -> bool {
         self.request.terms.reduce_only || self.request.terms.close_position
     }
 }

@@ -213,6 +213,18 @@ pub(crate) fn complete(
     if mode == MarginMode::None && leverage > 1 {
         warnings.push("margin mode none: positions are never liquidated, whatever they lose".to_owned());
     }
+    let venues: BTreeSet<&str> = instruments
+        .iter()
+        .filter(|instrument| has_margin(instrument))
+        .map(|instrument| instrument.venue.as_str())
+        .collect();
+    if mode != MarginMode::None && venues.len() > 1 {
+        let venues: Vec<&str> = venues.into_iter().collect();
+        warnings.push(format!(
+            "{}: positions share one wallet, which no exchange offers across venues; one run per venue tells more",
+            venues.join(", ")
+        ));
+    }
     if accounts == Accounts::Separate && config.bots.len() > 1 {
         warnings.push(
             "separate accounts: bots do not share margin, as they would on one exchange account".to_owned(),

@@ -1,7 +1,7 @@
 //! Brackets as a whole, and strategies that answer every refusal.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use cryptobot_engine::{Bracket, Desk, Fault, FaultKind};
+use cryptobot_engine::{Bracket, Desk, Fault, FaultKind, Sizer};
 use cryptobot_model::{
     Bar, OrderEvent, OrderEventKind, OrderId, RefusalReason, SeriesId, Side, StrategyId, Timeframe,
     TriggerSource,
@@ -66,4 +66,35 @@ fn answering_refusals_with_orders_ends_in_a_fault() {
         .with(Answer, &[Timeframe::MINUTE], 1)
         .run(&mut Record::default());
     assert_eq!(outcome.faults[0].1.kind, FaultKind::OrderFlood);
+}
+
+/// Long at the second bar, short at the fifth, each with a stop far away.
+struct Turn(usize);
+
+impl Logic for Turn {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        self.0 += 1;
+        let (side, stop) = match self.0 {
+            2 => (Side::Buy, bar.close * 0.5),
+            5 => (Side::Sell, bar.close * 1.5),
+            _ => return Ok(()),
+        };
+        desk.signal(series, side, 1.0, Some(stop), None).map(|_| ())
+    }
+}
+
+#[test]
+fn a_signal_that_turns_a_position_withdraws_its_old_stop() {
+    let mut run = MemoryRun::new(vec![(instrument("S"), random_walk(30, 1))]);
+    run.limits.strategy.sizer = Some(Sizer::FixedQuantity { quantity: 1.0 });
+    let mut record = Record::default();
+    run.with(Turn(0), &[Timeframe::MINUTE], 1).run(&mut record);
+    assert_eq!(record.fills.len(), 2, "in, and through zero");
+    let cancelled: Vec<u64> = record
+        .events
+        .iter()
+        .filter(|event| event.kind == OrderEventKind::Cancelled)
+        .map(|event| event.id.sequence())
+        .collect();
+    assert_eq!(cancelled, [2], "the stop of the first signal");
 }

@@ -152,9 +152,22 @@ impl<V: Venue> Engine<V> {
         }
         let mut exits = exits(&wish, target);
         if let Some(quantity) = self.place(index, &wish, &exits, recorder) {
+            self.withdraw_exits(index, &wish);
             for exit in &mut exits {
                 exit.quantity = quantity.to_f64();
                 self.place(index, exit, &[], recorder);
+            }
+        }
+    }
+
+    /// Cancels what protected a position that the entry closes: left behind, it would close a later one of that side.
+    fn withdraw_exits(&mut self, index: usize, entry: &Wish) {
+        let slot = &mut self.slots[index];
+        let Ok(info) = slot.strategy.desk().series_info(entry.series) else { return };
+        let instrument = info.instrument;
+        for order in &slot.open {
+            if order.instrument == instrument && order.request.side == entry.side && order.reduces() {
+                self.venue.cancel(instrument, order.id, self.now);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Listens to the engine and keeps what reports need.
 
-use cryptobot_engine::{Entry, Mark, Recorder, StateChange};
+use std::ops::Range;
+
+use cryptobot_engine::{Columns, Entry, Mark, Marks, Recorder, StateChange};
 use cryptobot_model::{
     ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderId, StrategyId,
     Timestamp,
@@ -178,6 +180,28 @@ impl Collector {
         self.liquidations.push(*liquidation);
     }
 
+    /// Takes steps that belong to the open bucket.
+    fn bucket(&mut self, marks: &Marks<'_>, rows: Range<usize>) {
+        let times = &marks.ts[rows.clone()];
+        let Tracks { equities, prices, margins } = &mut self.tracks;
+        for (track, column) in equities.iter_mut().zip(marks.equities.iter()) {
+            times.iter().zip(&column[rows.clone()]).for_each(|(ts, equity)| track.step(ts.0, *equity));
+        }
+        // One strategy is its own portfolio.
+        if let Some(portfolio) = equities.get_mut(marks.equities.len()) {
+            for (row, ts) in rows.clone().zip(times) {
+                portfolio.step(ts.0, marks.equities.iter().fold(0.0, |total, column| total + column[row]));
+            }
+        }
+        for (track, column) in prices.iter_mut().zip(marks.prices.iter()) {
+            column[rows.clone()].iter().for_each(|price| track.step(*price));
+        }
+        for (track, column) in margins.iter_mut().zip(marks.margin_ratios.iter()) {
+            times.iter().zip(&column[rows.clone()]).for_each(|(ts, ratio)| track.step(ts.0, *ratio));
+        }
+        self.clock.last = times.last().map_or(self.clock.last, |ts| ts.0);
+    }
+
     #[cold]
     fn roll(&mut self, ts: i64) {
         if self.started {
@@ -272,26 +296,25 @@ impl Recorder for Collector {
         }
     }
 
+    fn marks(&mut self, marks: &Marks<'_>) {
+        let mut begin = 0;
+        while let Some(ts) = marks.ts.get(begin) {
+            if ts.0 > self.clock.end || !self.started {
+                self.roll(ts.0);
+            }
+            let rest = &marks.ts[begin..];
+            let rows = begin..begin + rest.partition_point(|ts| ts.0 <= self.clock.end).max(1);
+            self.bucket(marks, rows.clone());
+            begin = rows.end;
+        }
+    }
+
     fn mark(&mut self, mark: &Mark<'_>) {
-        let ts = mark.ts.0;
-        if ts > self.clock.end || !self.started {
-            self.roll(ts);
-        }
-        self.clock.last = ts;
-        let mut total = 0.0;
-        for (track, equity) in self.tracks.equities.iter_mut().zip(mark.equities) {
-            track.step(ts, *equity);
-            total += equity;
-        }
-        // One strategy is its own portfolio.
-        if let Some(portfolio) = self.tracks.equities.get_mut(mark.equities.len()) {
-            portfolio.step(ts, total);
-        }
-        for (track, price) in self.tracks.prices.iter_mut().zip(mark.prices) {
-            track.step(*price);
-        }
-        for (track, ratio) in self.tracks.margins.iter_mut().zip(mark.margin_ratios) {
-            track.step(ts, *ratio);
-        }
+        self.marks(&Marks {
+            ts: &[mark.ts],
+            prices: Columns::new(mark.prices, 1, 1),
+            equities: Columns::new(mark.equities, 1, 1),
+            margin_ratios: Columns::new(mark.margin_ratios, 1, 1),
+        });
     }
 }

@@ -44,9 +44,14 @@ impl Aggregator {
         self.timeframe.nanos()
     }
 
+    /// When the open bar closes; `None` where there is none.
+    pub(crate) fn opened_until(&self) -> Option<Timestamp> {
+        self.has_content.then_some(self.bar.ts)
+    }
+
     /// When the open bar closes; [`NEVER`] where there is none.
     pub(crate) fn closes_at(&self) -> Timestamp {
-        if self.has_content { self.bar.ts } else { NEVER }
+        self.opened_until().unwrap_or(NEVER)
     }
 
     /// The open bar once its time has come; `None` for a first bar of which the beginning is missing.

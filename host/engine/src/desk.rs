@@ -276,6 +276,14 @@ impl Desk {
         self.logged_in_callback = 0;
     }
 
+    /// Shows a new mark price of a series' instrument, to all desks.
+    #[inline]
+    pub(crate) fn show_mark(&mut self, series: SeriesId, mark: f64) {
+        if let Some(info) = self.series.get(series.index()) {
+            self.account.marks.set(info.instrument.index(), mark);
+        }
+    }
+
     /// Shows the desk a bar that has closed, before its callback.
     #[inline]
     pub fn observe(&mut self, series: SeriesId, bar: &Bar) {

@@ -30,9 +30,11 @@ mod market;
 mod orders;
 mod reports;
 mod requests;
+mod stretch;
 
 use margin::Margin;
 use market::Market;
+use stretch::Stretch;
 
 /// Steps between two looks at progress and interruption.
 const STEPS_PER_REPORT: u64 = 4_096;
@@ -110,6 +112,7 @@ pub struct Engine<V> {
     /// When the next report that is under way is back.
     next_arrival: Timestamp,
     // Kept between steps for their memory only.
+    stretch: Stretch,
     due: Vec<usize>,
     reports: Vec<Report>,
     intents: Vec<Intent>,
@@ -151,6 +154,7 @@ impl<V: Venue> Engine<V> {
             board,
             equities: vec![0.0; slots.len()],
             margin_ratios: Vec::new(),
+            stretch: Stretch::new(count, slots.len()),
             markets,
             slots,
             timers: Timers::default(),
@@ -172,9 +176,15 @@ impl<V: Venue> Engine<V> {
         let mut interrupted = false;
         self.start(recorder);
         let mut steps: u64 = 0;
-        while let Some(at) = self.next_time() {
-            self.step(at, recorder)?;
-            steps += 1;
+        loop {
+            let until_report = STEPS_PER_REPORT - steps % STEPS_PER_REPORT;
+            let passed = self.pass(until_report, recorder)?;
+            steps += passed;
+            if passed == 0 {
+                let Some(at) = self.next_time() else { break };
+                self.step(at, recorder)?;
+                steps += 1;
+            }
             if steps.is_multiple_of(STEPS_PER_REPORT) {
                 if progress(Progress { now: self.now, bars: self.bars }).is_break() {
                     interrupted = true;
@@ -244,23 +254,25 @@ impl<V: Venue> Engine<V> {
         if self.next_funding <= at {
             self.pay_funding(recorder);
         }
+        self.settle(recorder);
+        Ok(())
+    }
+
+    /// What a step does once prices are known and funding is paid.
+    fn settle(&mut self, recorder: &mut dyn Recorder) {
         if let Some(margin) = &mut self.margin
             && !margin.is_safe(&self.marks)
         {
             self.liquidate(recorder);
         }
         self.mark(recorder);
-        if self.next_arrival <= at {
+        if self.next_arrival <= self.now {
             self.receive_reports();
         }
         if self.has_news {
             self.deliver_news(recorder);
         }
-        self.deliver_bars(recorder);
-        if !self.timers.is_empty() {
-            self.deliver_timers(recorder);
-        }
-        Ok(())
+        self.deliver_bars(0, 0, recorder);
     }
 
     /// Takes the bars that close now and matches orders with them, instrument by instrument.
@@ -353,11 +365,11 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    #[inline]
-    fn deliver_bars(&mut self, recorder: &mut dyn Recorder) {
-        for position in 0..self.due.len() {
+    /// Delivers the bars of this step, and what comes after them. Of the due market at `position` those are told that
+    /// come at or after `subscriber`; of the ones before it, nobody.
+    fn deliver_bars(&mut self, position: usize, mut subscriber: usize, recorder: &mut dyn Recorder) {
+        for position in position..self.due.len() {
             let market = self.due[position];
-            let mut subscriber = 0;
             // Looked up anew for every subscriber: what one of them asks for may touch anything.
             while let Some((index, series)) = self.markets[market].base.get(subscriber) {
                 let (index, bar) = (*index, &self.markets[market].feed.newest().bar);
@@ -367,15 +379,16 @@ impl<V: Venue> Engine<V> {
                 }
                 subscriber += 1;
             }
+            subscriber = 0;
         }
         if self.has_higher_bars {
             for index in &self.due {
-                let market = &mut self.markets[*index];
-                for (aggregator, _) in &mut market.higher {
-                    aggregator.push(market.feed.newest());
-                }
+                self.markets[*index].build_higher();
             }
             self.deliver_higher_bars(recorder);
+        }
+        if !self.timers.is_empty() {
+            self.deliver_timers(recorder);
         }
     }
 

@@ -48,11 +48,22 @@ impl Feed {
         &self.window[self.newest]
     }
 
+    /// Bars that come next and are at hand.
+    #[inline]
+    pub(crate) fn ahead(&self) -> &[BarInterval] {
+        &self.window[self.newest + 1..]
+    }
+
+    /// Takes bars of those at hand.
+    pub(crate) fn advance(&mut self, bars: usize) -> Result<(), SourceError> {
+        self.newest += bars;
+        if self.newest + 1 == self.window.len() { self.refill() } else { Ok(()) }
+    }
+
     /// Takes the next bar. It is there: [`Feed::next_close`] told when it closes.
     #[inline]
     pub(crate) fn take(&mut self) -> Result<(), SourceError> {
-        self.newest += 1;
-        if self.newest + 1 == self.window.len() { self.refill() } else { Ok(()) }
+        self.advance(1)
     }
 
     /// The bar that closes at `close`, where there is one; earlier ones are passed over. For a series that is read

@@ -22,7 +22,7 @@ pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
 pub use prices::PriceBoard;
-pub use recorder::{Decision, Entry, Mark, NoRecorder, Recorder};
+pub use recorder::{Columns, Decision, Entry, Mark, Marks, NoRecorder, Recorder};
 pub use setup::{InstrumentSetup, SetupError, StrategySetup};
 pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;

@@ -100,6 +100,50 @@ pub struct Mark<'a> {
     pub margin_ratios: &'a [f64],
 }
 
+/// The market and the accounts at consecutive time steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks<'a> {
+    /// Event times of the steps.
+    pub ts: &'a [Timestamp],
+    /// As in [`Mark`], by instrument.
+    pub prices: Columns<'a>,
+    /// As in [`Mark`], by strategy.
+    pub equities: Columns<'a>,
+    /// As in [`Mark`], by strategy.
+    pub margin_ratios: Columns<'a>,
+}
+
+/// Numbers of consecutive steps, a column for each instrument or strategy.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'a> {
+    values: &'a [f64],
+    rows: usize,
+    stride: usize,
+}
+
+impl<'a> Columns<'a> {
+    /// Columns of `rows` values each, which begin `stride` (at least 1) values apart.
+    pub const fn new(values: &'a [f64], rows: usize, stride: usize) -> Self {
+        Self { values, rows, stride }
+    }
+
+    /// The columns.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [f64]> + use<'a> {
+        let rows = self.rows;
+        self.values.chunks(self.stride).map(move |column| &column[..rows])
+    }
+
+    /// Number of columns.
+    pub const fn len(&self) -> usize {
+        self.values.len() / self.stride
+    }
+
+    /// Whether there are no columns.
+    pub const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
 /// Receives everything a run leaves behind. Errors of writers are kept by the implementation and reported at the
 /// end of the run, so that the engine stays free of I/O.
 pub trait Recorder {
@@ -108,6 +152,17 @@ pub trait Recorder {
 
     /// All prices of a time step are known. Called once per step, after its fills and before its callbacks.
     fn mark(&mut self, mark: &Mark<'_>);
+
+    /// The same for several steps in which there was nothing else to record. To be overridden for speed only.
+    fn marks(&mut self, marks: &Marks<'_>) {
+        let row = |columns: &Columns<'_>, index: usize| columns.iter().map(|column| column[index]).collect();
+        for (index, ts) in marks.ts.iter().enumerate() {
+            let prices: Vec<f64> = row(&marks.prices, index);
+            let equities: Vec<f64> = row(&marks.equities, index);
+            let margin_ratios: Vec<f64> = row(&marks.margin_ratios, index);
+            self.mark(&Mark { ts: *ts, prices: &prices, equities: &equities, margin_ratios: &margin_ratios });
+        }
+    }
 }
 
 /// Records nothing.
@@ -117,4 +172,5 @@ pub struct NoRecorder;
 impl Recorder for NoRecorder {
     fn entry(&mut self, _entry: &Entry<'_>) {}
     fn mark(&mut self, _mark: &Mark<'_>) {}
+    fn marks(&mut self, _marks: &Marks<'_>) {}
 }

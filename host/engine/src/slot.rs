@@ -6,7 +6,7 @@ use cryptobot_model::{
     Quantity, Rate, SeriesId, Side, StrategyId, Timestamp, Wants,
 };
 use cryptobot_risk::Exposure;
-use cryptobot_sim::Accounts;
+use cryptobot_sim::{Accounts, BarInterval};
 
 use crate::engine::margin::Margin;
 use crate::fault::Fault;
@@ -153,6 +153,20 @@ impl Slot {
         if self.is_active() { self.strategy.bar_closed(now, series, bar, self.wants.bars) } else { Ok(false) }
     }
 
+    /// Shows bars to the strategy until it asks for something; see [`Strategy::bars_closed`].
+    pub(crate) fn bars_closed(
+        &mut self,
+        series: SeriesId,
+        bars: &[BarInterval],
+        marks: &[f64],
+    ) -> (usize, Result<bool, Fault>) {
+        if self.is_active() {
+            self.strategy.bars_closed(series, bars, marks, self.wants.bars)
+        } else {
+            (bars.len(), Ok(false))
+        }
+    }
+
     /// Whether the strategy left requests on its desk.
     pub(crate) fn asked(&mut self) -> bool {
         self.strategy.desk().has_requests()
@@ -181,6 +195,17 @@ impl Slot {
             equity += position * prices[*instrument];
         }
         equity
+    }
+
+    /// The same at several steps. `marks` are columns, `stride` apart, by instrument.
+    pub(crate) fn equities(&self, marks: &[f64], stride: usize, into: &mut [f64]) {
+        into.fill(self.cash);
+        for (instrument, position) in &self.holdings {
+            let column = &marks[instrument * stride..][..into.len()];
+            for (equity, price) in into.iter_mut().zip(column) {
+                *equity += position * price;
+            }
+        }
     }
 
     /// Books a fill; the strategy does not know of it yet.

@@ -1,6 +1,7 @@
 //! The one trait behind which every strategy runs: WASM component, script or native code.
 
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
+use cryptobot_sim::BarInterval;
 
 use crate::desk::Desk;
 use crate::fault::Fault;
@@ -41,6 +42,26 @@ pub trait Strategy {
         }
         self.on_bar(series, bar)?;
         Ok(self.desk().has_requests())
+    }
+
+    /// Shows the strategy bars of one series that close one after another while nothing else happens, until it asks for
+    /// something. `marks` are the instrument's mark prices at their closes. Returns how many bars it has seen, and what
+    /// [`Strategy::bar_closed`] returned for the last of them.
+    fn bars_closed(
+        &mut self,
+        series: SeriesId,
+        bars: &[BarInterval],
+        marks: &[f64],
+        wants_bars: bool,
+    ) -> (usize, Result<bool, Fault>) {
+        for (index, (BarInterval { bar, .. }, mark)) in bars.iter().zip(marks).enumerate() {
+            self.desk().show_mark(series, *mark);
+            let asked = self.bar_closed(bar.ts, series, bar, wants_bars);
+            if !matches!(asked, Ok(false)) {
+                return (index + 1, asked);
+            }
+        }
+        (bars.len(), Ok(false))
     }
 
     /// One of its orders took a step.

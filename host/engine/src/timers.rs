@@ -41,6 +41,11 @@ impl Timers {
         self.set.range((strategy, 0)..=(strategy, u32::MAX)).count()
     }
 
+    /// Time of the first timer, overdue or not.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _, _)| *at)
+    }
+
     /// Time of the first timer after `now`. Timers that are overdue go off with the next step, whenever it comes.
     pub(crate) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         let after = (now.plus(1), StrategyId(0), 0);

@@ -1,6 +1,6 @@
 //! Where orders go.
 
-use cryptobot_model::{Amendment, InstrumentId, OrderId, OrderRequest, Price, Timestamp};
+use cryptobot_model::{Amendment, Calm, InstrumentId, OrderId, OrderRequest, Price, Timestamp};
 use cryptobot_risk::{Approved, Closing};
 use cryptobot_sim::{Accounts, BarInterval, Exchange, Report};
 
@@ -30,9 +30,13 @@ pub trait Venue {
         reports: &mut Vec<Report>,
     );
 
-    /// Whether a bar of the instrument can pass without any report: the venue's part of the horizon up to which a
-    /// strategy's account can change only through the strategy itself.
-    fn is_quiet(&self, instrument: InstrumentId) -> bool;
+    /// Prices between which a bar of the instrument causes no report, until the next message to the venue: its part of
+    /// the horizon up to which a strategy's account can change only through the strategy itself. Liquidations are not
+    /// its part.
+    fn calm(&self, instrument: InstrumentId) -> Calm;
+
+    /// Shows the venue consecutive bars within its calm, in place of [`Venue::on_bar`].
+    fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]);
 }
 
 impl Venue for Exchange {
@@ -64,7 +68,12 @@ impl Venue for Exchange {
         Self::liquidate(self, closing, mark, now, reports);
     }
 
-    fn is_quiet(&self, instrument: InstrumentId) -> bool {
-        Self::is_quiet(self, instrument)
+    fn calm(&self, instrument: InstrumentId) -> Calm {
+        Self::calm(self, instrument)
+    }
+
+    #[inline]
+    fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
+        Self::pass(self, instrument, intervals);
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod bar;
 pub mod brackets;
+pub mod calm;
 pub mod decimal;
 pub mod depth;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod time;
 
 pub use bar::Bar;
 pub use brackets::{Bracket, Brackets, BracketsError};
+pub use calm::Calm;
 pub use decimal::{Money, Price, Quantity, Rate};
 pub use depth::{DepthEvent, DepthTrade, DepthUpdate, UpdateIds};
 pub use event::{

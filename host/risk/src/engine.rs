@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use cryptobot_model::{
-    Amendment, Bar, ClosedTrade, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderRequest,
-    Quantity, RefusalReason, StrategyId, Timestamp,
+    Amendment, Bar, Calm, ClosedTrade, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind,
+    OrderRequest, Quantity, RefusalReason, StrategyId, Timestamp,
 };
 
 use crate::book::Book;
@@ -154,6 +154,47 @@ impl RiskEngine {
             return Some(StateChange { ts, scope, from, to, cause: Cause::BreakerOver, evidence });
         }
         None
+    }
+
+    /// Takes consecutive bars that stay within [`RiskEngine::calm`] and close before [`RiskEngine::quiet_until`], in
+    /// place of [`RiskEngine::on_bar`].
+    pub fn pass<'a>(
+        &mut self,
+        instrument: InstrumentId,
+        bars: impl DoubleEndedIterator<Item = &'a Bar> + Clone,
+    ) {
+        if self.needs_window {
+            bars.clone().for_each(|bar| self.windows[instrument.index()].push(bar.ts, bar));
+        }
+        if let Some(rule) = &self.limits.market.circuit_breaker {
+            self.breakers[instrument.index()].pass(rule, bars);
+        }
+    }
+
+    /// Prices between which bars of an instrument change no state.
+    pub fn calm(&mut self, instrument: InstrumentId) -> Calm {
+        match &self.limits.market.circuit_breaker {
+            Some(rule) => self.breakers[instrument.index()].calm(rule),
+            None => Calm::ALL,
+        }
+    }
+
+    /// The time at which a state may change by itself: a period begins, a halt is over.
+    pub fn quiet_until(&self) -> Timestamp {
+        let guards = self.guards.iter().chain([&self.portfolio]).filter(|guard| guard.watches());
+        let periods = guards.map(EquityGuard::next_start);
+        let halts = self.breakers.iter().filter_map(|breaker| breaker.halted_until);
+        periods.chain(halts).min().unwrap_or(Timestamp(i64::MAX))
+    }
+
+    /// Whether equities before [`RiskEngine::quiet_until`] change no state: [`RiskEngine::on_equity`] need not be told.
+    #[inline]
+    pub fn ignores(&self, scope: Scope, equity: f64) -> bool {
+        match scope {
+            Scope::Portfolio => self.portfolio.ignores(equity),
+            Scope::Strategy(strategy) => self.guards[strategy.index()].ignores(equity),
+            Scope::Instrument(_) => true,
+        }
     }
 
     /// Takes equities after a mark: of the portfolio, and per strategy. Usually two or three comparisons each. Periods

@@ -72,10 +72,21 @@ impl EquityGuard {
         self.watches
     }
 
+    /// The next time at which a period begins.
+    pub(crate) const fn next_start(&self) -> Timestamp {
+        self.next_start
+    }
+
+    /// Whether an equity before the next period changes nothing.
+    #[inline]
+    pub(crate) fn ignores(&self, equity: f64) -> bool {
+        !self.watches || (equity > self.floor && equity <= self.peak)
+    }
+
     /// Takes the equity at a time.
     #[inline]
     pub(crate) fn observe(&mut self, ts: Timestamp, equity: f64) -> Option<Change> {
-        if ts < self.next_start && equity > self.floor && equity <= self.peak {
+        if ts < self.next_start && self.ignores(equity) {
             return None;
         }
         self.attend(ts, equity)

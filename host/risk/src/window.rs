@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use cryptobot_model::time::{NANOS_PER_DAY, NANOS_PER_SECOND};
-use cryptobot_model::{Bar, Timestamp};
+use cryptobot_model::{Bar, Calm, Timestamp};
 
 use crate::limits::CircuitBreaker;
 
@@ -128,49 +128,79 @@ fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
 }
 
 /// Watches one instrument for jumps of its price.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Breaker {
-    /// Highs that later ones have not surpassed, falling; the first is the window's highest.
-    highs: VecDeque<(Timestamp, f64)>,
-    /// Lows that later ones have not undercut, rising; the first is the window's lowest.
-    lows: VecDeque<(Timestamp, f64)>,
+    /// Close time, high and low of the bars that may still be in the window, oldest first.
+    bars: VecDeque<(Timestamp, f64, f64)>,
+    /// The highest and lowest price of at least the window. While these are no jump apart, no two prices within it are.
+    high: f64,
+    low: f64,
     /// Until when no position is opened; `None` while all is well.
     pub(crate) halted_until: Option<Timestamp>,
     /// The jump that halted.
     pub(crate) jump: f64,
 }
 
+impl Default for Breaker {
+    fn default() -> Self {
+        let (high, low) = (f64::NEG_INFINITY, f64::INFINITY);
+        Self { bars: VecDeque::new(), high, low, halted_until: None, jump: 0.0 }
+    }
+}
+
 impl Breaker {
     /// Takes a bar; returns whether it halts. The window begins anew then, so that one jump halts once.
-    #[inline]
     pub(crate) fn push(&mut self, rule: &CircuitBreaker, ts: Timestamp, bar: &Bar) -> bool {
-        let since = ts.plus(-seconds(rule.within_s));
-        while self.highs.back().is_some_and(|(_, high)| *high <= bar.high) {
-            self.highs.pop_back();
-        }
-        while self.lows.back().is_some_and(|(_, low)| *low >= bar.low) {
-            self.lows.pop_back();
-        }
-        self.highs.push_back((ts, bar.high));
-        self.lows.push_back((ts, bar.low));
-        while self.highs.front().is_some_and(|(at, _)| *at <= since) {
-            self.highs.pop_front();
-        }
-        while self.lows.front().is_some_and(|(at, _)| *at <= since) {
-            self.lows.pop_front();
-        }
-        let (Some((_, high)), Some((_, low))) = (self.highs.front(), self.lows.front()) else {
+        self.pass(rule, [Bar { ts, ..*bar }].iter());
+        if self.high / self.low - 1.0 <= rule.jump {
             return false;
-        };
-        let jump = high / low - 1.0;
+        }
+        self.narrow();
+        let jump = self.high / self.low - 1.0;
         if jump <= rule.jump {
             return false;
         }
-        self.jump = jump;
-        self.halted_until = Some(ts.plus(seconds(rule.halt_s)));
-        self.highs.clear();
-        self.lows.clear();
+        *self = Self { jump, halted_until: Some(ts.plus(seconds(rule.halt_s))), ..Self::default() };
         true
+    }
+
+    /// Takes consecutive bars that do not halt.
+    pub(crate) fn pass<'a>(
+        &mut self,
+        rule: &CircuitBreaker,
+        bars: impl DoubleEndedIterator<Item = &'a Bar> + Clone,
+    ) {
+        let Some(last) = bars.clone().next_back() else { return };
+        let since = last.ts.plus(-seconds(rule.within_s));
+        while self.bars.front().is_some_and(|(at, ..)| *at <= since) {
+            self.bars.pop_front();
+        }
+        for bar in bars.clone() {
+            self.high = self.high.max(bar.high);
+            self.low = self.low.min(bar.low);
+        }
+        let within = bars.skip_while(|bar| bar.ts <= since);
+        self.bars.extend(within.map(|bar| (bar.ts, bar.high, bar.low)));
+    }
+
+    /// Forgets prices that have left the window.
+    fn narrow(&mut self) {
+        self.high = self.bars.iter().fold(f64::NEG_INFINITY, |high, bar| high.max(bar.1));
+        self.low = self.bars.iter().fold(f64::INFINITY, |low, bar| low.min(bar.2));
+    }
+
+    /// Between these prices bars are no jump, however they follow each other.
+    pub(crate) fn calm(&mut self, rule: &CircuitBreaker) -> Calm {
+        if self.high / self.low - 1.0 > rule.jump / 2.0 {
+            self.narrow();
+        }
+        // The room that is left, half of it on either side; a little less, for rounding.
+        let room = (1.0 + rule.jump) * self.low / self.high * (1.0 - 1e-9);
+        if !room.is_finite() || room <= 1.0 {
+            return Calm::NONE;
+        }
+        let half = room.sqrt();
+        Calm { below: self.low / half, above: self.high * half }
     }
 }
 

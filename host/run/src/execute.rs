@@ -12,7 +12,7 @@ use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, MetricsOptions, Record, RunFolder, RunInfo, Setup, Summary,
     Timing,
 };
-use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Outcome, Recorder, Strategy};
+use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Marks, Outcome, Recorder, Strategy};
 use cryptobot_journal::{Background, JournalHash, JournalWriter};
 use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource};
 
@@ -71,6 +71,10 @@ impl Recorder for RunRecorder {
 
     fn mark(&mut self, mark: &Mark<'_>) {
         self.collector.mark(mark);
+    }
+
+    fn marks(&mut self, marks: &Marks<'_>) {
+        self.collector.marks(marks);
     }
 }
 

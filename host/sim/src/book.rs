@@ -1,8 +1,8 @@
 //! The orders of one instrument: those on their way and those at the exchange.
 
 use cryptobot_model::{
-    Amendment, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderRequest, Price,
-    Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
+    Amendment, Calm, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderRequest,
+    Price, Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
 };
 use cryptobot_risk::Closing;
 
@@ -67,31 +67,17 @@ pub(crate) struct Holder {
     pub(crate) position: Quantity,
 }
 
-/// Prices between which nothing happens to the orders that rest: most bars stay within.
-#[derive(Clone, Copy, Debug)]
-struct Calm {
-    below: f64,
-    above: f64,
-}
-
-impl Calm {
-    /// What follows every price, waits for a time or has not met the market yet leaves no calm.
-    fn of(working: &[Working]) -> Self {
-        let mut calm = Self { below: f64::NEG_INFINITY, above: f64::INFINITY };
-        for order in working.iter().filter(|order| !order.waits) {
-            match order.moves_up_at() {
-                Some(true) => calm.above = calm.above.min(order.level),
-                Some(false) => calm.below = calm.below.max(order.level),
-                None => return Self { below: f64::INFINITY, above: f64::NEG_INFINITY },
-            }
+/// The calm that orders leave. What follows every price, waits for a time or has not met the market yet leaves none.
+fn calm_of(working: &[Working]) -> Calm {
+    let mut calm = Calm::ALL;
+    for order in working.iter().filter(|order| !order.waits) {
+        match order.moves_up_at() {
+            Some(true) => calm.above = calm.above.min(order.level),
+            Some(false) => calm.below = calm.below.max(order.level),
+            None => return Calm::NONE,
         }
-        calm
     }
-
-    #[inline]
-    fn holds(&self, interval: &BarInterval) -> bool {
-        interval.bar.low > self.below && interval.bar.high < self.above
-    }
+    calm
 }
 
 /// All orders of one instrument.
@@ -120,7 +106,7 @@ impl Book {
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
             working: Vec::new(),
-            calm: Calm::of(&[]),
+            calm: calm_of(&[]),
             holders: Vec::new(),
             arrived: Vec::new(),
             fills: Vec::new(),
@@ -137,8 +123,19 @@ impl Book {
         self.in_transit.iter().rev().find(is_it).map(|message| message.arrives_at)
     }
 
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.in_transit.is_empty() && self.working.is_empty()
+    /// Prices between which a bar changes no order.
+    pub(crate) fn calm(&self) -> Calm {
+        if self.in_transit.is_empty() { self.calm } else { Calm::NONE }
+    }
+
+    /// Takes note of consecutive bars that change nothing.
+    #[inline]
+    pub(crate) fn pass(&mut self, intervals: &[BarInterval]) {
+        if self.keeps_stats {
+            for interval in intervals {
+                self.stats.push(interval.bar.close, interval.bar.volume);
+            }
+        }
     }
 
     /// Matches all orders with one bar; tells whether there was anything to match.
@@ -152,17 +149,15 @@ impl Book {
         reports: &mut Vec<Report>,
     ) -> bool {
         let acts = !self.in_transit.is_empty()
-            || !self.calm.holds(interval)
-            || mark.is_some_and(|mark| !self.calm.holds(mark))
+            || !self.calm.holds(&interval.bar)
+            || mark.is_some_and(|mark| !self.calm.holds(&mark.bar))
             || (!self.holders.is_empty()
                 && accounts.have_margin()
                 && any_liquidation(&self.holders, instrument, mark.unwrap_or(interval), accounts));
         if acts {
             self.match_orders(instrument, interval, mark.unwrap_or(interval), accounts, reports);
         }
-        if self.keeps_stats {
-            self.stats.push(interval.bar.close, interval.bar.volume);
-        }
+        self.pass(std::slice::from_ref(interval));
         acts
     }
 
@@ -192,7 +187,7 @@ impl Book {
         );
         matching.run(&mut state, &self.arrived);
         state.fills.clear();
-        self.calm = Calm::of(&state.working);
+        self.calm = calm_of(&state.working);
         self.working = state.working;
         self.holders = state.holders;
         self.fills = state.fills;

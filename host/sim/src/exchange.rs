@@ -1,7 +1,7 @@
 //! The exchange of a run: one book per instrument.
 
 use cryptobot_model::{
-    Amendment, Bar, Fill, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId,
+    Amendment, Bar, Calm, Fill, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId,
     Timestamp,
 };
 use cryptobot_risk::{Approved, Closing};
@@ -129,10 +129,16 @@ impl Exchange {
         }
     }
 
-    /// Whether a bar of the instrument can pass without any report, as far as orders go; a position can still be
-    /// liquidated.
-    pub fn is_quiet(&self, instrument: InstrumentId) -> bool {
-        self.books[instrument.index()].is_quiet()
+    /// Prices between which a bar of the instrument passes without any report, as far as orders go; a position can
+    /// still be liquidated.
+    pub fn calm(&self, instrument: InstrumentId) -> Calm {
+        self.books[instrument.index()].calm()
+    }
+
+    /// Takes note of consecutive bars that pass without any report, in place of [`Exchange::on_bar`].
+    #[inline]
+    pub fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
+        self.books[instrument.index()].pass(intervals);
     }
 
     /// Matches the orders of an instrument with a bar that has closed. `mark` is the mark price over the same time;

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, Decision, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig,
-    InstrumentSetup, Limits, MarginSettings, Mark, MemorySource, Outcome, Recorder, StateChange, Strategy,
-    StrategySetup, Venue,
+    InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Outcome, Recorder, StateChange,
+    Strategy, StrategySetup, Venue,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
@@ -222,6 +222,8 @@ impl Recorder for HashOnly {
     }
 
     fn mark(&mut self, _mark: &Mark<'_>) {}
+
+    fn marks(&mut self, _marks: &Marks<'_>) {}
 }
 
 /// Keeps everything a run leaves behind, and its journal's hash.

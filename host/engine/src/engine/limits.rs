@@ -41,14 +41,24 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    /// Records a change of state; a halt cancels the orders that could open or enlarge a position.
-    #[inline(never)]
+    /// Records a change of state and does what follows from it.
     pub(super) fn follow_state(&mut self, change: &StateChange, recorder: &mut dyn Recorder) {
-        recorder.entry(&Entry::State(change));
-        if change.to == TradingState::Halted {
-            for order in self.risk.entry_orders(change.scope) {
-                self.venue.cancel(order.instrument, order.id, self.now);
-            }
+        follow_state(&self.risk, &mut self.venue, change, recorder);
+    }
+}
+
+/// Records a change of state; a halt cancels the orders that could open or enlarge a position.
+#[inline(never)]
+pub(super) fn follow_state(
+    risk: &RiskEngine,
+    venue: &mut impl Venue,
+    change: &StateChange,
+    recorder: &mut dyn Recorder,
+) {
+    recorder.entry(&Entry::State(change));
+    if change.to == TradingState::Halted {
+        for order in risk.entry_orders(change.scope) {
+            venue.cancel(order.instrument, order.id, change.ts);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use cryptobot_ledger::{LiquidationStep, MarginAccount, MarginError, MarginMode, MarginSettings};
 use cryptobot_model::{
-    Fill, FillRule, Instrument, InstrumentId, Liquidation, Money, Price, Quantity, Rate, StrategyId,
+    Calm, Fill, FillRule, Instrument, InstrumentId, Liquidation, Money, Price, Quantity, Rate, StrategyId,
 };
 use cryptobot_risk::Closing;
 
@@ -113,6 +113,24 @@ impl Margin {
         }
     }
 
+    /// Prices between which nobody is liquidated in an instrument.
+    pub(super) fn calm(&self, instrument: InstrumentId) -> Calm {
+        let mut calm = Calm::ALL;
+        for account in &self.accounts {
+            let side = account.position(instrument).quantity().signum();
+            if side != 0 && self.shares_wallets {
+                // The level moves with the marks of other instruments.
+                return Calm::NONE;
+            }
+            match account.liquidation_trigger(instrument) {
+                Some(trigger) if side > 0 => calm.below = calm.below.max(trigger),
+                Some(trigger) => calm.above = calm.above.min(trigger),
+                None => {}
+            }
+        }
+        calm
+    }
+
     /// Whether nobody has to be liquidated at these mark prices.
     #[inline]
     pub(super) fn is_safe(&mut self, marks: &[f64]) -> bool {
@@ -124,12 +142,16 @@ impl Margin {
 
     /// Margin ratios at these mark prices, per strategy: that of the account behind it, NaN while it is flat.
     pub(super) fn ratios(&self, marks: &[f64], into: &mut [f64]) {
-        match self.kind {
-            Accounts::Shared => into.fill(self.accounts[0].highest_ratio(marks)),
-            Accounts::Separate => {
-                for (ratio, account) in into.iter_mut().zip(&self.accounts) {
-                    *ratio = account.highest_ratio(marks);
-                }
+        self.ratios_at(1, 1, marks, into);
+    }
+
+    /// The same for `rows` sets of prices. Both `marks` and `into` are columns, `stride` apart, by instrument and by
+    /// strategy.
+    pub(super) fn ratios_at(&self, rows: usize, stride: usize, marks: &[f64], into: &mut [f64]) {
+        for (strategy, column) in into.chunks_mut(stride).enumerate() {
+            let account = &self.accounts[self.account_of(StrategyId::from(strategy))];
+            for (row, ratio) in column.iter_mut().take(rows).enumerate() {
+                *ratio = account.highest_ratio_at(|instrument| marks[instrument * stride + row]);
             }
         }
     }

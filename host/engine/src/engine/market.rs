@@ -44,6 +44,23 @@ impl Market {
         Ok((interval, mark))
     }
 
+    /// Adds the newest base bar to the higher ones.
+    pub(super) fn build_higher(&mut self) {
+        for (aggregator, _) in &mut self.higher {
+            aggregator.push(self.feed.newest());
+        }
+    }
+
+    /// Takes bars of those at hand, with the mark prices beside them; adds all but the last to the higher ones.
+    pub(super) fn advance(&mut self, bars: usize) -> Result<(), SourceError> {
+        for (aggregator, _) in &mut self.higher {
+            self.feed.ahead()[..bars - 1].iter().for_each(|interval| aggregator.push(interval));
+        }
+        self.feed.advance(bars)?;
+        self.next_close = self.feed.next_close();
+        self.mark.as_mut().map_or(Ok(()), |mark| mark.advance(bars))
+    }
+
     /// The next funding rate that is due by `now`.
     pub(super) fn due_funding(&mut self, now: Timestamp) -> Option<FundingRate> {
         self.funding.pop_if(|next| next.ts <= now)

@@ -108,10 +108,16 @@ impl MarginAccount {
     /// The highest margin ratio of the account's positions at these mark prices, as a view in `f64`; NaN while it is
     /// flat. For charts: what decides is [`margin_ratio`](Self::margin_ratio).
     pub fn highest_ratio(&self, prices: &[f64]) -> f64 {
+        self.highest_ratio_at(|instrument| prices[instrument])
+    }
+
+    /// The same with the mark price of an instrument, by its position.
+    #[inline]
+    pub fn highest_ratio_at(&self, price: impl Fn(usize) -> f64) -> f64 {
         let Guards { lines, standings, cross_wallet, .. } = &self.guards;
         let (mut highest, mut cross) = (f64::NAN, None);
         for standing in standings {
-            let value = standing.quantity * prices[standing.index];
+            let value = standing.quantity * price(standing.index);
             let maintenance = lines[standing.index].maintenance_margin(value.abs());
             let unrealised = value - standing.cost;
             if let Some(margin) = standing.margin {

@@ -2,7 +2,8 @@
 
 use cryptobot_engine::{Accounts, BarInterval, Exchange, Report, Venue};
 use cryptobot_model::{
-    Amendment, Fill, FillRule, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId, Timestamp,
+    Amendment, Calm, Fill, FillRule, InstrumentId, OrderId, OrderRequest, Price, Quantity, StrategyId,
+    Timestamp,
 };
 use cryptobot_risk::{Approved, Closing};
 
@@ -89,7 +90,11 @@ impl Venue for Staged {
         self.exchange.liquidate(closing, mark, now, reports);
     }
 
-    fn is_quiet(&self, instrument: InstrumentId) -> bool {
-        self.exchange.is_quiet(instrument)
+    fn calm(&self, instrument: InstrumentId) -> Calm {
+        if self.level.is_none() { self.exchange.calm(instrument) } else { Calm::NONE }
+    }
+
+    fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
+        self.exchange.pass(instrument, intervals);
     }
 }

@@ -89,6 +89,16 @@ impl Accounts for Holders<'_> {
         self.margin?.liquidation_price_after(strategy, instrument, self.slots, fills)
     }
 
+    fn is_safe_after(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        fills: &[Fill],
+        mark: f64,
+    ) -> bool {
+        self.margin.is_some_and(|margin| margin.is_safe_after(strategy, instrument, self.slots, fills, mark))
+    }
+
     fn liquidation_quantity(
         &self,
         strategy: StrategyId,

@@ -51,6 +51,18 @@ pub trait Accounts {
         if only_less { self.liquidation_price(strategy, instrument) } else { None }
     }
 
+    /// Whether the position after `fills` of the bar certainly survives a mark price; where it is not certain,
+    /// [`Accounts::liquidation_price_after`] is asked.
+    fn is_safe_after(
+        &self,
+        _strategy: StrategyId,
+        _instrument: InstrumentId,
+        _fills: &[Fill],
+        _mark: f64,
+    ) -> bool {
+        false
+    }
+
     /// How much of `position` a liquidation at the `mark` price closes: all of it, unless the account has more than one
     /// maintenance bracket to step down. `fills` are those of the bar so far. Zero is taken for all.
     fn liquidation_quantity(

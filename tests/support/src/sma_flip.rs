@@ -12,6 +12,8 @@ use crate::native::Logic;
 pub struct SmaFlip {
     fast: Window,
     slow: Window,
+    /// Bars until both averages exist.
+    missing: usize,
     quantity: f64,
     target: f64,
 }
@@ -19,14 +21,18 @@ pub struct SmaFlip {
 impl SmaFlip {
     /// Averages over `fast` and `slow` bars, a position of `quantity`.
     pub fn new(fast: usize, slow: usize, quantity: f64) -> Self {
-        Self { fast: Window::new(fast), slow: Window::new(slow), quantity, target: 0.0 }
+        let missing = fast.max(slow) - 1;
+        Self { fast: Window::new(fast), slow: Window::new(slow), missing, quantity, target: 0.0 }
     }
 }
 
 impl Logic for SmaFlip {
     fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
         let (fast, slow) = (self.fast.push(bar.close), self.slow.push(bar.close));
-        let (Some(fast), Some(slow)) = (fast, slow) else { return Ok(()) };
+        if self.missing > 0 {
+            self.missing -= 1;
+            return Ok(());
+        }
         let target = match fast.partial_cmp(&slow) {
             Some(Ordering::Greater) => self.quantity,
             Some(Ordering::Less) => -self.quantity,
@@ -45,21 +51,21 @@ impl Logic for SmaFlip {
 struct Window {
     values: Vec<f64>,
     next: usize,
-    filled: usize,
     sum: f64,
 }
 
 impl Window {
     fn new(length: usize) -> Self {
-        Self { values: vec![0.0; length], next: 0, filled: 0, sum: 0.0 }
+        Self { values: vec![0.0; length], next: 0, sum: 0.0 }
     }
 
-    fn push(&mut self, value: f64) -> Option<f64> {
-        self.sum += value - self.values[self.next];
-        self.values[self.next] = value;
+    /// Takes the newest close; returns the mean, which means something once there were closes enough.
+    fn push(&mut self, value: f64) -> f64 {
+        let oldest = &mut self.values[self.next];
+        self.sum += value - *oldest;
+        *oldest = value;
         self.next = if self.next + 1 == self.values.len() { 0 } else { self.next + 1 };
-        self.filled = (self.filled + 1).min(self.values.len());
-        (self.filled == self.values.len()).then(|| self.sum / self.values.len() as f64)
+        self.sum / self.values.len() as f64
     }
 }
 

@@ -150,9 +150,7 @@ impl Margin {
     pub(super) fn ratios_at(&self, rows: usize, stride: usize, marks: &[f64], into: &mut [f64]) {
         for (strategy, column) in into.chunks_mut(stride).enumerate() {
             let account = &self.accounts[self.account_of(StrategyId::from(strategy))];
-            for (row, ratio) in column.iter_mut().take(rows).enumerate() {
-                *ratio = account.highest_ratio_at(|instrument| marks[instrument * stride + row]);
-            }
+            account.highest_ratios(marks, stride, &mut column[..rows]);
         }
     }
 
@@ -212,6 +210,23 @@ impl Margin {
         } else {
             None
         }
+    }
+
+    /// Whether a strategy's position after these fills certainly survives a mark price. Known without booking them for
+    /// one fill of a position that nobody shares.
+    pub(crate) fn is_safe_after(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        slots: &[Slot],
+        fills: &[Fill],
+        mark: f64,
+    ) -> bool {
+        let [fill] = fills else { return false };
+        let account = &self.accounts[self.account_of(strategy)];
+        let own = slots[strategy.index()].account.position(instrument).quantity();
+        let is_alone = fill.strategy == strategy && account.position(instrument).quantity() == own;
+        is_alone && account.is_safe_after(fill, mark)
     }
 
     /// How much of a strategy's position after these fills the exchange closes at a mark price: its part of the next

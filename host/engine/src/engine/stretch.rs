@@ -8,8 +8,9 @@
 //!
 //! What such steps leave behind is what [`Engine::step`](super::Engine) leaves behind, to the bit.
 
-use cryptobot_model::{Bar, InstrumentId, StrategyId, Timestamp};
-use cryptobot_risk::Scope;
+use cryptobot_model::{Calm, InstrumentId, StrategyId, Timestamp};
+use cryptobot_risk::{RiskEngine, Scope};
+use cryptobot_sim::BarInterval;
 
 use super::Engine;
 use super::market::Market;
@@ -57,6 +58,49 @@ impl Stretch {
     }
 }
 
+impl Stretch {
+    /// How many of `rows` steps change no trading state by their equities.
+    fn ignored(&mut self, risk: &RiskEngine, rows: usize) -> usize {
+        let (portfolio, mut ignored) = (&mut self.portfolio[..rows], rows);
+        portfolio.fill(-0.0);
+        for (strategy, equities) in self.equities.chunks(ROWS).enumerate() {
+            portfolio.iter_mut().zip(equities).for_each(|(total, equity)| *total += equity);
+            let scope = Scope::Strategy(StrategyId::from(strategy));
+            ignored = equities[..ignored].iter().take_while(|equity| risk.ignores(scope, **equity)).count();
+        }
+        let own = portfolio[..ignored].iter();
+        own.take_while(|equity| risk.ignores(Scope::Portfolio, **equity)).count()
+    }
+}
+
+/// Reads the close times of bars before the horizon; beyond them, times at which no bar closes.
+// Loops of their own, which stay in registers.
+#[inline(never)]
+fn read_times(bars: &[BarInterval], horizon: Timestamp, into: &mut [Timestamp]) {
+    into.fill(NEVER);
+    for (time, BarInterval { bar, .. }) in into.iter_mut().zip(bars) {
+        if bar.ts >= horizon {
+            return;
+        }
+        *time = bar.ts;
+    }
+}
+
+/// Reads the closes of bars that close at these times and stay in the calm, up to the first one that does not; returns
+/// how many they are.
+#[inline(never)]
+fn read_closes(bars: &[BarInterval], times: &[Timestamp], calm: Calm, into: &mut [f64]) -> usize {
+    let mut rows = 0;
+    for ((close, BarInterval { bar, .. }), time) in into.iter_mut().zip(bars).zip(times) {
+        if bar.ts != *time || !calm.holds(bar) {
+            break;
+        }
+        *close = bar.close;
+        rows += 1;
+    }
+    rows
+}
+
 /// A callback that ended a stretch.
 struct Interruption {
     market: usize,
@@ -79,8 +123,7 @@ impl<V: Venue> Engine<V> {
         if self.next_close >= horizon {
             return Ok(0);
         }
-        let rows = self.calm_rows(horizon, (most as usize).min(self.stretch.reach));
-        let rows = if rows == 0 { 0 } else { self.compute(rows) };
+        let rows = self.compute(horizon, self.stretch.reach.min(most as usize));
         if rows == 0 {
             return Ok(0);
         }
@@ -115,67 +158,34 @@ impl<V: Venue> Engine<V> {
         horizon.min(self.timers.next().unwrap_or(horizon))
     }
 
-    /// How many steps ahead, of `most`, are those of all markets at once, before the horizon and in the calm.
-    fn calm_rows(&mut self, horizon: Timestamp, most: usize) -> usize {
+    /// Computes the steps ahead, at most `most`, that are those of all markets at once, before the horizon, in the calm
+    /// and without a change of a trading state; returns how many.
+    fn compute(&mut self, horizon: Timestamp, most: usize) -> usize {
+        let Self { venue, risk, margin, markets, slots, stretch, .. } = self;
         let mut rows = most;
-        for index in 0..self.markets.len() {
+        for (index, market) in markets.iter().enumerate() {
             let instrument = InstrumentId::from(index);
-            let mut calm = self.venue.calm(instrument).and(self.risk.calm(instrument));
-            if let Some(margin) = &self.margin {
+            let mut calm = venue.calm(instrument).and(risk.calm(instrument));
+            if let Some(margin) = margin {
                 calm = calm.and(margin.calm(instrument));
             }
-            let ahead = self.markets[index].feed.ahead();
-            let is_calm = |bar: &Bar| bar.ts < horizon && calm.holds(bar);
-            rows = ahead.iter().take(rows).take_while(|next| is_calm(&next.bar)).count();
-            if let Some(mark) = &self.markets[index].mark {
-                let beside = mark.ahead().iter().zip(ahead);
-                let passes = beside
-                    .take(rows)
-                    .take_while(|(mark, next)| mark.bar.ts == next.bar.ts && calm.holds(&mark.bar));
-                rows = passes.count();
+            let columns = index * ROWS..(index + 1) * ROWS;
+            let (closes, marks) = (&mut stretch.closes[columns.clone()], &mut stretch.marks[columns]);
+            let ahead = market.feed.ahead();
+            if index == 0 {
+                read_times(ahead, horizon, &mut stretch.ts[..rows]);
             }
-            if index > 0 {
-                let lead = self.markets[0].feed.ahead().iter().zip(ahead);
-                rows = lead.take(rows).take_while(|(lead, next)| lead.bar.ts == next.bar.ts).count();
+            rows = read_closes(ahead, &stretch.ts[..rows], calm, closes);
+            if let Some(mark) = &market.mark {
+                rows = read_closes(mark.ahead(), &stretch.ts[..rows], calm, marks);
+            } else {
+                marks[..rows].copy_from_slice(&closes[..rows]);
             }
-        }
-        rows
-    }
-
-    /// Computes the numbers of `rows` steps; returns how many of them change no trading state.
-    fn compute(&mut self, rows: usize) -> usize {
-        let Self { markets, slots, stretch, risk, margin, .. } = self;
-        for (ts, row) in stretch.ts.iter_mut().zip(&markets[0].feed.ahead()[..rows]) {
-            *ts = row.bar.ts;
-        }
-        for (market, (closes, marks)) in
-            markets.iter().zip(stretch.closes.chunks_mut(ROWS).zip(stretch.marks.chunks_mut(ROWS)))
-        {
-            let ahead = &market.feed.ahead()[..rows];
-            closes.iter_mut().zip(ahead).for_each(|(close, row)| *close = row.bar.close);
-            let marked = market.mark.as_ref().map_or(ahead, |mark| &mark.ahead()[..rows]);
-            marks.iter_mut().zip(marked).for_each(|(mark, row)| *mark = row.bar.close);
         }
         for (slot, equities) in slots.iter().zip(stretch.equities.chunks_mut(ROWS)) {
             slot.equities(&stretch.marks, ROWS, &mut equities[..rows]);
         }
-        let mut ignored = rows;
-        if risk.watches_equity() {
-            let portfolio = &mut stretch.portfolio[..rows];
-            portfolio.fill(-0.0);
-            for (strategy, equities) in stretch.equities.chunks(ROWS).enumerate() {
-                portfolio.iter_mut().zip(equities).for_each(|(total, equity)| *total += equity);
-                let scope = Scope::Strategy(StrategyId::from(strategy));
-                ignored =
-                    equities[..ignored].iter().take_while(|equity| risk.ignores(scope, **equity)).count();
-            }
-            let own = portfolio[..ignored].iter();
-            ignored = own.take_while(|equity| risk.ignores(Scope::Portfolio, **equity)).count();
-        }
-        if let Some(margin) = margin {
-            margin.ratios_at(ignored, ROWS, &stretch.marks, &mut stretch.margin_ratios);
-        }
-        ignored
+        if risk.watches_equity() { stretch.ignored(risk, rows) } else { rows }
     }
 
     /// Shows the bars of a stretch to the strategies until one asks for something; returns the steps that were made.
@@ -217,7 +227,10 @@ impl<V: Venue> Engine<V> {
 
     /// Takes the first `rows` steps of a stretch.
     fn commit(&mut self, rows: usize, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
-        let (last, stretch) = (rows - 1, &self.stretch);
+        let (last, stretch) = (rows - 1, &mut self.stretch);
+        if let Some(margin) = &self.margin {
+            margin.ratios_at(rows, ROWS, &stretch.marks, &mut stretch.margin_ratios);
+        }
         let newest = |columns: &[f64], into: &mut [f64]| {
             into.iter_mut().zip(columns.chunks(ROWS)).for_each(|(value, column)| *value = column[last]);
         };

@@ -175,7 +175,7 @@ impl MarginAccount {
             }
         }
         let insurance = self.settle(index);
-        self.rebuild_guards();
+        self.rebuild_guards(fill.instrument);
         MarginChange { position: change, insurance }
     }
 
@@ -191,7 +191,7 @@ impl MarginAccount {
         if !holding.is_cross() {
             holding.margin -= paid;
         }
-        self.rebuild_guards();
+        self.rebuild_guards(instrument);
         paid
     }
 
@@ -297,7 +297,11 @@ impl MarginAccount {
         available.max(Money::ZERO)
     }
 
-    pub(super) fn liquidation_point(
+    fn liquidation_point(&self, instrument: InstrumentId, marks: &[Price]) -> Option<LiquidationPoint> {
+        self.guards.points[instrument.index()].or_else(|| self.compute_point(instrument, marks))
+    }
+
+    pub(super) fn compute_point(
         &self,
         instrument: InstrumentId,
         marks: &[Price],

@@ -1,8 +1,9 @@
 //! The fast check: can anything be liquidated at these prices?
 
-use cryptobot_model::{Brackets, InstrumentId, Price};
+use cryptobot_model::{Brackets, Fill, FillRule, InstrumentId, Price};
 
 use super::account::{Holding, MarginAccount};
+use super::formulas::LiquidationPoint;
 
 /// The fast check errs on the safe side by these margins, so that rounding of `f64` and of exact amounts (half a unit of
 /// 10⁻⁸ per amount) never hides a liquidation.
@@ -24,6 +25,8 @@ pub(super) struct Guards {
     /// What stands behind each open position, for [`MarginAccount::highest_ratio`].
     standings: Vec<Standing>,
     cross_wallet: f64,
+    /// Where positions are liquidated that depend on their own price only, by instrument.
+    pub(super) points: Vec<Option<LiquidationPoint>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +84,7 @@ impl Guards {
             base: 0.0,
             standings: Vec::with_capacity(holdings.len()),
             cross_wallet: 0.0,
+            points: vec![None; holdings.len()],
         }
     }
 
@@ -111,9 +115,28 @@ impl MarginAccount {
         self.highest_ratio_at(|instrument| prices[instrument])
     }
 
-    /// The same with the mark price of an instrument, by its position.
+    /// The same at several times. `prices` are columns, `stride` apart, by instrument.
+    pub fn highest_ratios(&self, prices: &[f64], stride: usize, into: &mut [f64]) {
+        let Guards { lines, standings, .. } = &self.guards;
+        match standings[..] {
+            [] => into.fill(f64::NAN),
+            [Standing { index, quantity, cost, margin: Some(margin) }] => {
+                for (highest, price) in into.iter_mut().zip(&prices[index * stride..]) {
+                    let value = quantity * price;
+                    let maintenance = lines[index].maintenance_margin(value.abs());
+                    *highest = ratio(maintenance, margin + (value - cost));
+                }
+            }
+            _ => {
+                for (row, highest) in into.iter_mut().enumerate() {
+                    *highest = self.highest_ratio_at(|instrument| prices[instrument * stride + row]);
+                }
+            }
+        }
+    }
+
     #[inline]
-    pub fn highest_ratio_at(&self, price: impl Fn(usize) -> f64) -> f64 {
+    fn highest_ratio_at(&self, price: impl Fn(usize) -> f64) -> f64 {
         let Guards { lines, standings, cross_wallet, .. } = &self.guards;
         let (mut highest, mut cross) = (f64::NAN, None);
         for standing in standings {
@@ -138,7 +161,34 @@ impl MarginAccount {
         Some(watch.trigger)
     }
 
-    pub(super) fn rebuild_guards(&mut self) {
+    /// Whether a position of this account, with one more fill of the position's only holder, is certainly not
+    /// liquidated at a mark price: `true` is certain, `false` means that the fill has to be booked to know.
+    pub fn is_safe_after(&self, fill: &Fill, mark: f64) -> bool {
+        let holding = &self.holdings[fill.instrument.index()];
+        if holding.is_cross() || fill.rule == FillRule::Liquidation {
+            return false;
+        }
+        let leverage = f64::from(holding.settings.leverage.get());
+        let (held, cost) = (holding.position.quantity().to_f64(), holding.position.cost().to_f64());
+        let (price, margin) = (fill.price.to_f64(), holding.margin.to_f64());
+        let traded = fill.side.sign() * fill.quantity.to_f64();
+        let closed = if held * traded < 0.0 { traded.abs().min(held.abs()) } else { 0.0 };
+        let kept = if closed > 0.0 { 1.0 - closed / held.abs() } else { 1.0 };
+        let opened = traded.signum() * (traded.abs() - closed);
+        let realised = if closed > 0.0 { held.signum() * closed * price - cost * (1.0 - kept) } else { 0.0 };
+        let quantity = held * kept + opened;
+        let entry_value = cost * kept + opened * price;
+        let own = margin - margin.max(0.0) * (1.0 - kept) + opened.abs() * price / leverage;
+        let wallet = self.guards.cross_wallet + realised - fill.fee.to_f64() + margin - own;
+        let value = quantity * mark;
+        let maintenance = self.guards.lines[fill.instrument.index()].maintenance_margin(value.abs());
+        let size = value.abs() + entry_value.abs() + own.abs() + margin.abs() + wallet.abs();
+        let tolerance = size * RELATIVE_MARGIN + MONEY_MARGIN;
+        wallet > tolerance && own + value - entry_value - maintenance > tolerance
+    }
+
+    /// Makes the guards anew after a change with one instrument.
+    pub(super) fn rebuild_guards(&mut self, changed: InstrumentId) {
         self.guards.watches.clear();
         self.guards.shared.clear();
         self.guards.base = 0.0;
@@ -147,6 +197,9 @@ impl MarginAccount {
         let cross = self.holdings.iter().filter(|holding| holding.is_open_cross()).count();
         for index in 0..self.holdings.len() {
             let holding = &self.holdings[index];
+            if !holding.is_open() || (holding.is_cross() && cross > 1) {
+                self.guards.points[index] = None;
+            }
             if !holding.is_open() {
                 continue;
             }
@@ -159,8 +212,11 @@ impl MarginAccount {
             if holding.is_cross() && cross > 1 {
                 let quantity = holding.position.quantity().to_f64();
                 self.guards.shared.push(Share { index, quantity });
-            } else if let Some(watch) = self.watch(index) {
-                self.guards.watches.push(watch);
+            } else {
+                if index == changed.index() || holding.is_cross() || self.guards.points[index].is_none() {
+                    self.guards.points[index] = self.compute_point(index.into(), &[]);
+                }
+                self.guards.watches.extend(self.watch(index));
             }
         }
         if cross > 1 {
@@ -174,7 +230,7 @@ impl MarginAccount {
     fn watch(&self, index: usize) -> Option<Watch> {
         let quantity = self.holdings[index].position.quantity();
         let side = f64::from(quantity.signum());
-        let point = self.liquidation_point(index.into(), &[])?;
+        let point = self.guards.points[index]?;
         let price = point.price.to_f64();
         let margin = price.abs() * RELATIVE_MARGIN + PRICE_MARGIN + MONEY_MARGIN / quantity.abs().to_f64();
         let trigger = price + margin * side;

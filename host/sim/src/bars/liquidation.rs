@@ -26,6 +26,7 @@ impl BarMatch<'_> {
     pub(super) fn liquidation_in_reach(&self, state: &State, holder: &Holder) -> bool {
         let worst = if holder.position.signum() > 0 { self.mark.bar.low } else { self.mark.bar.high };
         !holder.position.is_zero()
+            && !self.accounts.is_safe_after(holder.strategy, self.instrument, &state.fills, worst)
             && self
                 .liquidation_level(state, holder.strategy)
                 .is_some_and(|level| liquidates(holder.position, level, worst))

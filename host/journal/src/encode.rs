@@ -25,12 +25,14 @@ pub(crate) const TAG_FUNDING: u8 = 9;
 pub(crate) const TAG_LIQUIDATION: u8 = 10;
 pub(crate) const TAG_STATE: u8 = 11;
 
-/// More than any entry takes.
-pub(crate) const LONGEST: usize = 512;
+/// More than any entry takes; a power of two.
+const LONGEST: usize = 512;
 
-/// Writes the encoding of an entry at the beginning of `room`, which has [`LONGEST`] bytes or more, and returns its
-/// length.
-pub(crate) fn encode(entry: &Entry<'_>, room: &mut [u8]) -> usize {
+/// Room for an entry, and for the full width of its last field.
+pub(crate) const ROOM: usize = LONGEST + 16;
+
+/// Writes the encoding of an entry at the beginning of `room` and returns its length.
+pub(crate) fn encode(entry: &Entry<'_>, room: &mut [u8; ROOM]) -> usize {
     let mut out = Encoder { room, length: 0 };
     out.entry(entry);
     out.length
@@ -39,7 +41,7 @@ pub(crate) fn encode(entry: &Entry<'_>, room: &mut [u8]) -> usize {
 /// Appends fields. Every write stores its full width and keeps what counts, so that it compiles to a few instructions
 /// without a branch on the value.
 struct Encoder<'a> {
-    room: &'a mut [u8],
+    room: &'a mut [u8; ROOM],
     length: usize,
 }
 
@@ -99,7 +101,10 @@ impl Encoder<'_> {
 
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N], counting: usize) -> &mut Self {
-        self.room[self.length..self.length + N].copy_from_slice(&bytes);
+        const { assert!(N <= ROOM - LONGEST) };
+        // No entry is that long; a bound that the compiler sees spares it a check per field.
+        let at = self.length & (LONGEST - 1);
+        self.room[at..at + N].copy_from_slice(&bytes);
         self.length += counting;
         self
     }
@@ -333,7 +338,7 @@ mod tests {
             terms: OrderTerms::FREE,
             target: None,
         };
-        let mut room = [0; LONGEST];
+        let mut room = [0; ROOM];
         let entry = Entry::Intent { ts: Timestamp(-1), strategy: StrategyId(0), intent: &intent };
         let length = encode(&entry, &mut room);
         room[..length].to_vec()

@@ -7,7 +7,7 @@ use cryptobot_engine::Entry;
 use sha2::{Digest, Sha256};
 
 use crate::background::Background;
-use crate::encode::{LONGEST, encode};
+use crate::encode::{ROOM, encode};
 use crate::{BLOCK_BYTES, HASH_BYTES, MAGIC};
 
 /// The last hash of a journal's chain; prints as hexadecimal.
@@ -32,7 +32,7 @@ impl JournalHash {
 }
 
 /// Room for a block and the entry that fills it.
-pub const BUFFER_BYTES: usize = BLOCK_BYTES + LONGEST;
+pub const BUFFER_BYTES: usize = BLOCK_BYTES + ROOM;
 
 /// What becomes of the blocks of a journal.
 pub trait Blocks {
@@ -114,7 +114,9 @@ impl<B: Blocks> JournalWriter<B> {
 
     /// Appends an entry. A failing writer is remembered until [`JournalWriter::finish`].
     pub fn append(&mut self, entry: &Entry<'_>) {
-        self.filled += encode(entry, &mut self.block[self.filled..]);
+        if let Some(room) = self.block[self.filled..].first_chunk_mut() {
+            self.filled += encode(entry, room);
+        }
         self.entries += 1;
         if self.filled >= BLOCK_BYTES {
             self.close_block();

@@ -3,7 +3,7 @@
 //! A back-end owns the desk (a WASM runtime keeps it in the store, where the imports reach it), the engine fills and
 //! empties it around each callback. It holds views and requests only: no money changes here.
 
-use cryptobot_indicators::Bank;
+use cryptobot_indicators::{Bank, CreateError, Ohlcv};
 use cryptobot_model::{
     Bar, InstrumentId, OrderId, OrderKind, OrderTerms, SeriesId, SeriesInfo, Side, StrategyId, TimeInForce,
     Timestamp, TriggerSource,
@@ -13,6 +13,11 @@ use crate::fault::{Fault, FaultKind};
 use crate::history::{BarRing, Column};
 use crate::prices::PriceBoard;
 use crate::random::Random;
+
+mod succession;
+
+pub(crate) use succession::Before;
+use succession::Undo;
 
 /// How much a strategy may ask for. One callback, unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct DeskLimits {
     pub timers: usize,
     /// Orders with invalid numbers in a whole run.
     pub invalid_arguments: usize,
+    /// Length of a state that is moved to another instance, in bytes.
+    pub state_bytes: usize,
 }
 
 impl Default for DeskLimits {
@@ -43,6 +50,7 @@ impl Default for DeskLimits {
             log_line_bytes: 4_096,
             timers: 1_000,
             invalid_arguments: 100,
+            state_bytes: 1 << 20,
         }
     }
 }
@@ -227,6 +235,7 @@ pub struct Desk {
     logs: Vec<LogLine>,
     logged_in_callback: usize,
     logged: usize,
+    undo: Option<Undo>,
 }
 
 impl Desk {
@@ -264,8 +273,22 @@ impl Desk {
             logs: Vec::new(),
             logged_in_callback: 0,
             logged: 0,
+            undo: None,
             series,
         }
+    }
+
+    /// Keeps at least so many closed bars per series for indicators of versions that may take over; the strategy sees
+    /// no more of them than before.
+    #[must_use]
+    pub fn keeping(mut self, bars: usize) -> Self {
+        let visible = self.history.first().map_or(0, BarRing::capacity);
+        if bars > visible {
+            let mut ring = BarRing::new(bars);
+            ring.show(visible);
+            self.history = vec![ring; self.series.len()];
+        }
+        self
     }
 
     // What the engine does.
@@ -568,9 +591,28 @@ impl Desk {
         Ok(self.bars(series)?.map_or_else(Vec::new, |ring| ring.window(column, n)))
     }
 
-    /// The indicators of the strategy. Handles are given out here; [`Desk::observe`] keeps them up to date.
-    pub fn indicators(&mut self) -> &mut Bank {
-        &mut self.indicators
+    /// Creates an indicator on a series and returns its handle; [`Desk::observe`] keeps it up to date. In a version that
+    /// takes over, one that was there before carries on, and a new one is computed over the bars that are kept.
+    pub fn create_indicator(
+        &mut self,
+        kind: &str,
+        series: SeriesId,
+        params: &[(String, f64)],
+    ) -> Result<u32, CreateError> {
+        let kept = self.history.get(series.index()).into_iter().flat_map(BarRing::kept);
+        let past = kept.map(|bar| Ohlcv {
+            open: bar.open,
+            high: bar.high,
+            low: bar.low,
+            close: bar.close,
+            volume: bar.volume,
+        });
+        self.indicators.create_after(kind, series.index(), params, past)
+    }
+
+    /// The indicators of the strategy, to be read.
+    pub fn indicators(&self) -> &Bank {
+        &self.indicators
     }
 
     /// The next random bits of this strategy's own stream.

@@ -13,8 +13,10 @@ pub mod setup;
 mod slot;
 pub mod source;
 pub mod strategy;
+pub mod succession;
 mod timers;
 pub mod venue;
+pub mod version;
 
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
@@ -26,7 +28,9 @@ pub use recorder::{Columns, Decision, Entry, Mark, Marks, NoRecorder, Recorder};
 pub use setup::{InstrumentSetup, SetupError, StrategySetup};
 pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
+pub use succession::State;
 pub use venue::Venue;
+pub use version::{Origin, Params, Version};
 
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;

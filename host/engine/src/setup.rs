@@ -4,6 +4,7 @@ use cryptobot_model::{FundingRate, Instrument, Money, Timeframe, Wants};
 
 use crate::source::BarSource;
 use crate::strategy::Strategy;
+use crate::version::Origin;
 
 /// An instrument with its base bars: the finest ones of the run, on which orders are matched.
 pub struct InstrumentSetup {
@@ -31,6 +32,8 @@ impl InstrumentSetup {
 pub struct StrategySetup {
     /// The strategy; its desk was made for the same instruments, in the same order.
     pub strategy: Box<dyn Strategy>,
+    /// What it was made of; without it nothing can take over from it, after a fault or in a swap.
+    pub origin: Option<Origin>,
     /// Events it asked for.
     pub wants: Wants,
     /// Balance of its sub-account at the start.

@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::feed::NEVER;
 use crate::setup::StrategySetup;
 use crate::strategy::Strategy;
+use crate::version::Origin;
 
 /// An order that is not over.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,8 @@ impl Accounts for Holders<'_> {
 pub(crate) struct Slot {
     pub(crate) id: StrategyId,
     pub(crate) strategy: Box<dyn Strategy>,
+    /// What the strategy was made of.
+    pub(crate) origin: Option<Origin>,
     pub(crate) wants: Wants,
     pub(crate) account: Account,
     pub(crate) fault: Option<Fault>,
@@ -136,6 +139,7 @@ impl Slot {
         let mut slot = Self {
             id,
             strategy: setup.strategy,
+            origin: setup.origin,
             wants: setup.wants,
             account: Account::new(setup.balance, instruments),
             fault: None,

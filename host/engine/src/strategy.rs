@@ -4,7 +4,8 @@ use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
 use cryptobot_sim::BarInterval;
 
 use crate::desk::Desk;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
+use crate::version::Params;
 
 /// A strategy in a run.
 ///
@@ -75,4 +76,23 @@ pub trait Strategy {
 
     /// The run is over. Orders left here are not sent.
     fn stop(&mut self) -> Result<(), Fault>;
+
+    /// Its state, in its own format. Must not change what it does later.
+    fn snapshot(&mut self) -> Result<Vec<u8>, Fault>;
+
+    /// Takes a state over, right after `init`. `state_version` is the version of its format. Orders are refused in it.
+    fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault>;
+
+    /// New values of parameters that may change while it runs; `params` are all of them. A refusal
+    /// ([`FaultKind::Refused`](crate::FaultKind::Refused)) leaves everything as it was and is no fault.
+    fn tune(&mut self, params: &Params) -> Result<(), Fault> {
+        let _ = params;
+        Err(Fault::new(FaultKind::Refused, "it takes no parameters while it runs"))
+    }
+
+    /// What is left of an instance that is not needed any more, where dropping it takes long and may happen on another
+    /// thread. `None` where it is gone already.
+    fn into_remains(self: Box<Self>) -> Option<Box<dyn Send>> {
+        None
+    }
 }

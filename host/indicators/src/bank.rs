@@ -38,18 +38,68 @@ struct Entry {
     newest: u8,
 }
 
+impl Entry {
+    fn build(kind: &Kind, series: usize, params: Vec<f64>) -> Result<Self, CreateError> {
+        let indicator =
+            (kind.build)(&params).map_err(|error| CreateError(format!("`{}`: {error}", kind.name)))?;
+        Ok(Self {
+            kind: kind.name,
+            series,
+            params,
+            indicator,
+            outputs: kind.outputs.len(),
+            history: vec![f64::NAN; HISTORY * kind.outputs.len()],
+            newest: 0,
+        })
+    }
+
+    #[inline]
+    fn feed(&mut self, bar: &Ohlcv) {
+        self.newest = self.newest.wrapping_add(1);
+        let row = usize::from(self.newest) * self.outputs;
+        self.indicator.update(bar, &mut self.history[row..row + self.outputs]);
+    }
+
+    fn fed(mut self, bar: Ohlcv) -> Self {
+        self.feed(&bar);
+        self
+    }
+}
+
 /// Indicators by handle, grouped by the series that feeds them.
 #[derive(Clone, Debug, Default)]
 pub struct Bank {
     entries: Vec<Entry>,
     /// Handles per series, in the order of their creation.
     of_series: Vec<Vec<u32>>,
+    /// The bank that this one takes over from, until that is settled.
+    predecessor: Option<Box<Bank>>,
 }
 
 impl Bank {
     /// An empty bank for a number of series.
     pub fn new(series: usize) -> Self {
-        Self { entries: Vec::new(), of_series: vec![Vec::new(); series] }
+        Self { entries: Vec::new(), of_series: vec![Vec::new(); series], predecessor: None }
+    }
+
+    /// Begins a succession: the bank is empty again, and an indicator that is created now and was there before, of the
+    /// same kind with the same parameters on the same series, carries on with its values. It ends with
+    /// [`Bank::settle`] or [`Bank::roll_back`].
+    pub fn succeed(&mut self) {
+        let successor = Self::new(self.of_series.len());
+        self.predecessor = Some(Box::new(std::mem::replace(self, successor)));
+    }
+
+    /// Ends a succession: what was not created again is gone.
+    pub fn settle(&mut self) {
+        self.predecessor = None;
+    }
+
+    /// Ends a succession: everything is as it was before.
+    pub fn roll_back(&mut self) {
+        if let Some(predecessor) = self.predecessor.take() {
+            *self = *predecessor;
+        }
     }
 
     /// Creates an indicator on a series and returns its handle; parameters are (name, value), the defaults of the
@@ -60,6 +110,18 @@ impl Bank {
         kind: &str,
         series: usize,
         params: &[(String, f64)],
+    ) -> Result<u32, CreateError> {
+        self.create_after(kind, series, params, std::iter::empty())
+    }
+
+    /// As [`Bank::create`]; in a succession an indicator that was not there before is fed with the `past` bars of its
+    /// series, oldest first.
+    pub fn create_after(
+        &mut self,
+        kind: &str,
+        series: usize,
+        params: &[(String, f64)],
+        past: impl Iterator<Item = Ohlcv>,
     ) -> Result<u32, CreateError> {
         let kind = find(kind)?;
         let params = resolve(kind, params)?;
@@ -73,19 +135,15 @@ impl Bank {
             return Ok(handle as u32);
         }
         check_room(&self.entries, kind, &params)?;
-        let indicator =
-            (kind.build)(&params).map_err(|error| CreateError(format!("`{}`: {error}", kind.name)))?;
+        let inherited = self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| same(old)));
+        let entry = match inherited {
+            Some(Some(running)) => running.clone(),
+            Some(None) => past.fold(Entry::build(kind, series, params)?, Entry::fed),
+            None => Entry::build(kind, series, params)?,
+        };
         let handle = self.entries.len() as u32;
         handles.push(handle);
-        self.entries.push(Entry {
-            kind: kind.name,
-            series,
-            params,
-            indicator,
-            outputs: kind.outputs.len(),
-            history: vec![f64::NAN; HISTORY * kind.outputs.len()],
-            newest: 0,
-        });
+        self.entries.push(entry);
         Ok(handle)
     }
 
@@ -101,10 +159,7 @@ impl Bank {
         };
         let bar = Ohlcv { open, high, low, close, volume };
         for handle in handles {
-            let entry = &mut self.entries[*handle as usize];
-            entry.newest = entry.newest.wrapping_add(1);
-            let row = usize::from(entry.newest) * entry.outputs;
-            entry.indicator.update(&bar, &mut entry.history[row..row + entry.outputs]);
+            self.entries[*handle as usize].feed(&bar);
         }
     }
 
@@ -256,6 +311,39 @@ mod tests {
         let first = bank.create("rsi", 0, &[]).unwrap();
         assert_eq!(bank.create("rsi", 0, &[param("period", 14.0)]), Ok(first));
         assert_ne!(bank.create("rsi", 0, &[param("period", 15.0)]), Ok(first));
+    }
+
+    #[test]
+    fn a_successor_carries_on_with_what_was_there_and_feeds_the_rest() {
+        let period = |value: f64| [param("period", value)];
+        let past = |closes: &[f64]| {
+            let bar =
+                |close: &f64| Ohlcv { open: *close, high: *close, low: *close, close: *close, volume: 1.0 };
+            closes.iter().map(bar).collect::<Vec<_>>().into_iter()
+        };
+        let mut bank = Bank::new(1);
+        let ema = bank.create("ema", 0, &period(2.0)).unwrap();
+        for close in [1.0, 3.0, 8.0, 2.0] {
+            feed(&mut bank, 0, close);
+        }
+        let before = bank.value(ema, 0, 0);
+
+        bank.succeed();
+        let sma = bank.create_after("sma", 0, &period(2.0), past(&[8.0, 2.0])).unwrap();
+        let same = bank.create_after("ema", 0, &period(2.0), past(&[99.0])).unwrap();
+        assert_eq!((sma, same), (0, 1));
+        assert_eq!([bank.value(sma, 0, 0), bank.value(same, 0, 0)], [5.0, before]);
+        bank.roll_back();
+        assert_eq!(bank.value(ema, 0, 0), before);
+        assert!(bank.value(1, 0, 0).is_nan(), "what the successor made is gone");
+
+        bank.succeed();
+        bank.create_after("sma", 0, &period(2.0), past(&[8.0, 2.0])).unwrap();
+        bank.settle();
+        feed(&mut bank, 0, 4.0);
+        assert_eq!(bank.value(0, 0, 0), 3.0);
+        assert_eq!(bank.create("ema", 0, &period(2.0)), Ok(1));
+        assert!(bank.value(1, 0, 0).is_nan(), "after the succession nothing is inherited");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub mod range;
 
 pub use bank::{Bank, CreateError};
 pub use dispersion::{Bands, Bollinger, StdDev};
-pub use kind::{KINDS, Kind};
+pub use kind::{KINDS, Kind, Ohlcv};
 pub use momentum::{Macd, MacdValue, Roc, Rsi};
 pub use moving_average::{Ema, Sma, Wma};
 pub use period::{MAX_PERIOD, PeriodError};

@@ -21,6 +21,7 @@ mod prepare;
 mod refusals;
 pub mod risk;
 mod spelled;
+mod versions;
 
 pub use config::RunConfig;
 pub use error::{ExitCode, RunError};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{
-    BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Strategy, StrategySetup,
+    BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Origin, Strategy, StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
@@ -17,12 +17,7 @@ use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
 use crate::risk;
-
-/// The import by which plugins look back on closed bars; only for them the host keeps any.
-const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
-
-/// A warm-up that is longer does not make the host keep more bars.
-const MOST_WARM_UP_BARS: usize = 100_000;
+use crate::versions::{look_back, version};
 
 /// Folders that a run uses besides its data.
 #[derive(Clone, Debug)]
@@ -94,9 +89,11 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let instruments_of_series = series.iter().map(instruments_of).collect();
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
+        let version = version(&config, &bot.plugin, &bot.info, series.clone(), &limits);
         let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
         setups.push(StrategySetup {
             strategy: Box::new(instantiate(bot, desk, &limits)?),
+            origin: Some(Origin { version, params: bot.params.clone() }),
             wants: bot.info.wants,
             balance: bot.balance,
             leverage: f64::from(config.execution.margin.leverage),
@@ -170,9 +167,7 @@ fn desk(
     series: Vec<SeriesInfo>,
     instruments: usize,
 ) -> Desk {
-    let looks_back = bot.plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
-    let warm_up = (bot.info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
-    let history = if looks_back { config.limits.history_bars.max(warm_up) } else { 0 };
+    let history = look_back(config, &bot.plugin, &bot.info);
     Desk::new(strategy, series, instruments, history, config.seed, desk_limits(&config.limits))
 }
 

@@ -132,7 +132,7 @@ impl indicators::Host for HostState {
                 }
             }
         }
-        let created = self.desk.indicators().create(&kind, series.index(), &numbers);
+        let created = self.desk.create_indicator(&kind, series, &numbers);
         Ok(created.map_err(|error| error.to_string()))
     }
 

@@ -130,18 +130,6 @@ impl WasmStrategy {
         Self { instance, params }
     }
 
-    /// The plugin's state, in its own format.
-    pub fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
-        self.instance.lifecycle(|guest, store| guest.call_snapshot(store))
-    }
-
-    /// Gives a state back to a plugin that was just initialised. Orders are refused in it.
-    pub fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault> {
-        self.instance
-            .lifecycle(|guest, store| guest.call_restore(store, state_version, state))?
-            .map_err(|reason| self.refuse("restore", &reason))
-    }
-
     fn refuse(&mut self, callback: &str, reason: &str) -> Fault {
         let fault = fault::refused(callback, reason);
         self.instance.fault = Some(fault.clone());
@@ -183,5 +171,19 @@ impl Strategy for WasmStrategy {
     fn stop(&mut self) -> Result<(), Fault> {
         self.instance
             .call(self.instance.callback, |guest, store| guest.cryptobot_plugin_lifecycle().call_stop(store))
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
+        self.instance.lifecycle(|guest, store| guest.call_snapshot(store))
+    }
+
+    fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault> {
+        self.instance
+            .lifecycle(|guest, store| guest.call_restore(store, state_version, state))?
+            .map_err(|reason| self.refuse("restore", &reason))
+    }
+
+    fn into_remains(self: Box<Self>) -> Option<Box<dyn Send>> {
+        Some(self)
     }
 }

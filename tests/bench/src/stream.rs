@@ -53,6 +53,7 @@ pub(crate) fn run(bars: usize) -> ExitCode {
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 1);
     let setup = StrategySetup {
         strategy: Box::new(Native::new(desk, SmaFlip::new(10, 30, 1.0))),
+        origin: None,
         wants: ALL_WANTS,
         balance: Money::from_units(100_000_000 * 100_000_000),
         leverage: 1.0,

@@ -1,6 +1,6 @@
 //! Native code behind the strategy trait.
 
-use cryptobot_engine::{Desk, Fault, Strategy};
+use cryptobot_engine::{Desk, Fault, FaultKind, Params, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
 
 /// The callbacks of a native strategy; all but `on_bar` are optional.
@@ -22,6 +22,18 @@ pub trait Logic {
     /// See [`Strategy::on_timer`].
     fn on_timer(&mut self, _desk: &mut Desk, _id: u32, _now: Timestamp) -> Result<(), Fault> {
         Ok(())
+    }
+    /// See [`Strategy::snapshot`].
+    fn snapshot(&mut self, _desk: &mut Desk) -> Result<Vec<u8>, Fault> {
+        Ok(Vec::new())
+    }
+    /// See [`Strategy::restore`].
+    fn restore(&mut self, _desk: &mut Desk, _state_version: u32, _state: &[u8]) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// See [`Strategy::tune`].
+    fn tune(&mut self, _desk: &mut Desk, _params: &Params) -> Result<(), Fault> {
+        Err(Fault::new(FaultKind::Refused, "it takes no parameters while it runs"))
     }
 }
 
@@ -66,5 +78,17 @@ impl<L: Logic> Strategy for Native<L> {
 
     fn stop(&mut self) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
+        self.logic.snapshot(&mut self.desk)
+    }
+
+    fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault> {
+        self.logic.restore(&mut self.desk, state_version, state)
+    }
+
+    fn tune(&mut self, params: &Params) -> Result<(), Fault> {
+        self.logic.tune(&mut self.desk, params)
     }
 }

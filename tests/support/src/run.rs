@@ -164,6 +164,7 @@ impl MemoryRun {
         let own = vec![self.limits.strategy; self.strategies.len()];
         let strategies = self.strategies.into_iter().map(|(strategy, wants)| StrategySetup {
             strategy,
+            origin: None,
             wants,
             balance,
             leverage,

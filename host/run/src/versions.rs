@@ -1,0 +1,43 @@
+//! Plugins as versions of a strategy, from which the engine makes instances.
+
+use std::sync::Arc;
+
+use cryptobot_engine::{Desk, Strategy, Version};
+use cryptobot_model::{PluginInfo, SeriesInfo};
+use cryptobot_wasm::{Limits, Plugin};
+
+use crate::config::RunConfig;
+
+/// The import by which plugins look back on closed bars; only to them the host shows any.
+const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
+
+/// A warm-up that is longer does not make the host keep more bars.
+const MOST_WARM_UP_BARS: usize = 100_000;
+
+/// A plugin with its series in the run.
+pub(crate) fn version(
+    config: &RunConfig,
+    plugin: &Plugin,
+    info: &PluginInfo,
+    series: Vec<SeriesInfo>,
+    limits: &Limits,
+) -> Arc<Version> {
+    let (made_of, limits) = (plugin.clone(), *limits);
+    Arc::new(Version {
+        info: info.clone(),
+        sha256: plugin.sha256().to_owned(),
+        series,
+        look_back: look_back(config, plugin, info),
+        make: Box::new(move |params| {
+            let strategy = made_of.instantiate(Desk::vacant(), params.clone(), &limits)?;
+            Ok(Box::new(strategy) as Box<dyn Strategy>)
+        }),
+    })
+}
+
+/// Closed bars of each series that a plugin can look back on.
+pub(crate) fn look_back(config: &RunConfig, plugin: &Plugin, info: &PluginInfo) -> usize {
+    let looks_back = plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
+    let warm_up = (info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
+    if looks_back { config.limits.history_bars.max(warm_up) } else { 0 }
+}

@@ -12,6 +12,7 @@ use cryptobot_model::{Bar, InstrumentId, Money, Price, StrategyId, Timestamp};
 use cryptobot_risk::{Limits, RiskEngine};
 use cryptobot_sim::Report;
 
+use crate::change::{ChangeReport, Changes};
 use crate::desk::{Intent, TimerCommand};
 use crate::fault::Fault;
 use crate::feed::NEVER;
@@ -23,6 +24,7 @@ use crate::source::SourceError;
 use crate::timers::Timers;
 use crate::venue::Venue;
 
+mod changes;
 mod funding;
 mod limits;
 pub(crate) mod margin;
@@ -74,7 +76,12 @@ pub struct Outcome {
     pub exchange_accounts: Vec<MarginAccount>,
     /// Faults, in the order of strategies.
     pub faults: Vec<(StrategyId, Fault)>,
+    /// What became of the changes that were asked for, in the order in which they were made.
+    pub changes: Vec<ChangeReport>,
 }
+
+/// Takes what is left of instances that are not needed any more.
+pub type Retire = Box<dyn FnMut(Box<dyn Send>)>;
 
 /// A strategy's account at the end, open positions marked at the newest prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +118,8 @@ pub struct Engine<V> {
     has_news: bool,
     /// When the next report that is under way is back.
     next_arrival: Timestamp,
+    changes: Changes,
+    retire: Option<Retire>,
     // Kept between steps for their memory only.
     stretch: Stretch,
     due: Vec<usize>,
@@ -160,6 +169,8 @@ impl<V: Venue> Engine<V> {
             timers: Timers::default(),
             now: Timestamp(i64::MIN),
             bars: 0,
+            changes: Changes::default(),
+            retire: None,
             due: Vec::new(),
             reports: Vec::new(),
             intents: Vec::new(),
@@ -181,8 +192,9 @@ impl<V: Venue> Engine<V> {
             let passed = self.pass(until_report, recorder)?;
             steps += passed;
             if passed == 0 {
-                let Some(at) = self.next_time() else { break };
-                self.step(at, recorder)?;
+                if !self.advance(recorder)? {
+                    break;
+                }
                 steps += 1;
             }
             if steps.is_multiple_of(STEPS_PER_REPORT) {
@@ -195,8 +207,29 @@ impl<V: Venue> Engine<V> {
                 }
             }
         }
+        Ok(self.finish(interrupted, recorder))
+    }
+
+    /// Makes one step, for whoever drives the engine himself: [`Engine::start`], steps, [`Engine::finish`]. `false` where
+    /// the data have ended.
+    #[inline]
+    pub fn advance(&mut self, recorder: &mut dyn Recorder) -> Result<bool, EngineError> {
+        let Some(mut at) = self.next_time() else { return Ok(false) };
+        if self.changes.are_due(at, self.bars) {
+            self.make_changes(at, recorder);
+            // A version that took over may have set a timer.
+            at = self.next_time().unwrap_or(at);
+        }
+        self.step(at, recorder)?;
+        Ok(true)
+    }
+
+    /// Ends a run: the strategies stop.
+    pub fn finish(&mut self, interrupted: bool, recorder: &mut dyn Recorder) -> Outcome {
         self.stop(recorder);
-        Ok(self.outcome(interrupted))
+        self.changes.end();
+        let changes = std::mem::take(&mut self.changes.reports);
+        Outcome { changes, ..self.outcome(interrupted) }
     }
 
     /// The strategies, for their logs and state after the run.
@@ -204,7 +237,8 @@ impl<V: Venue> Engine<V> {
         self.slots.into_iter().map(|slot| slot.strategy).collect()
     }
 
-    fn start(&mut self, recorder: &mut dyn Recorder) {
+    /// Begins a run: the strategies are initialised.
+    pub fn start(&mut self, recorder: &mut dyn Recorder) {
         self.now = if self.next_close == NEVER { Timestamp(0) } else { self.next_close };
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
@@ -458,6 +492,7 @@ impl<V: Venue> Engine<V> {
             accounts: accounts.collect(),
             exchange_accounts: self.margin.as_ref().map(Margin::accounts).unwrap_or_default().to_vec(),
             faults: faults.collect(),
+            changes: Vec::new(),
         }
     }
 }

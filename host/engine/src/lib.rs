@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregate;
+pub mod change;
 pub mod desk;
 pub mod engine;
 pub mod fault;
@@ -18,9 +19,10 @@ mod timers;
 pub mod venue;
 pub mod version;
 
+pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
-pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
+pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress, Retire};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
 pub use prices::PriceBoard;

@@ -157,6 +157,17 @@ impl Slot {
         slot
     }
 
+    /// Another version has taken over: it is told only of what it wants.
+    pub(crate) fn follow_version(&mut self, origin: Origin) {
+        self.wants = origin.version.info.wants;
+        self.origin = Some(origin);
+        let wants = self.wants;
+        self.news.retain(|news| match news {
+            News::Order(_) => wants.orders,
+            News::Closed(..) => wants.position_closes,
+        });
+    }
+
     pub(crate) fn is_active(&self) -> bool {
         self.fault.is_none()
     }

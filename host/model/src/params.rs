@@ -146,6 +146,14 @@ impl ParamSpec {
         self.check(value)
     }
 
+    /// Takes a value as users give it: a text is read, anything else is checked.
+    pub fn accept(&self, value: ParamValue) -> Result<ParamValue, ParamError> {
+        match value {
+            ParamValue::Text(text) => self.parse(&text),
+            value => self.check(value),
+        }
+    }
+
     /// Checks type and range of a value; a whole number is accepted where a number is asked for.
     pub fn check(&self, value: ParamValue) -> Result<ParamValue, ParamError> {
         let value = match (self.default.param_type(), value) {

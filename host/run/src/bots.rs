@@ -74,8 +74,7 @@ fn params(name: &str, bot: &Bot, info: &PluginInfo) -> Result<Vec<(String, Param
     let value = |spec: &ParamSpec| {
         let value = match bot.params.get(&spec.name) {
             None => Ok(spec.default.clone()),
-            Some(ParamValue::Text(text)) => spec.parse(text),
-            Some(value) => spec.check(value.clone()),
+            Some(value) => spec.accept(value.clone()),
         };
         value.map(|value| (spec.name.clone(), value)).map_err(|error| {
             let problem = format!("{error}; {} has {}", info.name, listed(&info.params));

@@ -1,7 +1,9 @@
 //! Native code behind the strategy trait.
 
-use cryptobot_engine::{Desk, Fault, FaultKind, Params, Strategy};
-use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
+use std::sync::Arc;
+
+use cryptobot_engine::{Desk, Fault, FaultKind, Params, Strategy, Version};
+use cryptobot_model::{Bar, ClosedTrade, OrderEvent, PluginInfo, SeriesId, SeriesInfo, Timestamp};
 
 /// The callbacks of a native strategy; all but `on_bar` are optional.
 pub trait Logic {
@@ -49,6 +51,20 @@ impl<L: Logic> Native<L> {
     pub fn new(desk: Desk, logic: L) -> Self {
         Self { desk, logic }
     }
+}
+
+/// A version of a native strategy; `make` gets its parameters.
+pub fn version<L: Logic + 'static>(
+    info: PluginInfo,
+    series: Vec<SeriesInfo>,
+    look_back: usize,
+    make: impl Fn(&Params) -> Result<L, Fault> + Send + Sync + 'static,
+) -> Arc<Version> {
+    let sha256 = format!("native {}", info.version);
+    let make = move |params: &Params| -> Result<Box<dyn Strategy>, Fault> {
+        Ok(Box::new(Native::new(Desk::vacant(), make(params)?)))
+    };
+    Arc::new(Version { info, sha256, series, look_back, make: Box::new(make) })
 }
 
 impl<L: Logic> Strategy for Native<L> {

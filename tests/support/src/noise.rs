@@ -62,6 +62,17 @@ impl Noise {
         Ok(())
     }
 
+    /// Everything it remembers.
+    pub fn state(&self) -> Vec<u8> {
+        self.orders.iter().flat_map(|id| id.0.to_le_bytes()).collect()
+    }
+
+    /// What [`Noise::state`] gave.
+    pub fn from_state(state: &[u8]) -> Self {
+        let (ids, _) = state.as_chunks();
+        Self { orders: ids.iter().map(|id| OrderId(u64::from_le_bytes(*id))).collect() }
+    }
+
     fn keep(&mut self, id: OrderId) {
         if id != OrderId::NONE {
             self.orders.push(id);

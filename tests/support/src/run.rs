@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, BarSource, Decision, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig,
-    InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Outcome, Recorder, StateChange,
-    Strategy, StrategySetup, Venue,
+    AccountKind, BarBlock, BarSource, ChangeRequest, Decision, Desk, DeskLimits, Engine, Entry, Exchange,
+    ExchangeConfig, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin, Outcome, Params,
+    Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
@@ -36,6 +37,12 @@ pub fn instrument(symbol: &str) -> Instrument {
 
 /// A desk for a strategy that trades every instrument at every one of `timeframes`.
 pub fn desk(strategy: usize, instruments: &[Instrument], timeframes: &[Timeframe], seed: u64) -> Desk {
+    let series = series(instruments, timeframes);
+    Desk::new(StrategyId::from(strategy), series, instruments.len(), 0, seed, DeskLimits::default())
+}
+
+/// Every instrument at every one of `timeframes`.
+pub fn series(instruments: &[Instrument], timeframes: &[Timeframe]) -> Vec<SeriesInfo> {
     let mut series = Vec::new();
     for (index, instrument) in instruments.iter().enumerate() {
         for timeframe in timeframes {
@@ -52,7 +59,7 @@ pub fn desk(strategy: usize, instruments: &[Instrument], timeframes: &[Timeframe
             });
         }
     }
-    Desk::new(StrategyId::from(strategy), series, instruments.len(), 0, seed, DeskLimits::default())
+    series
 }
 
 /// Events that native strategies of tests get.
@@ -91,7 +98,9 @@ pub struct MemoryRun {
     pub leverage: f64,
     /// Balance of each strategy.
     pub balance: Money,
-    strategies: Vec<(Box<dyn Strategy>, Wants)>,
+    /// Changes of the strategies on the way.
+    pub changes: Vec<ChangeRequest>,
+    strategies: Vec<(Box<dyn Strategy>, Wants, Option<Origin>)>,
 }
 
 impl MemoryRun {
@@ -108,6 +117,7 @@ impl MemoryRun {
             limits: Limits::default(),
             leverage: 1.0,
             balance: Money::new(Decimal::from(100_000_000)),
+            changes: Vec::new(),
             strategies: Vec::new(),
         }
     }
@@ -130,7 +140,21 @@ impl MemoryRun {
     /// Adds a strategy that is told only of what it wants.
     #[must_use]
     pub fn with_strategy_wanting(mut self, strategy: Box<dyn Strategy>, wants: Wants) -> Self {
-        self.strategies.push((strategy, wants));
+        self.strategies.push((strategy, wants, None));
+        self
+    }
+
+    /// Adds an instance of a version, at a desk with the version's series and seed 42. `kept` bars of each series are kept.
+    #[must_use]
+    pub fn with_version(mut self, version: &Arc<Version>, params: Params, kept: usize) -> Self {
+        let slot = StrategyId::from(self.strategies.len());
+        let (series, look_back) = (version.series.clone(), version.look_back);
+        let desk = Desk::new(slot, series, self.markets.len(), look_back, 42, DeskLimits::default());
+        #[expect(clippy::expect_used, reason = "the first version of a test starts")]
+        let mut strategy = (version.make)(&params).expect("an instance");
+        *strategy.desk() = desk.keeping(kept);
+        let origin = Origin { version: Arc::clone(version), params };
+        self.strategies.push((strategy, version.info.wants, Some(origin)));
         self
     }
 
@@ -162,9 +186,9 @@ impl MemoryRun {
         });
         let (balance, leverage) = (self.balance, self.leverage);
         let own = vec![self.limits.strategy; self.strategies.len()];
-        let strategies = self.strategies.into_iter().map(|(strategy, wants)| StrategySetup {
+        let strategies = self.strategies.into_iter().map(|(strategy, wants, origin)| StrategySetup {
             strategy,
-            origin: None,
+            origin,
             wants,
             balance,
             leverage,
@@ -175,11 +199,13 @@ impl MemoryRun {
         let engine = Engine::new(setups.collect(), strategies.collect(), venue(exchange))
             .expect("a run in memory")
             .with_limits(self.limits, &own);
-        match self.margin {
+        let mut engine = match self.margin {
             None => engine,
             #[expect(clippy::expect_used, reason = "tests ask for leverage that exists")]
             Some((kind, settings)) => engine.with_margin(kind, settings).expect("margin"),
-        }
+        };
+        self.changes.into_iter().for_each(|change| engine.request_change(change));
+        engine
     }
 }
 
@@ -190,6 +216,11 @@ impl ReadyRun {
     /// Runs to the end.
     pub fn run_all(self, recorder: &mut dyn Recorder) -> Outcome {
         run_all(self.0, recorder)
+    }
+
+    /// The engine itself, for those who drive it step by step.
+    pub fn into_engine(self) -> Engine<Exchange> {
+        self.0
     }
 }
 

@@ -120,7 +120,8 @@ impl<V: Venue> Engine<V> {
     /// for something is heard, and the step in which it did is completed.
     pub(super) fn pass(&mut self, most: u64, recorder: &mut dyn Recorder) -> Result<u64, SourceError> {
         let horizon = self.horizon();
-        if self.next_close >= horizon {
+        let most = most.min(self.changes.rows_before(self.bars, self.markets.len()));
+        if self.next_close >= horizon || most == 0 {
             return Ok(0);
         }
         let rows = self.compute(horizon, self.stretch.reach.min(most as usize));
@@ -149,6 +150,7 @@ impl<V: Venue> Engine<V> {
             return NOW;
         }
         let mut horizon = self.next_arrival.min(self.next_funding).min(self.risk.quiet_until());
+        horizon = horizon.min(self.changes.next_time());
         if self.has_higher_bars {
             for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {
                 // The next base bar opens one that is not open yet.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cryptobot_engine::{Desk, Fault, Strategy};
+use cryptobot_engine::{Desk, Fault, Params, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp};
 use wasmtime::Store;
 
@@ -181,6 +181,15 @@ impl Strategy for WasmStrategy {
         self.instance
             .lifecycle(|guest, store| guest.call_restore(store, state_version, state))?
             .map_err(|reason| self.refuse("restore", &reason))
+    }
+
+    fn tune(&mut self, params: &Params) -> Result<(), Fault> {
+        let given = convert::params(params);
+        let guest = |guest: &bindings::Strategy, store: &mut Store<HostState>| {
+            guest.cryptobot_plugin_lifecycle().call_tune(store, &given)
+        };
+        // A refusal is no fault: the instance goes on.
+        self.instance.call(self.instance.callback, guest)?.map_err(|reason| fault::refused("tune", &reason))
     }
 
     fn into_remains(self: Box<Self>) -> Option<Box<dyn Send>> {

@@ -86,9 +86,15 @@ impl Lifecycle for Hostile {
     }
 
     fn restore(_version: u32, bytes: Vec<u8>) -> Result<(), String> {
+        misbehave("restore");
         let bytes = bytes.try_into().map_err(|_| "the state must have 8 bytes".to_owned())?;
         STATE.with_borrow_mut(|state| state.bars = u64::from_le_bytes(bytes));
         Ok(())
+    }
+
+    fn tune(_params: Vec<Param>) -> Result<(), String> {
+        misbehave("tune");
+        Err("I would rather not".into())
     }
 
     fn stop() {

@@ -14,13 +14,13 @@ params! {
         /// Bars in the average true range.
         atr: u32 = 14, range = 2..=1_000, step = 1;
         /// Distance of the stop from the entry, in average true ranges.
-        stop_atr: f64 = 5.0, range = 0.5..=50.0, step = 0.5;
+        stop_atr: f64 = 5.0, range = 0.5..=50.0, step = 0.5, tunable = true;
         /// Whether the stop follows the price.
         trail: bool = false;
         /// Whether to go short; otherwise a crossing below only closes the position.
         short: bool = true;
         /// Share of the equity in positions, all symbols together.
-        stake: f64 = 0.95, range = 0.01..=1.0, step = 0.05;
+        stake: f64 = 0.95, range = 0.01..=1.0, step = 0.05, tunable = true;
     }
 }
 
@@ -85,6 +85,12 @@ impl Strategy for Trend {
 
     fn warmup(params: &Params) -> u32 {
         params.slow.max(params.atr + 1)
+    }
+
+    /// A new stake counts from the next entry on, a new distance from the next stop.
+    fn tune(&mut self, params: &Params) -> Result<(), String> {
+        self.params.clone_from(params);
+        Ok(())
     }
 }
 
@@ -181,6 +187,18 @@ mod tests {
             .collect();
         assert!(triggers.len() > 2 && triggers.is_sorted(), "{triggers:?}");
         assert!(run.closed[0].exit_price > 106.5);
+    }
+
+    #[test]
+    fn a_new_stake_counts_from_the_next_entry_on() {
+        let tape = Tape::from_closes(CLOSES).balance(10_000.0);
+        let half = Params { stake: 0.475, ..params() };
+        let (before, after) =
+            (tape.run_with_tuning::<Trend>(&params(), 2, &half).unwrap(), tape.run::<Trend>(&half).unwrap());
+        assert_eq!(before.fills, after.fills);
+        let whole = tape.run::<Trend>(&params()).unwrap();
+        let late = tape.run_with_tuning::<Trend>(&params(), 8, &half).unwrap();
+        assert_eq!(late.fills[0], whole.fills[0]);
     }
 
     #[test]

@@ -64,6 +64,14 @@ impl<P: Plugin> lifecycle::Guest for P {
         })
     }
 
+    fn tune(params: Vec<Param>) -> Result<(), String> {
+        let params = <P::Strategy as Strategy>::Params::from_values(&params)?;
+        P::with(|instance| match instance {
+            Some(runtime) => runtime.tune(&params),
+            None => Err("tune comes after init".to_owned()),
+        })
+    }
+
     fn stop() {
         deliver::<P>(Runtime::stop);
     }

@@ -134,22 +134,44 @@ impl<S: Strategy> Runtime<S> {
                 continue;
             };
             let value = &mut self.values[slot];
-            if version != S::STATE_VERSION {
-                value.migrate(version, state)?;
-                continue;
-            }
-            let stored: S = postcard::from_bytes(state).map_err(damaged)?;
-            let missing = indicator::take_missing();
-            if snapshot.params != self.params {
-                value.adopt(stored)?;
-            } else if let Some(missing) = missing {
-                return Err(format!(
-                    "the stored state uses the indicator `{missing}`, which `new` did not create"
-                ));
+            self.host.slot = slot as u32;
+            if version == S::STATE_VERSION {
+                let stored: S = postcard::from_bytes(state).map_err(damaged)?;
+                let missing = indicator::take_missing();
+                if snapshot.params != self.params {
+                    value.adopt(stored)?;
+                } else if let Some(missing) = missing {
+                    return Err(format!(
+                        "the stored state uses the indicator `{missing}`, which `new` did not create"
+                    ));
+                } else {
+                    *value = stored;
+                }
             } else {
-                *value = stored;
+                value.migrate(version, state)?;
             }
+            value.resume(&mut self.host);
         }
+        Ok(())
+    }
+
+    /// Gives the strategy new values of its tunable parameters. Where one of its values refuses, all stay as they were.
+    ///
+    /// # Errors
+    /// What [`Strategy::tune`] says, and what serde says of a state that cannot be stored.
+    pub fn tune(&mut self, params: &S::Params) -> Result<(), String> {
+        let text = |error: postcard::Error| error.to_string();
+        let tuned = postcard::to_stdvec(params).map_err(text)?;
+        let before =
+            self.values.iter().map(postcard::to_stdvec).collect::<Result<Vec<_>, _>>().map_err(text)?;
+        let refused = self.values.iter_mut().try_for_each(|value| value.tune(params));
+        if refused.is_err() {
+            for (value, before) in self.values.iter_mut().zip(&before) {
+                *value = postcard::from_bytes(before).map_err(text)?;
+            }
+            return refused;
+        }
+        self.params = tuned;
         Ok(())
     }
 

@@ -85,6 +85,22 @@ pub trait Strategy: Serialize + DeserializeOwned + Sized + 'static {
         Err("the state was stored with other parameters".to_owned())
     }
 
+    /// Takes new values of parameters that are declared `tunable`; all others are as they were.
+    ///
+    /// # Errors
+    /// A text for the user; everything stays as it was. The default takes none.
+    fn tune(&mut self, params: &Self::Params) -> Result<(), String> {
+        let _ = params;
+        Err("this strategy takes no parameters while it runs".to_owned())
+    }
+
+    /// Its state has just been brought back, by [`Strategy::adopt`], [`Strategy::migrate`] or as it was. In a swap the
+    /// host keeps orders and timers and forgets what [`Strategy::new`] asked for: a version that needs a timer which the
+    /// one before did not have sets it here. Orders are refused here.
+    fn resume(&mut self, host: &mut Host) {
+        let _ = host;
+    }
+
     /// Reads a state of an older version into `self`, which is fresh. `state` is the old type in postcard's format.
     ///
     /// # Errors

@@ -46,6 +46,10 @@ impl Lifecycle for Liar {
         Ok(())
     }
 
+    fn tune(_params: Vec<Param>) -> Result<(), String> {
+        Ok(())
+    }
+
     fn stop() {}
 }
 

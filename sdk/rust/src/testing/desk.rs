@@ -89,6 +89,14 @@ pub(super) struct Terms {
     pub(super) stake: Option<f64>,
 }
 
+/// What a new version must not move before it has its state.
+#[derive(Debug)]
+pub(super) struct Before {
+    timers: BTreeMap<u32, i64>,
+    last_id: OrderId,
+    random: u64,
+}
+
 /// See the module's documentation. What happens to orders is in `exchange`.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -165,6 +173,17 @@ impl Desk {
 
     pub(super) fn refuse_orders(&mut self) {
         self.accepting = false;
+    }
+
+    /// What a new version must not move.
+    pub(super) fn before(&self) -> Before {
+        Before { timers: self.timers.clone(), last_id: self.last_id, random: self.random }
+    }
+
+    /// Forgets what was asked for since, as the host does with what `new` asks for in a swap.
+    pub(super) fn forget_since(&mut self, before: Before) {
+        self.intents.clear();
+        (self.timers, self.last_id, self.random) = (before.timers, before.last_id, before.random);
     }
 
     /// Moves time to `now`: working orders meet the bars that close then, prices and indicators follow.

@@ -123,7 +123,7 @@ impl Tape {
     /// # Errors
     /// What the strategy's `new` says.
     pub fn run<S: Strategy>(&self, params: &S::Params) -> Result<TapeRun, String> {
-        self.run_with_restart::<S>(params, usize::MAX)
+        self.run_with::<S>(params, usize::MAX, Ok)
     }
 
     /// Runs a strategy and replaces it after `rows` bars by a new one that is given its state: snapshot, `new`,
@@ -132,9 +132,34 @@ impl Tape {
     /// # Errors
     /// What `new`, `snapshot` or `restore` say.
     pub fn run_with_restart<S: Strategy>(&self, params: &S::Params, rows: usize) -> Result<TapeRun, String> {
-        let all_series = self.series::<S>();
-        let desk = Desk::new(&all_series, &self.terms);
-        let host = Host { backend: desk, slot: 0, slots: 1 };
+        self.run_with::<S>(params, rows, |runtime| runtime.restarted(params, self.series::<S>()))
+    }
+
+    /// Runs a strategy and gives it new values of its tunable parameters after `rows` bars.
+    ///
+    /// # Errors
+    /// What `new` or [`Strategy::tune`] say.
+    pub fn run_with_tuning<S: Strategy>(
+        &self,
+        params: &S::Params,
+        rows: usize,
+        tuned: &S::Params,
+    ) -> Result<TapeRun, String> {
+        self.run_with::<S>(params, rows, |mut runtime| {
+            runtime.tune(tuned)?;
+            runtime.deliver_events();
+            Ok(runtime)
+        })
+    }
+
+    /// Runs a strategy and does something with it after `rows` bars.
+    fn run_with<S: Strategy>(
+        &self,
+        params: &S::Params,
+        rows: usize,
+        act: impl Fn(Runtime<S>) -> Result<Runtime<S>, String>,
+    ) -> Result<TapeRun, String> {
+        let (host, all_series) = host_for::<S>(self);
         let mut runtime = Runtime::<S>::new(host, params, all_series.clone())?;
         runtime.host.backend.process_intents();
         runtime.host.backend.accept_orders();
@@ -154,7 +179,7 @@ impl Tape {
                 }
                 delivered += 1;
                 if delivered == rows {
-                    runtime = runtime.restarted(params, all_series.clone())?;
+                    runtime = act(runtime)?;
                 }
             }
             while let Some(timer) = runtime.host.backend.due_timer() {
@@ -232,18 +257,23 @@ pub fn restore_elsewhere<S: Strategy>(
     version: u32,
     after: &S::Params,
 ) -> Result<(), String> {
-    let series = tape.series::<S>();
-    let host = || {
-        let desk = Desk::new(&series, &tape.terms);
-        Host { backend: desk, slot: 0, slots: 1 }
-    };
-    let mut old = Runtime::<S>::new(host(), before, series.clone())?;
+    let (host, series) = host_for::<S>(tape);
+    let mut old = Runtime::<S>::new(host, before, series.clone())?;
     for (series, bar) in tape.rows(&series) {
         old.host.backend.advance(bar.ts, &[(series, bar)]);
         old.on_bar(series, &bar);
     }
     let state = old.snapshot()?;
-    Runtime::<S>::new(host(), after, series.clone())?.restore(version, &state)
+    let (host, series) = host_for::<S>(tape);
+    Runtime::<S>::new(host, after, series)?.restore(version, &state)
+}
+
+/// A host and the series of a strategy on the tape, for tests of a [`Runtime`] of their own.
+#[doc(hidden)]
+pub fn host_for<S: Strategy>(tape: &Tape) -> (Host, Vec<Series>) {
+    let series = tape.series::<S>();
+    let desk = Desk::new(&series, &tape.terms);
+    (Host { backend: desk, slot: 0, slots: 1 }, series)
 }
 
 impl<S: Strategy> Runtime<S> {
@@ -268,8 +298,10 @@ impl<S: Strategy> Runtime<S> {
     fn restarted(self, params: &S::Params, series: Vec<Series>) -> Result<Self, String> {
         let state = self.snapshot()?;
         let mut host = self.host;
+        let before = host.backend.before();
         host.backend.refuse_orders();
         let mut next = Self::new(host, params, series)?;
+        next.host.backend.forget_since(before);
         next.restore(S::STATE_VERSION, &state)?;
         next.host.backend.process_intents();
         next.host.backend.accept_orders();

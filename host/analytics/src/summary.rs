@@ -82,6 +82,10 @@ pub struct RunInfo {
     pub timing: Timing,
     /// Whether the run was stopped before its data ended.
     pub interrupted: bool,
+    /// Versions that took over on the way, and those that did not.
+    pub swaps: Vec<SwapSummary>,
+    /// New values of parameters on the way.
+    pub tuning: Vec<TuningSummary>,
     /// Choices about metrics.
     pub metrics: MetricsOptions,
 }
@@ -228,6 +232,50 @@ pub struct FaultSummary {
     pub message: String,
 }
 
+/// A version that took over on the way, or did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SwapSummary {
+    /// Name of the strategy.
+    pub strategy: String,
+    /// The moment that was asked for: a time or `bar:N`.
+    pub at: String,
+    /// The moment on the clock of events; `None` where the run ended before it.
+    #[serde(serialize_with = "as_optional_text")]
+    pub ts: Option<Timestamp>,
+    /// Name and version of the plugin; `None` where the file is none.
+    pub plugin: Option<String>,
+    /// SHA-256 of the plugin.
+    pub plugin_sha256: Option<String>,
+    /// Values of parameters that were given.
+    pub set: BTreeMap<String, String>,
+    /// Whether it took over.
+    pub done: bool,
+    /// Why it did not.
+    pub reason: Option<String>,
+    /// Size of the state that was moved.
+    pub state_bytes: usize,
+    /// Parameters that the new version does not have.
+    pub dropped: Vec<String>,
+}
+
+/// New values of parameters on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TuningSummary {
+    /// Name of the strategy.
+    pub strategy: String,
+    /// The moment that was asked for: a time or `bar:N`.
+    pub at: String,
+    /// The moment on the clock of events; `None` where the run ended before it.
+    #[serde(serialize_with = "as_optional_text")]
+    pub ts: Option<Timestamp>,
+    /// The values.
+    pub set: BTreeMap<String, String>,
+    /// Whether the plugin took them.
+    pub done: bool,
+    /// Why it did not.
+    pub reason: Option<String>,
+}
+
 /// A position that was open at the end.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PositionSummary {
@@ -304,6 +352,10 @@ pub struct Summary {
     pub states: Vec<StateSummary>,
     /// Who was quarantined, and why.
     pub faults: Vec<FaultSummary>,
+    /// Versions that took over on the way, and those that did not.
+    pub swaps: Vec<SwapSummary>,
+    /// New values of parameters on the way.
+    pub tuning: Vec<TuningSummary>,
     /// What a reader must know.
     pub warnings: Vec<String>,
     /// SHA-256 of the journal's entries.
@@ -355,6 +407,8 @@ impl Summary {
             open_positions: open_positions(record),
             states: states(record),
             faults: faults(record),
+            swaps: info.swaps,
+            tuning: info.tuning,
             warnings: info.warnings,
             journal_sha256: info.journal_sha256,
             data_files: info.data_files,
@@ -445,6 +499,17 @@ fn faults(record: &Record) -> Vec<FaultSummary> {
         message: fault.fault.message.clone(),
     };
     record.faults.iter().map(summary).collect()
+}
+
+#[expect(clippy::ref_option, reason = "serde hands a reference to the field")]
+fn as_optional_text<T: std::fmt::Display, S: Serializer>(
+    value: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Money as an exact decimal, times as ISO 8601.

@@ -102,6 +102,14 @@ pub(crate) struct RunArguments {
     /// Parameter of the plugin; `bot.name=value` for one bot of several.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Another version of the plugin takes over at a time, or at `bar:N` once N bars have closed; `BOT.TIME=PLUGIN` for
+    /// one bot of several. May be given several times.
+    #[arg(long, value_name = "TIME=PLUGIN")]
+    pub(crate) swap: Vec<String>,
+    /// A tunable parameter gets another value at a time, or at `bar:N`; `BOT.TIME=NAME=VALUE` for one bot of several. May
+    /// be given several times.
+    #[arg(long, value_name = "TIME=NAME=VALUE")]
+    pub(crate) set_at: Vec<String>,
     /// Balance of the account [default: 10000].
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub(crate) balance: Option<Money>,

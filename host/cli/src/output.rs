@@ -1,5 +1,6 @@
 //! Where everything is printed, and results for people.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 
@@ -40,6 +41,9 @@ pub(crate) fn summary(finished: &Finished) -> String {
     if summary.strategies.len() > 1 {
         let _ = writeln!(text, "\nStrategies\n{}", strategies(finished));
     }
+    if !summary.swaps.is_empty() || !summary.tuning.is_empty() {
+        let _ = writeln!(text, "\nChanges on the way\n{}", changes(finished));
+    }
     let _ = writeln!(text, "\nrun      {}", summary.run.id);
     let _ = writeln!(text, "journal  {}", summary.journal_sha256);
     let _ = write!(text, "report   {}", finished.folder.join("report.html").display());
@@ -76,6 +80,33 @@ fn strategies(finished: &Finished) -> Table {
             strategy.trades.to_string(),
             strategy.costs.fees.to_string(),
         ]);
+    }
+    table
+}
+
+/// Swaps and new values of parameters, in the order of their lists.
+fn changes(finished: &Finished) -> Table {
+    let result = |done: bool, reason: Option<&String>| match (done, reason) {
+        (true, _) => "done".to_owned(),
+        (false, reason) => format!("refused: {}", reason.map_or("", String::as_str)),
+    };
+    let set = |set: &BTreeMap<String, String>| {
+        set.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    let mut table = plain_table();
+    table.set_header(["At", "Name", "Plugin", "Set", "Result"]);
+    let summary = &finished.summary;
+    for swap in &summary.swaps {
+        let plugin = match (&swap.plugin, &swap.plugin_sha256) {
+            (Some(plugin), Some(sha256)) => format!("{plugin} {}", &sha256[..sha256.len().min(8)]),
+            _ => String::new(),
+        };
+        let result = result(swap.done, swap.reason.as_ref());
+        table.add_row([swap.at.clone(), swap.strategy.clone(), plugin, set(&swap.set), result]);
+    }
+    for tuning in &summary.tuning {
+        let result = result(tuning.done, tuning.reason.as_ref());
+        table.add_row([tuning.at.clone(), tuning.strategy.clone(), String::new(), set(&tuning.set), result]);
     }
     table
 }

@@ -6,6 +6,7 @@ use cryptobot_model::{Money, ParamSpec, ParamValue, PluginInfo};
 use cryptobot_plugin::resolve;
 use cryptobot_wasm::{Limits, Plugin, Runtime};
 
+use crate::changes::{self, Loaded};
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
 
@@ -17,6 +18,8 @@ pub(crate) struct LoadedBot {
     /// All declared parameters, in the declared order.
     pub(crate) params: Vec<(String, ParamValue)>,
     pub(crate) balance: Money,
+    /// The plugins of its swaps, in their order.
+    pub(crate) swaps: Vec<Loaded>,
 }
 
 /// Loads the plugins of all bots and completes the configuration with their parameters and balances.
@@ -36,10 +39,11 @@ pub(crate) fn load(
             .describe(limits)
             .map_err(|fault| RunError::PluginFault { plugin: path.display().to_string(), fault })?;
         let params = params(name, bot, &info)?;
+        let swaps = changes::load(name, bot, &info, runtime, folders, limits)?;
         bot.plugin = path.display().to_string();
         bot.params = params.iter().cloned().collect();
         bot.balance = Some(balance);
-        loaded.push(LoadedBot { name: name.clone(), plugin, info, params, balance });
+        loaded.push(LoadedBot { name: name.clone(), plugin, info, params, balance, swaps });
     }
     Ok(loaded)
 }

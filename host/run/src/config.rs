@@ -8,6 +8,7 @@ use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::changes::{Swap, Tuning};
 use crate::error::RunError;
 use crate::execution::Execution;
 use crate::funding::Funding;
@@ -141,6 +142,12 @@ pub struct Bot {
     /// Values of its parameters.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub params: BTreeMap<String, ParamValue>,
+    /// Other versions of its plugin that take over on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub swaps: Vec<Swap>,
+    /// New values of tunable parameters on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tuning: Vec<Tuning>,
     /// Symbols it trades.
     pub symbols: Vec<String>,
     /// Venue of the symbols; may be left out where the data have only one.

@@ -16,6 +16,7 @@ use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Marks, Outcome, Recorder
 use cryptobot_journal::{Background, JournalHash, JournalWriter};
 use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource};
 
+use crate::changes;
 use crate::error::{ExitCode, RunError};
 use crate::identity;
 use crate::prepare::PreparedRun;
@@ -112,9 +113,11 @@ impl PreparedRun {
         }
         let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
         self.warnings.extend(recorder.refusals.warnings(&names));
+        let mut changes = changes::report(&outcome.changes, &names);
+        self.warnings.append(&mut changes.warnings);
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
-        self.write(&record, &outcome, journal, loaded, engine_time)
+        self.write(&record, &outcome, changes, journal, (loaded, engine_time))
     }
 
     fn collector(&self) -> Collector {
@@ -151,9 +154,9 @@ impl PreparedRun {
         mut self,
         record: &Record,
         outcome: &Outcome,
+        changes: changes::Report,
         journal: JournalHash,
-        loaded: Instant,
-        engine_time: Duration,
+        (loaded, engine_time): (Instant, Duration),
     ) -> Result<Finished, RunError> {
         let reporting = Instant::now();
         let data = self.hash.join()?;
@@ -180,6 +183,8 @@ impl PreparedRun {
                 ..Timing::default()
             },
             interrupted: outcome.interrupted,
+            swaps: changes.swaps,
+            tuning: changes.tuning,
             metrics: MetricsOptions { risk_free: self.config.metrics.risk_free },
         };
         let mut summary = Summary::new(record, info);
@@ -191,14 +196,19 @@ impl PreparedRun {
         summary.timing.report_s = reporting.elapsed().as_secs_f64();
         summary.timing.total_s = self.started.elapsed().as_secs_f64();
         self.folder.write_summary(&mut summary)?;
-        Ok(Finished { summary, folder: self.folder.path().to_owned(), exit_code: exit_code(outcome) })
+        Ok(Finished {
+            summary,
+            folder: self.folder.path().to_owned(),
+            exit_code: exit_code(outcome, changes.refused),
+        })
     }
 }
 
-fn exit_code(outcome: &Outcome) -> ExitCode {
+/// `refused`: whether a plugin refused a change on the way.
+fn exit_code(outcome: &Outcome, refused: bool) -> ExitCode {
     if outcome.interrupted {
         ExitCode::Interrupted
-    } else if outcome.faults.is_empty() {
+    } else if outcome.faults.is_empty() && !refused {
         ExitCode::Done
     } else {
         ExitCode::Plugin

@@ -27,7 +27,7 @@ pub(crate) fn begin(
         models_sha256: None,
         data_sha256: String::new(),
         reference_sha256,
-        config_sha256: config_sha256(config)?,
+        config_sha256: config_sha256(config, bots)?,
         seed: config.seed,
         mode: "backtest".to_owned(),
         delivery: "event".to_owned(),
@@ -67,13 +67,17 @@ fn plugins_sha256(bots: &[LoadedBot]) -> String {
 }
 
 /// The hash of the complete configuration without paths, which say where things are and not what they are, and
-/// without the seed, which the identity has of its own; recorded latencies are part of it.
-fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
+/// without the seed, which the identity has of its own; recorded latencies are part of it, and the plugins of swaps are by
+/// their hashes.
+fn config_sha256(config: &RunConfig, bots: &[LoadedBot]) -> Result<String, RunError> {
     let mut config = config.clone();
     config.data = PathBuf::default();
     config.seed = 0;
-    for bot in config.bots.values_mut() {
+    for (bot, loaded) in config.bots.values_mut().zip(bots) {
         bot.plugin.clear();
+        for (swap, loaded) in bot.swaps.iter_mut().zip(&loaded.swaps) {
+            swap.plugin = loaded.as_ref().map(|(plugin, _)| plugin.sha256().to_owned()).unwrap_or_default();
+        }
     }
     let file = config.execution.latency.take_file();
     let canonical = serde_json::to_string(&config)

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bots;
+pub mod changes;
 pub mod config;
 pub mod entries;
 mod error;

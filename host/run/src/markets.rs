@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cryptobot_data::{Catalog, SeriesReader, SeriesRequest, TouchedFile};
-use cryptobot_model::{FundingRate, Instrument, InstrumentId, SeriesId, SeriesInfo, Timeframe, Timestamp};
+use cryptobot_model::{
+    FundingRate, Instrument, InstrumentId, PluginInfo, SeriesId, SeriesInfo, SeriesSpec, Timeframe, Timestamp,
+};
 
 use crate::bots::LoadedBot;
-use crate::config::RunConfig;
+use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
 use crate::spelled::Spelled;
 use crate::{funding, marks};
@@ -71,7 +73,8 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     let funding = funding::open(config, &catalog, &mut instruments, (from, to), &mut warnings)?;
     let bars = readers.iter().chain(marks.iter().flatten());
     let touched = bars.flat_map(SeriesReader::touched).chain(funding.touched).collect();
-    let series = wishes.iter().map(|wish| series(wish, &instruments, &bases)).collect();
+    let series = wishes.iter().map(|wish| series(&wish.venue, &wish.symbols, &wish.series, &instruments));
+    let series = series.collect();
     let read = readers.into_iter().zip(marks).zip(funding.rates);
     let markets = instruments.into_iter().zip(bases.values()).zip(read);
     let market = |((instrument, timeframe), ((reader, mark), funding))| {
@@ -99,17 +102,8 @@ fn wish(config: &RunConfig, bot: &LoadedBot, catalog: &Catalog) -> Result<Wish, 
     let symbols =
         if entry.symbols.is_empty() { vec![usual_symbol(catalog, &venue)?] } else { unique(&entry.symbols) };
     let base = entry.timeframe.map_or(Timeframe::HOUR, |timeframe| timeframe.0);
-    let mut series = Vec::new();
-    for spec in &bot.info.series {
-        let timeframe = match spec.timeframe_ns {
-            None => base,
-            Some(nanos) => Timeframe::from_nanos(nanos).ok_or_else(|| {
-                let problem = format!("series `{}` has bars of {nanos} ns, which is no timeframe", spec.role);
-                RunError::config(format!("bots.{}.plugin", bot.name), problem)
-            })?,
-        };
-        series.push((spec.role.clone(), timeframe));
-    }
+    let series = timeframes(&bot.info, base)
+        .map_err(|problem| RunError::config(format!("bots.{}.plugin", bot.name), problem))?;
     Ok(Wish { venue, symbols, base, series })
 }
 
@@ -242,25 +236,51 @@ fn readers(
     Ok(readers)
 }
 
-fn series(
-    wish: &Wish,
+/// Role and timeframe of each series that a plugin asks for.
+fn timeframes(info: &PluginInfo, base: Timeframe) -> Result<Vec<(String, Timeframe)>, String> {
+    let one = |spec: &SeriesSpec| {
+        let timeframe = match spec.timeframe_ns {
+            None => base,
+            Some(nanos) => Timeframe::from_nanos(nanos).ok_or_else(|| {
+                format!("series `{}` has bars of {nanos} ns, which is no timeframe", spec.role)
+            })?,
+        };
+        Ok((spec.role.clone(), timeframe))
+    };
+    info.series.iter().map(one).collect()
+}
+
+/// The series that another version of a bot's plugin asks for; the bot's configuration is complete.
+pub(crate) fn series_of(
+    bot: &Bot,
+    info: &PluginInfo,
     instruments: &[Instrument],
-    bases: &BTreeMap<(String, String), Timeframe>,
+) -> Result<Vec<SeriesInfo>, String> {
+    let base = bot.timeframe.map_or(Timeframe::HOUR, |timeframe| timeframe.0);
+    let venue = bot.venue.as_deref().unwrap_or_default();
+    Ok(series(venue, &bot.symbols, &timeframes(info, base)?, instruments))
+}
+
+/// The series of a bot: for each of its symbols those that its plugin asks for.
+fn series(
+    venue: &str,
+    symbols: &[String],
+    asked_for: &[(String, Timeframe)],
+    instruments: &[Instrument],
 ) -> Vec<SeriesInfo> {
     let mut series = Vec::new();
-    for symbol in &wish.symbols {
-        let position = bases.keys().position(|(venue, of)| *venue == wish.venue && of == symbol);
-        let Some((index, instrument)) = position.and_then(|index| Some((index, instruments.get(index)?)))
-        else {
+    for symbol in symbols {
+        let is_it = |of: &Instrument| of.venue == venue && of.symbol == *symbol;
+        let Some((index, instrument)) = instruments.iter().enumerate().find(|(_, of)| is_it(of)) else {
             continue;
         };
-        for (role, timeframe) in &wish.series {
+        for (role, timeframe) in asked_for {
             series.push(SeriesInfo {
                 id: SeriesId::from(series.len()),
                 role: role.clone(),
                 instrument: InstrumentId::from(index),
                 symbol: symbol.clone(),
-                venue: wish.venue.clone(),
+                venue: venue.to_owned(),
                 timeframe: *timeframe,
                 tick: instrument.tick.to_f64(),
                 lot: instrument.lot.to_f64(),

@@ -1,9 +1,11 @@
 //! What the command line says on top of a run file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 
+use crate::changes::{Moment, ParseMomentError, Swap, Tuning};
 use crate::config::{Bot, RunConfig, bot_letter};
 use crate::error::RunError;
 use crate::spelled::Spelled;
@@ -27,6 +29,10 @@ pub struct Overrides {
     pub to: Option<Timestamp>,
     /// `name=value` for every bot, `bot.name=value` for one.
     pub set: Vec<String>,
+    /// `time=plugin` for the only bot, `bot.time=plugin` for one of several.
+    pub swaps: Vec<String>,
+    /// `time=name=value` for every bot, `bot.time=name=value` for one.
+    pub set_at: Vec<String>,
     /// Balance of the whole run.
     pub balance: Option<Money>,
     /// Leverage of the run.
@@ -67,7 +73,9 @@ impl Overrides {
             }
             bot.timeframe = self.timeframe.map(Spelled).or(bot.timeframe);
         }
-        self.set.iter().try_for_each(|assignment| set_param(config, assignment))
+        self.set.iter().try_for_each(|assignment| set_param(config, assignment))?;
+        self.swaps.iter().try_for_each(|swap| add_swap(config, swap))?;
+        self.set_at.iter().try_for_each(|tuning| add_tuning(config, tuning))
     }
 }
 
@@ -98,15 +106,66 @@ fn set_param(config: &mut RunConfig, assignment: &str) -> Result<(), RunError> {
     };
     let value = ParamValue::Text(value.to_owned());
     if let Some((bot, param)) = name.split_once('.') {
-        let names = config.bots.keys().cloned().collect::<Vec<_>>().join(", ");
-        let Some(bot) = config.bots.get_mut(bot) else {
-            return Err(RunError::config("--set", format!("there is no bot `{bot}`; bots: {names}")));
-        };
-        bot.params.insert(param.to_owned(), value);
+        bot_named(config, "--set", bot)?.params.insert(param.to_owned(), value);
     } else {
         for bot in config.bots.values_mut() {
             bot.params.insert(name.to_owned(), value.clone());
         }
+    }
+    Ok(())
+}
+
+fn bot_named<'a>(config: &'a mut RunConfig, flag: &str, name: &str) -> Result<&'a mut Bot, RunError> {
+    let names = config.bots.keys().cloned().collect::<Vec<_>>().join(", ");
+    let unknown = || RunError::config(flag, format!("there is no bot `{name}`; bots: {names}"));
+    config.bots.get_mut(name).ok_or_else(unknown)
+}
+
+/// `[bot.]moment=rest`, taken apart.
+fn at_moment<'a>(
+    flag: &str,
+    form: &str,
+    text: &'a str,
+) -> Result<(Option<&'a str>, Spelled<Moment>, &'a str), RunError> {
+    let Some((head, rest)) = text.split_once('=').filter(|(_, rest)| !rest.is_empty()) else {
+        return Err(RunError::config(flag, format!("`{text}` is not of the form {form}")));
+    };
+    if let Ok(at) = head.parse() {
+        return Ok((None, Spelled(at), rest));
+    }
+    // A bot's name has no point, a time may have one.
+    let (bot, at) = head.split_once('.').map_or((None, head), |(bot, at)| (Some(bot), at));
+    let at = at.parse().map_err(|error: ParseMomentError| RunError::config(flag, error.to_string()))?;
+    Ok((bot, Spelled(at), rest))
+}
+
+fn add_swap(config: &mut RunConfig, text: &str) -> Result<(), RunError> {
+    let (bot, at, plugin) = at_moment("--swap", "TIME=PLUGIN", text)?;
+    let swap = Swap { at, plugin: plugin.to_owned(), set: BTreeMap::new() };
+    if let Some(bot) = bot {
+        bot_named(config, "--swap", bot)?.swaps.push(swap);
+        return Ok(());
+    }
+    if config.bots.len() > 1 {
+        let names = config.bots.keys().cloned().collect::<Vec<_>>().join(", ");
+        let problem = format!("there are several bots, name one of them: BOT.TIME=PLUGIN; bots: {names}");
+        return Err(RunError::config("--swap", problem));
+    }
+    config.bots.values_mut().for_each(|bot| bot.swaps.push(swap.clone()));
+    Ok(())
+}
+
+fn add_tuning(config: &mut RunConfig, text: &str) -> Result<(), RunError> {
+    let form = "TIME=NAME=VALUE";
+    let (bot, at, assignment) = at_moment("--set-at", form, text)?;
+    let Some((name, value)) = assignment.split_once('=') else {
+        return Err(RunError::config("--set-at", format!("`{text}` is not of the form {form}")));
+    };
+    let set = BTreeMap::from([(name.to_owned(), ParamValue::Text(value.to_owned()))]);
+    let tuning = Tuning { at, set };
+    match bot {
+        Some(bot) => bot_named(config, "--set-at", bot)?.tuning.push(tuning),
+        None => config.bots.values_mut().for_each(|bot| bot.tuning.push(tuning.clone())),
     }
     Ok(())
 }
@@ -133,11 +192,34 @@ mod tests {
     }
 
     #[test]
+    fn changes_on_the_way_go_to_one_bot_or_to_all() {
+        let mut config = two_bots();
+        let swaps = vec!["b.2024-06-01T00:00:00.5Z=x=y.wasm".to_owned()];
+        let set_at = vec!["bar:7=fast=3".to_owned(), "a.2024-06-01=slow=a=b".to_owned()];
+        Overrides { swaps, set_at, ..Overrides::default() }.apply(&mut config).unwrap();
+        assert!(config.bots["a"].swaps.is_empty());
+        let swap = &config.bots["b"].swaps[0];
+        assert_eq!(
+            (swap.plugin.as_str(), swap.at.0),
+            ("x=y.wasm", "2024-06-01T00:00:00.5Z".parse().unwrap())
+        );
+        assert_eq!(config.bots["b"].tuning[0].at.0, Moment::Bars(7));
+        assert_eq!(config.bots["a"].tuning[1].set["slow"], ParamValue::Text("a=b".to_owned()));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         let refused = |overrides: Overrides| overrides.apply(&mut two_bots()).unwrap_err().to_string();
         let set = |text: &str| Overrides { set: vec![text.to_owned()], ..Overrides::default() };
         assert!(refused(set("fast")).contains("name=value"));
         assert!(refused(set("c.fast=1")).contains("bots: a, b"));
+        let swap = |text: &str| Overrides { swaps: vec![text.to_owned()], ..Overrides::default() };
+        assert!(refused(swap("2024-06-01")).contains("`2024-06-01` is not of the form TIME=PLUGIN"));
+        assert!(refused(swap("soon=new.wasm")).contains("`soon` is no moment"));
+        assert!(refused(swap("c.2024-06-01=new.wasm")).contains("there is no bot `c`"));
+        assert!(refused(swap("2024-06-01=new.wasm")).contains("name one of them"));
+        let set_at = |text: &str| Overrides { set_at: vec![text.to_owned()], ..Overrides::default() };
+        assert!(refused(set_at("bar:5=fast")).contains("TIME=NAME=VALUE"));
         let plugin = Overrides { plugin: Some("trend".to_owned()), ..Overrides::default() };
         assert!(refused(plugin).contains("2 bots"));
     }

@@ -12,12 +12,13 @@ use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, T
 use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
 
 use crate::bots::{self, LoadedBot};
+use crate::changes;
 use crate::config::{Limits, RunConfig};
 use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
 use crate::risk;
-use crate::versions::{look_back, version};
+use crate::versions::{kept_bars, look_back, version};
 
 /// Folders that a run uses besides its data.
 #[derive(Clone, Debug)]
@@ -87,6 +88,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let fill_timeframes = list.iter().map(|market| market.timeframe).collect();
     let instruments_of = |series: &Vec<SeriesInfo>| series.iter().map(|info| info.instrument).collect();
     let instruments_of_series = series.iter().map(instruments_of).collect();
+    let requests = changes::requests(&config, &bots, &instruments, &limits);
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
         let version = version(&config, &bot.plugin, &bot.info, series.clone(), &limits);
@@ -107,7 +109,13 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         InstrumentSetup { mark, funding: market.funding, ..setup }
     });
     let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
-    let engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
+    let mut engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
+    if let Some(retire) = (!requests.is_empty()).then(changes::retirement).flatten() {
+        engine = engine.with_retirement(retire);
+    }
+    for request in requests {
+        engine.request_change(request);
+    }
     Ok(PreparedRun {
         config,
         folder,
@@ -168,7 +176,8 @@ fn desk(
     instruments: usize,
 ) -> Desk {
     let history = look_back(config, &bot.plugin, &bot.info);
-    Desk::new(strategy, series, instruments, history, config.seed, desk_limits(&config.limits))
+    let desk = Desk::new(strategy, series, instruments, history, config.seed, desk_limits(&config.limits));
+    if bot.swaps.is_empty() { desk } else { desk.keeping(kept_bars(config, bot)) }
 }
 
 fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {

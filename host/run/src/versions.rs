@@ -6,6 +6,7 @@ use cryptobot_engine::{Desk, Strategy, Version};
 use cryptobot_model::{PluginInfo, SeriesInfo};
 use cryptobot_wasm::{Limits, Plugin};
 
+use crate::bots::LoadedBot;
 use crate::config::RunConfig;
 
 /// The import by which plugins look back on closed bars; only to them the host shows any.
@@ -40,4 +41,11 @@ pub(crate) fn look_back(config: &RunConfig, plugin: &Plugin, info: &PluginInfo) 
     let looks_back = plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
     let warm_up = (info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
     if looks_back { config.limits.history_bars.max(warm_up) } else { 0 }
+}
+
+/// Closed bars of each series that are kept for the indicators of versions that take over.
+pub(crate) fn kept_bars(config: &RunConfig, bot: &LoadedBot) -> usize {
+    let later = bot.swaps.iter().flatten().map(|(_, info)| info);
+    let warm_ups = later.chain([&bot.info]).map(|info| info.warmup_bars as usize);
+    warm_ups.max().unwrap_or(0).min(MOST_WARM_UP_BARS).max(config.limits.history_bars)
 }

@@ -56,6 +56,8 @@ fn overrides(arguments: RunArguments) -> Overrides {
         from: arguments.from,
         to: arguments.to,
         set: arguments.set,
+        swaps: arguments.swap,
+        set_at: arguments.set_at,
         balance: arguments.balance,
         leverage: arguments.leverage,
         seed: arguments.seed,

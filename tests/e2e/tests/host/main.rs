@@ -19,5 +19,6 @@ mod new_plugin;
 mod parity;
 mod real_data;
 mod results;
+mod swap;
 mod timeframes;
 mod usage;

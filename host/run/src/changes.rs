@@ -1,0 +1,291 @@
+//! Changes of bots on the way: other versions that take over, and new values of live-tunable parameters.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use cryptobot_analytics::{SwapSummary, TuningSummary};
+use cryptobot_engine::{Change, ChangeReport, ChangeRequest, Params, Retire, Version, When};
+use cryptobot_model::{Instrument, ParamSpec, ParamValue, PluginInfo, StrategyId, Timestamp};
+use cryptobot_plugin::resolve;
+use cryptobot_wasm::{Limits, Plugin, Runtime};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::bots::LoadedBot;
+use crate::config::{Bot, RunConfig};
+use crate::error::RunError;
+use crate::markets;
+use crate::spelled::Spelled;
+use crate::versions::version;
+
+/// When a bot is changed: a time, or `bar:N` = once N base bars of the run have closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the first event at this time or later.
+    Time(Timestamp),
+    /// Before the next event once so many base bars, of all instruments together, have closed.
+    Bars(u64),
+}
+
+/// Why a text is no moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no moment; write a time such as 2024-06-01T00:00Z, or bar:5000")]
+pub struct ParseMomentError(String);
+
+impl FromStr for Moment {
+    type Err = ParseMomentError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ParseMomentError(text.to_owned());
+        match text.strip_prefix("bar:") {
+            Some(count) => count.parse().map(Self::Bars).map_err(|_| wrong()),
+            None => text.parse().map(Self::Time).map_err(|_| wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(at) => at.fmt(f),
+            Self::Bars(count) => write!(f, "bar:{count}"),
+        }
+    }
+}
+
+impl From<Moment> for When {
+    fn from(moment: Moment) -> Self {
+        match moment {
+            Moment::Time(at) => Self::Time(at),
+            Moment::Bars(count) => Self::Bars(count),
+        }
+    }
+}
+
+/// Another version of a bot's plugin that takes over on the way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Swap {
+    /// A time, or `bar:N` = once N base bars of the run have closed.
+    pub at: Spelled<Moment>,
+    /// Path or name of the plugin.
+    pub plugin: String,
+    /// Values of its parameters; the others keep the running values, and new ones have their defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub set: BTreeMap<String, ParamValue>,
+}
+
+/// New values of parameters that the plugin marks as tunable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tuning {
+    /// A time, or `bar:N` = once N base bars of the run have closed.
+    pub at: Spelled<Moment>,
+    /// The values.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub set: BTreeMap<String, ParamValue>,
+}
+
+/// The plugin of a swap, or why there is none.
+pub(crate) type Loaded = Result<(Plugin, PluginInfo), String>;
+
+/// Loads the plugins of a bot's swaps, each file once, and checks what is set. What is no plugin is refused when its
+/// time comes, so that the running version goes on; a file that does not exist is a mistake of the user.
+pub(crate) fn load(
+    name: &str,
+    bot: &mut Bot,
+    first: &PluginInfo,
+    runtime: &Runtime,
+    folders: &[PathBuf],
+    limits: &Limits,
+) -> Result<Vec<Loaded>, RunError> {
+    let mut files: BTreeMap<PathBuf, Loaded> = BTreeMap::new();
+    let mut loaded = Vec::with_capacity(bot.swaps.len());
+    for (index, swap) in bot.swaps.iter_mut().enumerate() {
+        let path = resolve(&swap.plugin, folders)?;
+        swap.plugin = path.display().to_string();
+        let plugin = files.entry(path).or_insert_with_key(|path| load_file(path, runtime, limits)).clone();
+        if let Ok((_, info)) = &plugin {
+            check(&format!("bots.{name}.swaps[{index}].set"), &mut swap.set, &[info], |_| true)?;
+        }
+        loaded.push(plugin);
+    }
+    let versions: Vec<&PluginInfo> =
+        std::iter::once(first).chain(loaded.iter().flatten().map(|(_, info)| info)).collect();
+    for (index, tuning) in bot.tuning.iter_mut().enumerate() {
+        check(&format!("bots.{name}.tuning[{index}].set"), &mut tuning.set, &versions, |spec| spec.tunable)?;
+    }
+    Ok(loaded)
+}
+
+fn load_file(path: &Path, runtime: &Runtime, limits: &Limits) -> Loaded {
+    let refused = |reason: String| format!("{}: {reason}", path.display());
+    let plugin = runtime.load(path).map_err(|error| refused(error.to_string()))?;
+    let info = plugin.describe(limits).map_err(|fault| refused(fault.to_string()))?;
+    Ok((plugin, info))
+}
+
+/// Reads the values by the declaration of a version that allows them, the newest that does.
+fn check(
+    field: &str,
+    set: &mut BTreeMap<String, ParamValue>,
+    versions: &[&PluginInfo],
+    allows: impl Fn(&ParamSpec) -> bool,
+) -> Result<(), RunError> {
+    for (name, value) in set {
+        let specs = || versions.iter().rev().flat_map(|info| &info.params).filter(|spec| allows(spec));
+        let mut of_name = specs().filter(|spec| spec.name == *name).map(|spec| spec.accept(value.clone()));
+        let Some(accepted) = of_name.clone().find_map(Result::ok).map(Ok).or_else(|| of_name.next()) else {
+            let mut known: Vec<&str> = specs().map(|spec| spec.name.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let problem = format!("`{name}` cannot be set here; what can be: {known}");
+            return Err(RunError::config(field, problem));
+        };
+        *value = accepted.map_err(|error| RunError::config(field, error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Everything that is asked for on the way: swaps before values of the same moment, bot by bot.
+pub(crate) fn requests(
+    config: &RunConfig,
+    bots: &[LoadedBot],
+    instruments: &[Instrument],
+    limits: &Limits,
+) -> Vec<ChangeRequest> {
+    let mut requests = Vec::new();
+    for (slot, bot) in bots.iter().enumerate() {
+        let strategy = StrategyId::from(slot);
+        let Some(entry) = config.bots.get(&bot.name) else { continue };
+        let mut versions: BTreeMap<&str, Result<Arc<Version>, String>> = BTreeMap::new();
+        for (swap, loaded) in entry.swaps.iter().zip(&bot.swaps) {
+            let made = || {
+                let (plugin, info) = loaded.as_ref().map_err(Clone::clone)?;
+                let series = markets::series_of(entry, info, instruments)?;
+                Ok(version(config, plugin, info, series, limits))
+            };
+            let version = versions.entry(&swap.plugin).or_insert_with(made).clone();
+            let change = Change::Swap { version, set: params(&swap.set) };
+            requests.push(ChangeRequest { strategy, when: swap.at.0.into(), change });
+        }
+        requests.extend(entry.tuning.iter().map(|tuning| ChangeRequest {
+            strategy,
+            when: tuning.at.0.into(),
+            change: Change::Tune { set: params(&tuning.set) },
+        }));
+    }
+    requests
+}
+
+fn params(set: &BTreeMap<String, ParamValue>) -> Params {
+    set.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Drops instances on a thread of its own, which ends with the engine.
+pub(crate) fn retirement() -> Option<Retire> {
+    let (send, receive) = mpsc::channel::<Box<dyn Send>>();
+    let thread = thread::Builder::new().name("retirement".to_owned());
+    thread.spawn(move || receive.into_iter().for_each(drop)).ok()?;
+    Some(Box::new(move |remains| {
+        // A thread that is gone leaves the dropping to us.
+        let _ = send.send(remains);
+    }))
+}
+
+/// What became of the changes, for the summary, and what a reader must know of those that were refused.
+pub(crate) struct Report {
+    pub(crate) swaps: Vec<SwapSummary>,
+    pub(crate) tuning: Vec<TuningSummary>,
+    pub(crate) warnings: Vec<String>,
+    /// Whether one was refused that the run lasted long enough for.
+    pub(crate) refused: bool,
+}
+
+/// Puts the engine's reports into words. `names` are those of the strategies.
+pub(crate) fn report(changes: &[ChangeReport], names: &[&str]) -> Report {
+    let mut report = Report { swaps: Vec::new(), tuning: Vec::new(), warnings: Vec::new(), refused: false };
+    let mut refusals: BTreeMap<(usize, &str), (usize, String)> = BTreeMap::new();
+    for change in changes {
+        let index = change.request.strategy.index();
+        let name = (*names.get(index).unwrap_or(&"?")).to_owned();
+        let at = match change.request.when {
+            When::Time(at) => Moment::Time(at).to_string(),
+            When::Bars(count) => Moment::Bars(count).to_string(),
+            When::Next => String::new(),
+        };
+        let reason = change.result.as_ref().err().cloned();
+        let done = change.result.clone().unwrap_or_default();
+        report.refused |= reason.is_some() && change.ts.is_some();
+        let kind = match &change.request.change {
+            Change::Swap { .. } => "swap",
+            Change::Tune { .. } => "change of parameters",
+        };
+        if let Some(reason) = &reason {
+            let first = || (0, format!("at {at}: {reason}"));
+            refusals.entry((index, kind)).or_insert_with(first).0 += 1;
+        }
+        if !done.dropped.is_empty() {
+            let dropped = done.dropped.join(", ");
+            report.warnings.push(format!("{name}: the swap at {at} dropped the parameters {dropped}"));
+        }
+        let texts =
+            |set: &Params| set.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        match &change.request.change {
+            Change::Swap { version, set } => report.swaps.push(SwapSummary {
+                strategy: name,
+                at,
+                ts: change.ts,
+                plugin: version.as_ref().ok().map(|to| format!("{} {}", to.info.name, to.info.version)),
+                plugin_sha256: version.as_ref().ok().map(|to| to.sha256.clone()),
+                set: texts(set),
+                done: reason.is_none(),
+                reason,
+                state_bytes: done.state_bytes,
+                dropped: done.dropped,
+            }),
+            Change::Tune { set } => report.tuning.push(TuningSummary {
+                strategy: name,
+                at,
+                ts: change.ts,
+                set: texts(set),
+                done: reason.is_none(),
+                reason,
+            }),
+        }
+    }
+    report.warnings.extend(refusals.into_iter().map(|((index, kind), (count, first))| {
+        let name = names.get(index).unwrap_or(&"?");
+        if count == 1 {
+            format!("{name}: a {kind} was refused, the running version went on; {first}")
+        } else {
+            format!(
+                "{name}: {count} times a {kind} was refused, the running version went on; the first {first}"
+            )
+        }
+    }));
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_times_or_numbers_of_bars() {
+        for text in ["2024-06-01T00:00:00Z", "bar:5000"] {
+            assert_eq!(text.parse::<Moment>().unwrap().to_string(), text);
+        }
+        for text in ["bar:", "bar:-1", "soon", "5000"] {
+            let error = text.parse::<Moment>().unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("bar:5000"), "{error}");
+        }
+    }
+}

@@ -175,6 +175,11 @@ pub(crate) enum PluginCommand {
         /// Plugin: a .wasm file or a name.
         plugin: String,
     },
+    /// Put the version of a plugin back that came before the present one.
+    Rollback {
+        /// Plugin: a .wasm file or a name.
+        plugin: String,
+    },
     /// Show what a plugin is, takes and wants.
     Inspect {
         /// Plugin: a .wasm file or a name.

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use wit_component::ComponentEncoder;
 
+use crate::kept::{keep, replace};
+
 /// The target of plugins: no operating system, so that nothing of one can be imported.
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -241,13 +243,14 @@ fn encode(name: &str, module: &[u8]) -> Result<Vec<u8>, BuildError> {
     }
 }
 
-/// Writes the component so that a reader sees the old file or the new one, never half of one.
+/// Writes the component so that a reader sees the old file or the new one, never half of one. What it replaces is kept
+/// for `host plugin rollback`.
 fn write(out_dir: &Path, name: &str, component: &[u8]) -> Result<BuiltPlugin, BuildError> {
     let path = out_dir.join(format!("{name}.wasm"));
-    let temporary = out_dir.join(format!(".{name}.wasm.{}", std::process::id()));
+    let replaced = fs::read(&path).ok().filter(|replaced| replaced != component);
     fs::create_dir_all(out_dir)
-        .and_then(|()| fs::write(&temporary, component))
-        .and_then(|()| fs::rename(&temporary, &path))
+        .and_then(|()| replaced.map_or(Ok(()), |replaced| keep(&path, &replaced)))
+        .and_then(|()| replace(&path, component))
         .map_err(|source| BuildError::Io { path: path.clone(), source })?;
     let sha256 = cryptobot_wasm::sha256(component);
     Ok(BuiltPlugin { name: name.to_owned(), path, size_bytes: component.len() as u64, sha256 })

@@ -9,10 +9,14 @@ pub mod build;
 pub mod check;
 pub mod find;
 pub mod inspect;
+pub mod kept;
 pub mod project;
+pub mod watch;
 
 pub use build::{BuildError, BuiltPlugin, build};
 pub use check::{CheckReport, check};
 pub use find::{ResolveError, cache_folder, plugin_folders, resolve};
 pub use inspect::{InspectError, Inspection, inspect};
+pub use kept::{RollbackError, RolledBack, keep, rollback};
 pub use project::{Language, NewError, NewProject, new};
+pub use watch::{NewVersion, Patience, Unfit, Watch};

@@ -50,6 +50,9 @@ pub(crate) enum CommandError {
     /// A plugin was not built.
     #[error(transparent)]
     BuildPlugin(#[from] cryptobot_plugin::BuildError),
+    /// There is no earlier version of a plugin.
+    #[error(transparent)]
+    RollBackPlugin(#[from] cryptobot_plugin::RollbackError),
     /// A plugin cannot be examined.
     #[error("{}: {source}", path.display())]
     InspectPlugin {
@@ -112,7 +115,7 @@ impl CommandError {
             | Self::Output(_)
             | Self::Print(_)
             | Self::Runtime(_) => ExitCode::Failed,
-            Self::InspectPlugin { .. } => ExitCode::Plugin,
+            Self::InspectPlugin { .. } | Self::RollBackPlugin(_) => ExitCode::Plugin,
         }
     }
 }

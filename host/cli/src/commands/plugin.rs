@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cryptobot_plugin::{Inspection, Language, cache_folder, check, inspect, plugin_folders, resolve};
+use cryptobot_plugin::{
+    Inspection, Language, cache_folder, check, inspect, plugin_folders, resolve, rollback,
+};
 use cryptobot_run::ExitCode;
 use cryptobot_wasm::{Limits, Runtime, RuntimeConfig};
 
@@ -16,6 +18,7 @@ pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CommandError> {
         PluginCommand::New { dir, lang, sdk } => new(&dir, lang, sdk.as_deref()),
         PluginCommand::Build { dir, out } => build(&dir, &out),
         PluginCommand::Check { plugin } => check_plugin(&plugin),
+        PluginCommand::Rollback { plugin } => roll_back(&plugin),
         PluginCommand::Inspect { plugin, format } => inspect_plugin(&plugin, format),
     }
 }
@@ -34,6 +37,13 @@ fn new(dir: &Path, language: args::Language, sdk: Option<&Path>) -> Result<ExitC
 fn build(dir: &Path, out: &Path) -> Result<ExitCode, CommandError> {
     let built = cryptobot_plugin::build(dir, out)?;
     print(format_args!("{}  {} bytes  sha256 {}", built.path.display(), built.size_bytes, built.sha256))?;
+    Ok(ExitCode::Done)
+}
+
+fn roll_back(plugin: &str) -> Result<ExitCode, CommandError> {
+    let back = rollback(&found(plugin)?)?;
+    print(format_args!("{}  sha256 {}  was {}", back.path.display(), back.to, back.from))?;
+    print(format_args!("{} earlier versions are kept", back.earlier))?;
     Ok(ExitCode::Done)
 }
 

@@ -23,7 +23,10 @@ fn run(sandbox: &Sandbox, plugin: &str, more: &str) -> Ran {
 #[test]
 fn swapped_for_itself_every_plugin_leaves_the_same_journal() {
     for (plugin, more) in PLUGINS {
-        let sandbox = Sandbox::with_sample().with_plugin(plugin);
+        let mut sandbox = Sandbox::with_sample();
+        if plugin != "sma-flip" {
+            sandbox = sandbox.with_plugin(plugin);
+        }
         let plain = run(&sandbox, plugin, more).expect(0).json();
         let journal = sandbox.bytes("run/journal.bin");
         let swaps =
@@ -139,4 +142,24 @@ fn mistakes_are_named_before_the_run() {
     );
     sandbox.host("run --config run.yaml").refused(2, &["bots.a.swaps[0].set", "`pace` cannot be set here"]);
     assert!(!fs::exists(sandbox.path("run")).unwrap());
+}
+
+#[test]
+fn an_earlier_version_comes_back() {
+    let sandbox = Sandbox::new();
+    let version = |name: &str| fs::read(cryptobot_e2e::plugin(name)).unwrap();
+    sandbox.write("plugins/dist/mine.wasm", version("sma-flip"));
+    sandbox
+        .host("plugin rollback mine")
+        .refused(4, &["plugins/dist/mine.wasm", "no earlier version is kept"]);
+    sandbox.host("plugin rollback other").refused(2, &["there is no plugin `other`"]);
+
+    // A build keeps what it replaces.
+    sandbox.host("plugin new mine").expect(0);
+    let build = || sandbox.host("plugin build mine --out plugins/dist").expect(0);
+    build();
+    let ran = sandbox.host("plugin rollback mine").expect(0);
+    assert!(ran.stdout.starts_with("plugins/dist/mine.wasm  sha256 "), "{}", ran.stdout);
+    assert_eq!(sandbox.bytes("plugins/dist/mine.wasm"), version("sma-flip"));
+    sandbox.host("plugin rollback ./plugins/dist/mine.wasm").refused(4, &["no earlier version is kept"]);
 }

@@ -27,14 +27,15 @@ struct Folder {
 
 impl Folder {
     fn new() -> Self {
+        Self::settling(Duration::from_millis(30))
+    }
+
+    fn settling(settle: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("plugin.txt");
         fs::write(&file, "one.").unwrap();
-        let patience = Patience {
-            settle: Duration::from_millis(30),
-            complete: Duration::from_millis(400),
-            look: Duration::from_millis(200),
-        };
+        let patience =
+            Patience { settle, complete: Duration::from_millis(400), look: Duration::from_millis(200) };
         let watch = Watch::new(&file, Box::new(fit), patience).unwrap();
         Self { folder, watch }
     }
@@ -100,7 +101,11 @@ fn a_partial_write_is_waited_for() {
     // Every part looks still for longer than it takes to settle, and the first ones are not fit.
     write_slowly(&folder.file(), &["two", " parts", " and", " a point."], Duration::from_millis(120));
     folder.tells("two parts and a point.");
-    // Parts that would be fit by themselves, faster than it takes to settle.
+}
+
+#[test]
+fn parts_that_would_be_fit_by_themselves_are_not_taken_before_the_writer_rests() {
+    let folder = Folder::settling(Duration::from_millis(600));
     write_slowly(&folder.file(), &["a.", "b.", "c.", "d."], Duration::from_millis(5));
     folder.tells("a.b.c.d.");
 }

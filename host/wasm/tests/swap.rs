@@ -126,3 +126,41 @@ fn a_plugin_may_refuse_new_values_and_goes_on() {
     assert_eq!(refused.to_string(), "refused: tune: I would rather not");
     common::step(&mut strategy, 1).unwrap();
 }
+
+/// The same component under another hash: a custom section more.
+fn renamed(bytes: &[u8]) -> Vec<u8> {
+    [bytes, b"\0\x05\x04mark"].concat()
+}
+
+#[test]
+fn a_watched_file_takes_over_while_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.wasm");
+    std::fs::write(&file, hostile()).unwrap();
+    let watch = cryptobot_plugin::Watch::component(&file).unwrap();
+    let runtime = runtime();
+    let first = version(&runtime.load_bytes(hostile()).unwrap());
+    let mut recorder = HashOnly::default();
+    let mut engine = run(&first, Vec::new()).engine().into_engine();
+    engine.start(&mut recorder);
+    let mut steps = 0;
+    while engine.advance(&mut recorder).unwrap() {
+        steps += 1;
+        if steps == 100 {
+            std::fs::write(folder.path().join("new"), renamed(hostile())).unwrap();
+            std::fs::rename(folder.path().join("new"), &file).unwrap();
+        }
+        if steps == 200 {
+            let news = watch.next_within(std::time::Duration::from_secs(30)).unwrap().unwrap();
+            let version = runtime.load_bytes(&news.bytes).map(|plugin| version(&plugin));
+            let version = version.map_err(|error| error.to_string());
+            let change = Change::Swap { version, set: Params::new() };
+            engine.request_change(ChangeRequest { strategy: StrategyId(0), when: When::Next, change });
+        }
+    }
+    let outcome = engine.finish(false, &mut recorder);
+    assert!(outcome.changes[0].result.is_ok(), "{:?}", outcome.changes[0].result);
+    let Change::Swap { version: Ok(version), .. } = &outcome.changes[0].request.change else { panic!() };
+    assert_eq!(version.sha256, cryptobot_wasm::sha256(&renamed(hostile())));
+    assert_eq!(recorder.finish().1.to_string(), hash(run(&first, Vec::new())).0);
+}

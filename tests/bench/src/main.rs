@@ -6,6 +6,7 @@
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
+//! cryptobot-bench swap COUNTER.wasm          1,000 swaps under 10,000 events/s; the plugin of tests/e2e/plugins/counter
 //! ```
 #![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark measures and prints")]
 
@@ -13,6 +14,7 @@ mod fidelity;
 mod job;
 mod replay;
 mod stream;
+mod swap;
 
 use std::env;
 use std::process::ExitCode;
@@ -27,9 +29,10 @@ fn main() -> ExitCode {
         ["fidelity"] => fidelity::run(9),
         ["fidelity", way] => fidelity::count(way),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
+        ["swap", plugin] => swap::run(plugin),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | stream BARS"
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | stream BARS | swap COUNTER.wasm"
             );
             ExitCode::from(2)
         }

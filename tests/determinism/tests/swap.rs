@@ -364,12 +364,14 @@ fn new_indicators_are_computed_over_the_kept_bars() {
         })
     };
     let first = heir(3, None, 0);
-    let swap = |version| request(When::Bars(200), Ok(version), "");
+    // The bar that closes at minute 200 is the 200th: a moment after it, or once 200 bars have closed.
+    let moments = [When::Bars(200), When::Time(minute(200).plus(1)), When::Time(minute(201))];
     // 3 is there already; 64 bars are kept: enough for 64, and not for 65.
-    for (period, expected) in [(3, Some(mean(3))), (64, Some(mean(64))), (65, None)] {
+    let cases = [(3, Some(mean(3))), (64, Some(mean(64))), (65, None)];
+    for ((period, expected), when) in cases.into_iter().flat_map(|case| moments.map(|when| (case, when))) {
         let mut run =
             MemoryRun::new(vec![(instrument("S"), bars.clone())]).with_version(&first, Params::new(), 64);
-        run.changes = vec![swap(heir(period, expected, 10))];
+        run.changes = vec![request(when, Ok(heir(period, expected, 10)), "")];
         let outcome = run.run(&mut NoRecorder);
         assert!(outcome.changes[0].result.is_ok(), "{:?}", outcome.changes[0].result);
     }

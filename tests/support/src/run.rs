@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, ChangeRequest, Decision, Desk, DeskLimits, Engine, Entry, Exchange,
-    ExchangeConfig, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin, Outcome, Params,
-    Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
+    ExchangeConfig, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin, Outcome,
+    Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{

@@ -84,7 +84,7 @@ pub trait Strategy {
     fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault>;
 
     /// New values of parameters that may change while it runs; `params` are all of them. A refusal
-    /// ([`FaultKind::Refused`](crate::FaultKind::Refused)) leaves everything as it was and is no fault.
+    /// ([`FaultKind::Refused`]) leaves everything as it was and is no fault.
     fn tune(&mut self, params: &Params) -> Result<(), Fault> {
         let _ = params;
         Err(Fault::new(FaultKind::Refused, "it takes no parameters while it runs"))

@@ -9,13 +9,14 @@ use cryptobot_engine::{
     BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Strategy, StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
-use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
+use cryptobot_wasm::{Compiler, Limits, Runtime, RuntimeConfig, WasmStrategy};
 
 use crate::bots::{self, LoadedBot};
-use crate::config::{Limits, RunConfig};
+use crate::config::RunConfig;
 use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
+use crate::permissions::{self, Acceptance};
 use crate::risk;
 
 /// The import by which plugins look back on closed bars; only for them the host keeps any.
@@ -31,6 +32,10 @@ pub struct Environment {
     pub plugin_folders: Vec<PathBuf>,
     /// Where compiled plugins and file hashes are kept between runs; `None` = nowhere.
     pub cache_folder: Option<PathBuf>,
+    /// Where plugins are compiled that are not in the cache.
+    pub compiler: Compiler,
+    /// What the user has accepted that plugins may do.
+    pub acceptance: Acceptance,
     /// The run folder; `None` = `runs/<plugin>-<symbol>` in the working folder.
     pub out: Option<PathBuf>,
     /// When the process began, for the figures of `timing`.
@@ -68,11 +73,14 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let runtime = Runtime::new(&RuntimeConfig {
         cache_dir: environment.cache_folder.clone(),
         strict: config.limits.strict,
-        ..RuntimeConfig::default()
+        compiler: environment.compiler.clone(),
     })?;
-    let limits = wasm_limits(&config.limits);
-    let bots = bots::load(&mut config, &runtime, &environment.plugin_folders, &limits)?;
+    let mut warnings = Vec::new();
+    let (folders, acceptance) = (&environment.plugin_folders, &environment.acceptance);
+    let bots = bots::load(&mut config, &runtime, folders, acceptance, &mut warnings)?;
     let mut markets = markets::open(&mut config, &bots)?;
+    permissions::check_instruments(&config, &bots)?;
+    markets.warnings.splice(0..0, warnings);
     let mut traded: Vec<&mut Instrument> =
         markets.list.iter_mut().map(|market| &mut market.instrument).collect();
     risk::complete(&config, &mut traded, &mut markets.warnings)?;
@@ -80,7 +88,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(markets.touched.clone(), period, hashes);
     let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
-    rehearse(&config, &bots, &markets, &limits)?;
+    rehearse(&config, &bots, &markets)?;
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
 
@@ -96,11 +104,11 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
         let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
         setups.push(StrategySetup {
-            strategy: Box::new(instantiate(bot, desk, &limits)?),
+            strategy: Box::new(instantiate(bot, desk)?),
             wants: bot.info.wants,
             balance: bot.balance,
             leverage: f64::from(config.execution.margin.leverage),
-            max_open_orders: config.limits.open_orders,
+            max_open_orders: bot.limits.open_orders.map_or(usize::MAX, |most| most as usize),
         });
     }
     let sources = list.into_iter().map(|market| {
@@ -134,16 +142,11 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
 
 /// Lets every plugin begin once and throws the result away, so that a run whose only plugin refuses its parameters ends
 /// before it replaces an earlier one. With several, those that can begin are run and the others reported.
-fn rehearse(
-    config: &RunConfig,
-    bots: &[LoadedBot],
-    markets: &Markets,
-    limits: &cryptobot_wasm::Limits,
-) -> Result<(), RunError> {
+fn rehearse(config: &RunConfig, bots: &[LoadedBot], markets: &Markets) -> Result<(), RunError> {
     let mut first_fault = None;
     for (slot, (bot, series)) in bots.iter().zip(&markets.series).enumerate() {
         let desk = desk(config, bot, StrategyId::from(slot), series.clone(), markets.list.len());
-        let mut strategy = instantiate(bot, desk, limits)?;
+        let mut strategy = instantiate(bot, desk)?;
         strategy.desk().begin(markets.from);
         match strategy.init() {
             Ok(()) => return Ok(()),
@@ -153,13 +156,9 @@ fn rehearse(
     first_fault.map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault }))
 }
 
-fn instantiate(
-    bot: &LoadedBot,
-    desk: Desk,
-    limits: &cryptobot_wasm::Limits,
-) -> Result<WasmStrategy, RunError> {
+fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<WasmStrategy, RunError> {
     bot.plugin
-        .instantiate(desk, bot.params.clone(), limits)
+        .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits))
         .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })
 }
 
@@ -172,8 +171,9 @@ fn desk(
 ) -> Desk {
     let looks_back = bot.plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
     let warm_up = (bot.info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
-    let history = if looks_back { config.limits.history_bars.max(warm_up) } else { 0 };
-    Desk::new(strategy, series, instruments, history, config.seed, desk_limits(&config.limits))
+    let most = bot.limits.history_bars.unwrap_or_default() as usize;
+    let history = if looks_back { most.max(warm_up) } else { 0 };
+    Desk::new(strategy, series, instruments, history, config.seed, DeskLimits::default().with(&bot.limits))
 }
 
 fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {
@@ -195,22 +195,5 @@ fn strategy_info(bot: &LoadedBot, config: &RunConfig) -> StrategyInfo {
         plugin_sha256: bot.plugin.sha256().to_owned(),
         params: bot.params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
         symbols: config.bots.get(&bot.name).map(|entry| entry.symbols.clone()).unwrap_or_default(),
-    }
-}
-
-fn wasm_limits(limits: &Limits) -> cryptobot_wasm::Limits {
-    cryptobot_wasm::Limits {
-        memory_bytes: limits.memory_mib << 20,
-        callback_deadline_ms: limits.callback_deadline_ms,
-        init_deadline_ms: limits.init_deadline_ms,
-        ..cryptobot_wasm::Limits::default()
-    }
-}
-
-fn desk_limits(limits: &Limits) -> DeskLimits {
-    DeskLimits {
-        intents: limits.orders_per_callback,
-        log_lines: limits.log_lines_per_callback,
-        ..DeskLimits::default()
     }
 }

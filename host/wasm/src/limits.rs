@@ -52,6 +52,19 @@ impl Limits {
             ..self
         }
     }
+
+    /// Of these limits and the stated ones the stricter.
+    #[must_use]
+    pub fn at_most(self, stated: &PluginLimits) -> Self {
+        let other = self.with(stated);
+        Self {
+            memory_bytes: self.memory_bytes.min(other.memory_bytes),
+            indicators: self.indicators.min(other.indicators),
+            callback_deadline_ms: self.callback_deadline_ms.min(other.callback_deadline_ms),
+            init_deadline_ms: self.init_deadline_ms.min(other.init_deadline_ms),
+            ..self
+        }
+    }
 }
 
 /// Instances, memories and tables of one component. A component of several modules (a language runtime with its

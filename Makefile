@@ -30,7 +30,7 @@ sample: host
 	@$(HOST) data generate
 
 demo: build sample
-	@$(HOST) run --plugin plugins/dist/trend.wasm --out $(DEMO_OUT)
+	@$(HOST) run --plugin plugins/dist/trend.wasm --accept --out $(DEMO_OUT)
 	@echo; echo "$(CURDIR)/$(DEMO_OUT)/report.html"
 
 test: build sample

@@ -43,8 +43,8 @@ pub struct Inspection {
     pub manifest: Option<Manifest>,
     /// Capabilities among its actual imports, each of which must be granted. A backtest grants what is declared.
     pub capabilities: BTreeSet<Capability>,
-    /// Modes that it may run in without being granted anything.
-    pub modes: BTreeSet<RunMode>,
+    /// Modes in which a run file need not grant it anything.
+    pub default_modes: BTreeSet<RunMode>,
     /// The limits in force where the run file states none: of the host's and the manifest's the stricter.
     pub limits: PluginLimits,
     /// What it takes from the host.
@@ -109,7 +109,7 @@ pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspec
         sha256: plugin.sha256().to_owned(),
         manifest: file.manifest().cloned(),
         capabilities: file.capabilities(),
-        modes: &declaration.modes - &BTreeSet::from([RunMode::Live]),
+        default_modes: &declaration.modes - &BTreeSet::from([RunMode::Live]),
         limits: host_limits().stricter(declaration.limits),
         imports,
         exports,

@@ -125,6 +125,7 @@ fn play(commands: &[Shown], folder: &Path) -> Vec<(String, i32)> {
         .env("PATH", path)
         .env("XDG_CACHE_HOME", prepared().join("cache"))
         .env("XDG_DATA_HOME", prepared().join("share"))
+        .env("CRYPTOBOT_ACCEPTED", folder.join("accepted"))
         .env("CARGO_TARGET_DIR", prepared().join("target"))
         .stdin(Stdio::null())
         .output()

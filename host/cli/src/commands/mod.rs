@@ -153,7 +153,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
             Ok(ExitCode::Done)
         }
         Command::PluginCompiler { engine, memory_bytes, cpu_s } => {
-            compiler::run(engine, CompileLimits { memory_bytes, cpu_s })
+            compiler::run(engine, CompileLimits { memory_bytes, cpu_s, ..CompileLimits::default() })
         }
         Command::Reference => {
             print(reference::markdown().trim_end())?;

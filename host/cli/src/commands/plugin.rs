@@ -109,6 +109,11 @@ fn show(inspection: &Inspection) -> io::Result<()> {
     for import in &inspection.imports {
         print(format_args!("uses {}: {}", import.name, import.functions.join(", ")))?;
     }
+    show_params(inspection)?;
+    show_limits(inspection)
+}
+
+fn show_params(inspection: &Inspection) -> io::Result<()> {
     if inspection.params.is_empty() {
         return Ok(());
     }
@@ -127,7 +132,7 @@ fn show(inspection: &Inspection) -> io::Result<()> {
     print(table)
 }
 
-/// What the plugin asks for, what it gets without a run file, and its limits.
+/// What the plugin asks for, and what it gets without a run file.
 fn show_manifest(inspection: &Inspection) -> io::Result<()> {
     fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
         let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
@@ -142,7 +147,10 @@ fn show_manifest(inspection: &Inspection) -> io::Result<()> {
         }
     }
     print(format_args!("imports {}", listed(&inspection.capabilities)))?;
-    print(format_args!("granted by default in {}", listed(&inspection.modes)))?;
+    print(format_args!("granted by default in {}", listed(&inspection.default_modes)))
+}
+
+fn show_limits(inspection: &Inspection) -> io::Result<()> {
     let declared = inspection.manifest.as_ref().map(|manifest| manifest.declares.limits).unwrap_or_default();
     let mut table = plain_table();
     table.set_header(["Limit", "In force", "Declared"]);

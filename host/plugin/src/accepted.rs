@@ -69,7 +69,7 @@ impl Accepted {
         let path = self.path(plugin);
         let json = match fs::read(&path) {
             Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::New),
+            Err(error) if is_absent(&error) => return Ok(Standing::New),
             Err(source) => return Err(AcceptedError::Io { path, source }),
         };
         let accepted: Declaration =
@@ -92,6 +92,11 @@ impl Accepted {
     fn path(&self, plugin: &str) -> PathBuf {
         self.dir.join(format!("{plugin}.json"))
     }
+}
+
+/// Whether there is no such file; what keeps one from being made there is said when it is.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The name under which a plugin's declaration is accepted: that of its manifest, else of its file.

@@ -72,8 +72,7 @@ impl Accepted {
             Err(error) if is_absent(&error) => return Ok(Standing::New),
             Err(source) => return Err(AcceptedError::Io { path, source }),
         };
-        let accepted: Declaration =
-            serde_json::from_slice(&json).map_err(|_| AcceptedError::Damaged(path))?;
+        let accepted = record(&json).ok_or(AcceptedError::Damaged(path))?;
         let more = declaration.beyond(&accepted);
         Ok(if more.is_empty() { Standing::Within } else { Standing::Beyond(more) })
     }
@@ -92,6 +91,14 @@ impl Accepted {
     fn path(&self, plugin: &str) -> PathBuf {
         self.dir.join(format!("{plugin}.json"))
     }
+}
+
+/// The declaration of a record exactly as [`Accepted::accept`] writes it: what left a key out would accept the key's
+/// default, which nobody did.
+fn record(json: &[u8]) -> Option<Declaration> {
+    let written: serde_json::Value = serde_json::from_slice(json).ok()?;
+    let declaration = serde_json::from_value(written.clone()).ok()?;
+    (serde_json::to_value(&declaration).ok()? == written).then_some(declaration)
 }
 
 /// Whether there is no such file; what keeps one from being made there is said when it is.
@@ -140,7 +147,7 @@ mod tests {
     fn a_damaged_file_is_no_acceptance() {
         let folder = tempfile::tempdir().unwrap();
         let accepted = Accepted::at(folder.path());
-        for damaged in ["", "{", "{\"interfaces\": [\"everything\"]}", "[]"] {
+        for damaged in ["", "{", "{}", "{\"interfaces\": [\"everything\"]}", "[]"] {
             fs::write(folder.path().join("a.json"), damaged).unwrap();
             let error = accepted.standing("a", &Declaration::default()).unwrap_err().to_string();
             assert!(error.contains("a.json is damaged"), "{error}");

@@ -199,7 +199,7 @@ fn describe(
 ) -> Result<Vec<String>, BuildError> {
     let refused = |source| BuildError::Refused { name: package.name.clone(), source };
     let used = PluginFile::parse(component.clone()).map_err(refused)?.capabilities();
-    let Some(declares) = declared else {
+    let Some(declaration) = declared else {
         let line = manifest::interfaces_line(&used);
         return Ok(vec![format!(
             "it has no manifest, so that it cannot trade live; add [{}] with {line} to {}",
@@ -207,16 +207,16 @@ fn describe(
             path.display()
         )]);
     };
-    let undeclared: BTreeSet<Capability> = used.difference(&declares.interfaces).copied().collect();
+    let undeclared: BTreeSet<Capability> = used.difference(&declaration.interfaces).copied().collect();
     if !undeclared.is_empty() {
         return Err(BuildError::Undeclared {
             name: package.name.clone(),
             undeclared,
-            needed: used.union(&declares.interfaces).copied().collect(),
+            needed: used.union(&declaration.interfaces).copied().collect(),
             manifest: path.to_owned(),
         });
     }
-    let unused: BTreeSet<Capability> = declares.interfaces.difference(&used).copied().collect();
+    let unused: BTreeSet<Capability> = declaration.interfaces.difference(&used).copied().collect();
     let unused = (!unused.is_empty()).then(|| {
         format!("it declares {} and does not use it; users are asked for less without", listed(&unused))
     });
@@ -224,7 +224,7 @@ fn describe(
         format: Manifest::FORMAT,
         plugin: package.name.clone(),
         version: package.version.clone(),
-        declares,
+        declares: declaration,
     };
     let unfit = |problem| BuildError::Declaration { manifest: path.to_owned(), problem };
     if let Some((field, problem)) = manifest.problem() {

@@ -63,8 +63,7 @@ impl Counts {
             Payload::End(_) => self.depth = self.depth.saturating_sub(1),
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                let bytes = (range.end - range.start) as u64;
-                return at_most("bytes in one function", bytes, MAX_FUNCTION_BYTES);
+                return at_most("bytes in one function", range.end - range.start, MAX_FUNCTION_BYTES);
             }
             Payload::FunctionSection(section) => self.functions += u64::from(section.count()),
             Payload::TypeSection(section) => self.types += u64::from(section.count()),

@@ -185,7 +185,8 @@ fn surface(bytes: &[u8]) -> Result<Surface, LoadError> {
                 }
             }
             Payload::CustomSection(section) if depth == 1 && section.name() == Manifest::SECTION => {
-                if surface.manifest.replace(section.data().to_owned()).is_some() {
+                let before = surface.manifest.replace(section.data().to_owned());
+                if before.is_some() {
                     return Err(LoadError::Manifest("stands in it twice".to_owned()));
                 }
             }

@@ -95,6 +95,8 @@ mod tests {
         assert!(rate.take(at(-1), 1), "times before 1970 have minutes too");
     }
 
+    type Take = fn(&mut Rates, Timestamp, &DeskLimits) -> Result<(), Fault>;
+
     #[test]
     fn floods_of_a_minute_are_faults_of_their_kind() {
         let limits = DeskLimits {
@@ -103,7 +105,6 @@ mod tests {
             log_lines_per_minute: 1,
             ..DeskLimits::default()
         };
-        type Take = fn(&mut Rates, Timestamp, &DeskLimits) -> Result<(), Fault>;
         let all: [(Take, FaultKind); 3] = [
             (Rates::order, FaultKind::OrderFlood),
             (Rates::timer, FaultKind::TimerFlood),

@@ -138,9 +138,11 @@ fn accepted(
                 return Err(format!("`{plugin}` has not been accepted yet: it declares {wants}; {how}"));
             }
             Standing::New => true,
-            Standing::Beyond(more) => {
-                let more = more.join(", ");
-                return Err(format!("`{plugin}` asks for more than you accepted: {more}; {how} or --accept"));
+            Standing::Beyond(items) => {
+                let items = items.join(", ");
+                return Err(format!(
+                    "`{plugin}` asks for more than you accepted: {items}; {how} or --accept"
+                ));
             }
         }
     };
@@ -191,4 +193,77 @@ pub(crate) fn check_instruments(config: &RunConfig, bots: &[LoadedBot]) -> Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_model::Manifest;
+
+    use super::*;
+
+    /// A strategy that imports `orders`, with or without a manifest.
+    fn plugin(declares: Option<Declaration>) -> PluginFile {
+        let mut bytes = include_bytes!("../../../tests/fuzz/corpus/component/strategy.wasm").to_vec();
+        if let Some(declares) = declares {
+            let (plugin, version) = ("dummy".to_owned(), "1.0.0".to_owned());
+            let manifest = Manifest { format: Manifest::FORMAT, plugin, version, declares };
+            cryptobot_plugin::manifest::embed(&mut bytes, &manifest).unwrap();
+        }
+        PluginFile::parse(bytes).unwrap()
+    }
+
+    fn decide(
+        bot: &Bot,
+        mode: RunMode,
+        file: &PluginFile,
+        acceptance: &Acceptance,
+    ) -> Result<Admitted, String> {
+        admit("a", bot, mode, PluginLimits::default(), (Path::new("p.wasm"), file), acceptance)
+            .map_err(|error| error.to_string())
+    }
+
+    fn trading() -> Declaration {
+        Declaration { interfaces: [Capability::Orders].into(), ..Declaration::default() }
+    }
+
+    #[test]
+    fn live_trading_needs_a_manifest_a_grant_and_acceptance() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Acceptance { store: Some(Accepted::at(folder.path())), accept: false };
+        let (live, plain) = (RunMode::Live, Bot::default());
+        let grants = Grants { allow: Some([Capability::Orders].into()), ..Grants::default() };
+        let granted = Bot { grants, ..Bot::default() };
+        let refused = |bot: &Bot, file: &PluginFile, acceptance: &Acceptance, words: &str| {
+            let said = decide(bot, live, file, acceptance).err().unwrap();
+            assert!(said.starts_with("p.wasm: ") && said.contains(words), "expected `{words}` in: {said}");
+        };
+        refused(&granted, &plugin(None), &kept, "it has no manifest");
+        let backtest = Declaration { modes: [RunMode::Backtest].into(), ..trading() };
+        refused(&granted, &plugin(Some(backtest)), &kept, "declares the modes backtest, and this is live");
+        let file = plugin(Some(trading()));
+        refused(&plain, &file, &kept, "live trading needs bots.a.grants.allow");
+        refused(&granted, &file, &Acceptance::default(), "no folder of accepted plugins");
+        refused(&granted, &file, &kept, "`dummy` has not been accepted yet: it declares orders");
+        let accept = Acceptance { accept: true, ..kept.clone() };
+        assert_eq!(decide(&granted, live, &file, &accept).unwrap().granted, trading().interfaces);
+        decide(&granted, live, &file, &kept).unwrap();
+    }
+
+    #[test]
+    fn backtests_grant_what_is_declared_and_need_no_store() {
+        for file in [plugin(None), plugin(Some(trading()))] {
+            for mode in [RunMode::Backtest, RunMode::Simulation, RunMode::Paper] {
+                let admitted = decide(&Bot::default(), mode, &file, &Acceptance::default()).unwrap();
+                assert_eq!((admitted.granted, admitted.warning), (trading().interfaces, None));
+            }
+        }
+    }
+
+    #[test]
+    fn denial_wins_and_a_grant_gives_no_more_than_is_declared() {
+        let all: BTreeSet<Capability> = Capability::ALL.into();
+        let grants = Grants { allow: Some(all), deny: [Capability::Random].into(), instruments: None };
+        let declared = [Capability::Orders, Capability::Random].into();
+        assert_eq!(granted(&grants, &declared), [Capability::Orders].into());
+    }
 }

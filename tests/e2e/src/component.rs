@@ -21,8 +21,9 @@ pub fn component_of(world: &str) -> Vec<u8> {
 pub fn strategy_importing(interfaces: &[&str]) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_dir(crate::repository().join("wit/v0.1")).expect("the contract");
-    let imports: String =
-        interfaces.iter().map(|name| format!("import cryptobot:plugin/{name}@0.1.0; ")).collect();
+    let imports: Vec<String> =
+        interfaces.iter().map(|name| format!("import cryptobot:plugin/{name}@0.1.0;")).collect();
+    let imports = imports.join(" ");
     let exports = "export cryptobot:plugin/lifecycle@0.1.0; export cryptobot:plugin/events@0.1.0;";
     let world = format!("package test:test;\nworld w {{ {imports} {exports} }}");
     let package = resolve.push_str("test.wit", &world).expect("a world");

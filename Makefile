@@ -13,7 +13,7 @@ HOST := $(CARGO_TARGET_DIR)/release/host
 PLUGINS := arbitrage-scout breakout buy-and-hold mean-reversion sma-flip trend
 DEMO_OUT := runs/demo
 
-.PHONY: setup demo build host plugins sample test lint bench campaign docs clean
+.PHONY: setup demo build host plugins sample test lint bench campaign fuzz docs clean
 
 setup:
 	@.ci/setup.sh build
@@ -30,7 +30,7 @@ sample: host
 	@$(HOST) data generate
 
 demo: build sample
-	@$(HOST) run --plugin plugins/dist/trend.wasm --out $(DEMO_OUT)
+	@$(HOST) run --plugin plugins/dist/trend.wasm --accept --out $(DEMO_OUT)
 	@echo; echo "$(CURDIR)/$(DEMO_OUT)/report.html"
 
 test: build sample
@@ -53,6 +53,11 @@ bench: build
 campaign: setup
 	CRYPTOBOT_CASES=500 PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
 	  --package cryptobot-risk --package cryptobot-sim --package cryptobot-journal --package cryptobot-determinism
+
+# Many mutations of what a stranger can hand over; another seed each time, which is printed.
+fuzz: setup
+	CRYPTOBOT_FUZZ_CASES=$${CRYPTOBOT_FUZZ_CASES:-1000000} CRYPTOBOT_FUZZ_SEED=$${CRYPTOBOT_FUZZ_SEED:-$$RANDOM} \
+	  cargo test --locked --release --package cryptobot-fuzz --test targets -- --nocapture
 
 docs: host
 	$(HOST) reference > docs/src/reference/commands.md

@@ -41,6 +41,26 @@ pub(crate) enum Command {
     /// The reference of all commands as Markdown.
     #[command(hide = true)]
     Reference,
+    /// Compiles the component on standard input under resource limits; the host starts itself with it.
+    #[command(hide = true)]
+    PluginCompiler {
+        /// The engine's settings.
+        #[arg(value_enum)]
+        engine: EngineSettings,
+        /// Address space, bytes.
+        memory_bytes: u64,
+        /// Processor time, s.
+        cpu_s: u64,
+    },
+}
+
+/// Settings of the plugin runtime that compiled code depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineSettings {
+    /// The usual ones.
+    Plain,
+    /// Strict mode.
+    Strict,
 }
 
 /// How a result is printed.
@@ -131,6 +151,9 @@ pub(crate) struct RunArguments {
     /// How bars are handed to plugins.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: Delivery,
+    /// Accept what the plugins of this run ask for, also where it is more than you accepted before.
+    #[arg(long)]
+    pub(crate) accept: bool,
 }
 
 /// Which fill to explain.
@@ -175,12 +198,17 @@ pub(crate) enum PluginCommand {
         /// Plugin: a .wasm file or a name.
         plugin: String,
     },
+    /// Accept what a plugin asks for, where it is more than you accepted before.
+    Accept {
+        /// Plugin: a .wasm file or a name.
+        plugin: String,
+    },
     /// Put the version of a plugin back that came before the present one.
     Rollback {
         /// Plugin: a .wasm file or a name.
         plugin: String,
     },
-    /// Show what a plugin is, takes and wants.
+    /// Show what a plugin is, asks for, takes and wants.
     Inspect {
         /// Plugin: a .wasm file or a name.
         plugin: String,

@@ -13,6 +13,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::history::{BarRing, Column};
 use crate::prices::PriceBoard;
 use crate::random::Random;
+use crate::rates::Rates;
 
 mod succession;
 
@@ -24,19 +25,25 @@ use succession::Undo;
 pub struct DeskLimits {
     /// Orders and cancels.
     pub intents: usize,
+    /// Orders and cancels in a minute of event time.
+    pub intents_per_minute: usize,
     /// Order events that wait for the strategy; more are a fault.
     pub waiting_news: usize,
     /// Log lines; more are a fault.
     pub log_lines: usize,
+    /// Log lines in a minute of event time; more are a fault.
+    pub log_lines_per_minute: usize,
     /// Log lines that are kept in a whole run; further ones are counted only.
     pub kept_log_lines: usize,
     /// Length of a log line in bytes; the rest is cut off.
     pub log_line_bytes: usize,
     /// Timers set and not yet due.
     pub timers: usize,
+    /// Timer calls in a minute of event time: a timer that sets itself again at once would hold the clock.
+    pub timers_per_minute: usize,
     /// Orders with invalid numbers in a whole run.
     pub invalid_arguments: usize,
-    /// Length of a state that is moved to another instance, in bytes.
+    /// Size of a state that is handed over, bytes.
     pub state_bytes: usize,
 }
 
@@ -44,11 +51,14 @@ impl Default for DeskLimits {
     fn default() -> Self {
         Self {
             intents: 1_000,
+            intents_per_minute: 10_000,
             waiting_news: 100_000,
             log_lines: 1_000,
+            log_lines_per_minute: 10_000,
             kept_log_lines: 10_000,
             log_line_bytes: 4_096,
             timers: 1_000,
+            timers_per_minute: 10_000,
             invalid_arguments: 100,
             state_bytes: 1 << 20,
         }
@@ -236,6 +246,7 @@ pub struct Desk {
     logged_in_callback: usize,
     logged: usize,
     undo: Option<Undo>,
+    rates: Rates,
 }
 
 impl Desk {
@@ -274,6 +285,7 @@ impl Desk {
             logged_in_callback: 0,
             logged: 0,
             undo: None,
+            rates: Rates::default(),
             series,
         }
     }
@@ -529,6 +541,7 @@ impl Desk {
                 format!("more than {} orders and cancels in one callback", self.limits.intents),
             ));
         }
+        self.rates.order(self.now, &self.limits)?;
         self.intents.push(intent);
         Ok(())
     }
@@ -561,6 +574,7 @@ impl Desk {
                 format!("more than {} timer calls in one callback", self.limits.timers),
             ));
         }
+        self.rates.timer(self.now, &self.limits)?;
         self.timers.push(command);
         Ok(())
     }
@@ -634,6 +648,7 @@ impl Desk {
                 format!("more than {} log lines in one callback", self.limits.log_lines),
             ));
         }
+        self.rates.log_line(self.now, &self.limits)?;
         if !self.log_enabled(level) {
             return Ok(());
         }

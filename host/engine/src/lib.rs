@@ -9,6 +9,7 @@ pub mod fault;
 mod feed;
 pub mod history;
 pub mod prices;
+mod rates;
 pub mod recorder;
 pub mod setup;
 mod slot;

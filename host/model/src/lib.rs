@@ -13,6 +13,7 @@ pub mod depth;
 pub mod event;
 pub mod ids;
 pub mod instrument;
+pub mod manifest;
 pub mod order;
 pub mod params;
 pub mod plugin_info;
@@ -30,6 +31,7 @@ pub use event::{
 };
 pub use ids::{InstrumentId, OrderId, SeriesId, StrategyId};
 pub use instrument::{ContractTerms, Instrument, PriceBand};
+pub use manifest::{BadPattern, Capability, Declaration, InstrumentPattern, Manifest, PluginLimits, RunMode};
 pub use order::{
     Amendment, Callback, OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Trigger,
     TriggerSource,

@@ -1,15 +1,18 @@
 //! From the sources of a Rust plugin to a component.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cryptobot_wasm::LoadError;
+use cryptobot_model::{Capability, Declaration, Manifest};
+use cryptobot_wasm::{LoadError, PluginFile};
 use serde::Deserialize;
 use thiserror::Error;
 use wit_component::ComponentEncoder;
 
 use crate::kept::{keep, replace};
+use crate::manifest;
 
 /// The target of plugins: no operating system, so that nothing of one can be imported.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -25,6 +28,8 @@ pub struct BuiltPlugin {
     pub size_bytes: u64,
     /// Its SHA-256 in hexadecimal.
     pub sha256: String,
+    /// What its author should know, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Why a plugin was not built.
@@ -69,6 +74,29 @@ pub enum BuildError {
         /// The encoder's words.
         reason: String,
     },
+    /// What the project declares makes no sense.
+    #[error("{}: [{}]: {problem}", manifest.display(), manifest::TABLE)]
+    Declaration {
+        /// The project's manifest.
+        manifest: PathBuf,
+        /// The field and what is wrong with it.
+        problem: String,
+    },
+    /// It uses interfaces that it does not declare.
+    #[error(
+        "package `{name}` uses {}, which it does not declare; write {} below [{}] in {}",
+        listed(undeclared), manifest::interfaces_line(needed), manifest::TABLE, manifest.display()
+    )]
+    Undeclared {
+        /// The package.
+        name: String,
+        /// What it uses and does not declare.
+        undeclared: BTreeSet<Capability>,
+        /// All that has to be declared.
+        needed: BTreeSet<Capability>,
+        /// The project's manifest.
+        manifest: PathBuf,
+    },
     /// A component, but not one that the host would load.
     #[error("package `{name}` makes no plugin: {source}")]
     Refused {
@@ -87,6 +115,10 @@ pub enum BuildError {
     },
 }
 
+fn listed(interfaces: &BTreeSet<Capability>) -> String {
+    interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -97,8 +129,12 @@ struct Metadata {
 struct Package {
     id: String,
     name: String,
+    version: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    /// `[package.metadata]`.
+    #[serde(default)]
+    metadata: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -127,7 +163,8 @@ enum Message {
 
 /// Compiles the Rust package in `dir` and writes the component as `OUT_DIR/PACKAGE.wasm`.
 ///
-/// Cargo's messages go to standard error. The profile is `plugin` where the workspace declares one, else `release`.
+/// What the table `[package.metadata.cryptobot]` declares becomes the component's manifest; the component may import
+/// no more than that. Cargo's messages go to standard error. The profile is `plugin` where the workspace declares one, else `release`.
 pub fn build(dir: &Path, out_dir: &Path) -> Result<BuiltPlugin, BuildError> {
     let manifest = dir.join("Cargo.toml");
     if !manifest.is_file() {
@@ -135,12 +172,69 @@ pub fn build(dir: &Path, out_dir: &Path) -> Result<BuiltPlugin, BuildError> {
     }
     let metadata = metadata(dir, &manifest)?;
     let package = package(&metadata, &manifest)?;
+    let declared = declared(package, &manifest)?;
     if !target_installed(dir)? {
         return Err(BuildError::NoTarget);
     }
     let module = compile(dir, &manifest, &metadata, package)?;
-    let component = encode(&package.name, &module)?;
-    write(out_dir, &package.name, &component)
+    let mut component = encode(&package.name, &module)?;
+    let notes = describe(&mut component, package, declared, &manifest)?;
+    write(out_dir, &package.name, &component, notes)
+}
+
+/// What the project declares; `None` where it has no such table.
+fn declared(package: &Package, manifest: &Path) -> Result<Option<Declaration>, BuildError> {
+    let table = package.metadata.get(manifest::KEY);
+    table
+        .map(manifest::declaration)
+        .transpose()
+        .map_err(|problem| BuildError::Declaration { manifest: manifest.to_owned(), problem })
+}
+
+/// Checks the component's imports against the declaration and adds it as manifest. Returns notes.
+fn describe(
+    component: &mut Vec<u8>,
+    package: &Package,
+    declared: Option<Declaration>,
+    path: &Path,
+) -> Result<Vec<String>, BuildError> {
+    let refused = |source| BuildError::Refused { name: package.name.clone(), source };
+    let used = PluginFile::parse(component.clone()).map_err(refused)?.capabilities();
+    let Some(declaration) = declared else {
+        let line = manifest::interfaces_line(&used);
+        return Ok(vec![format!(
+            "it has no manifest, so that it cannot trade live; add [{}] with {line} to {}",
+            manifest::TABLE,
+            path.display()
+        )]);
+    };
+    let undeclared: BTreeSet<Capability> = used.difference(&declaration.interfaces).copied().collect();
+    if !undeclared.is_empty() {
+        return Err(BuildError::Undeclared {
+            name: package.name.clone(),
+            undeclared,
+            needed: used.union(&declaration.interfaces).copied().collect(),
+            manifest: path.to_owned(),
+        });
+    }
+    let unused: BTreeSet<Capability> = declaration.interfaces.difference(&used).copied().collect();
+    let unused = (!unused.is_empty()).then(|| {
+        format!("it declares {} and does not use it; users are asked for less without", listed(&unused))
+    });
+    let manifest = Manifest {
+        format: Manifest::FORMAT,
+        plugin: package.name.clone(),
+        version: package.version.clone(),
+        declares: declaration,
+    };
+    let unfit = |problem| BuildError::Declaration { manifest: path.to_owned(), problem };
+    if let Some((field, problem)) = manifest.problem() {
+        return Err(unfit(format!("{field} {problem}")));
+    }
+    manifest::embed(component, &manifest).map_err(|error| unfit(error.to_string()))?;
+    // What is written must be what the host reads.
+    PluginFile::parse(component.clone()).map_err(refused)?;
+    Ok(unused.into_iter().collect())
 }
 
 fn metadata(dir: &Path, manifest: &Path) -> Result<Metadata, BuildError> {
@@ -227,25 +321,24 @@ fn profile(metadata: &Metadata) -> &'static str {
     if declared { "plugin" } else { "release" }
 }
 
-/// Wraps the core module as a component, which must be one that the host loads.
+/// Wraps the core module as a component. Of the interfaces of its world only those remain that it uses.
 fn encode(name: &str, module: &[u8]) -> Result<Vec<u8>, BuildError> {
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(ComponentEncoder::encode)
-        .map_err(|error| BuildError::Component {
+    ComponentEncoder::default().validate(true).module(module).and_then(ComponentEncoder::encode).map_err(
+        |error| BuildError::Component {
             name: name.to_owned(),
             reason: error.root_cause().to_string().lines().next().unwrap_or_default().to_owned(),
-        })?;
-    match cryptobot_wasm::validate(&component) {
-        Ok(()) => Ok(component),
-        Err(source) => Err(BuildError::Refused { name: name.to_owned(), source }),
-    }
+        },
+    )
 }
 
 /// Writes the component so that a reader sees the old file or the new one, never half of one. What it replaces is kept
 /// for `host plugin rollback`.
-fn write(out_dir: &Path, name: &str, component: &[u8]) -> Result<BuiltPlugin, BuildError> {
+fn write(
+    out_dir: &Path,
+    name: &str,
+    component: &[u8],
+    notes: Vec<String>,
+) -> Result<BuiltPlugin, BuildError> {
     let path = out_dir.join(format!("{name}.wasm"));
     let replaced = fs::read(&path).ok().filter(|replaced| replaced != component);
     fs::create_dir_all(out_dir)
@@ -253,5 +346,5 @@ fn write(out_dir: &Path, name: &str, component: &[u8]) -> Result<BuiltPlugin, Bu
         .and_then(|()| replace(&path, component))
         .map_err(|source| BuildError::Io { path: path.clone(), source })?;
     let sha256 = cryptobot_wasm::sha256(component);
-    Ok(BuiltPlugin { name: name.to_owned(), path, size_bytes: component.len() as u64, sha256 })
+    Ok(BuiltPlugin { name: name.to_owned(), path, size_bytes: component.len() as u64, sha256, notes })
 }

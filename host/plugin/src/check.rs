@@ -6,7 +6,9 @@ use cryptobot_engine::{Desk, DeskLimits, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
-use cryptobot_wasm::{Limits, Plugin, Runtime, WasmStrategy};
+use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime, WasmStrategy};
+
+use crate::limits::host_limits;
 
 /// Bars of each series in the trial, besides the plugin's warm-up.
 const BARS: u32 = 500;
@@ -41,7 +43,11 @@ pub fn check(runtime: &Runtime, path: &Path, limits: &Limits) -> CheckReport {
 }
 
 fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckReport) -> Result<(), String> {
-    let plugin = runtime.load(path).map_err(|error| error.to_string())?;
+    let file = PluginFile::read(path).map_err(|error| error.to_string())?;
+    let plugin = runtime.compile(&file).map_err(|error| error.to_string())?;
+    let declared = file.declaration().limits;
+    let limits = &limits.at_most(&declared);
+    let desk = &DeskLimits::default().with(&host_limits().stricter(declared));
     report.passed.push("it is a component of this plugin contract and compiles".to_owned());
 
     let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {fault}"))?;
@@ -57,11 +63,11 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
     }
     report.info = Some(info.clone());
 
-    let plain = Trial { plugin: &plugin, info: &info, limits, snapshot_at: None }.run()?;
+    let plain = Trial { plugin: &plugin, info: &info, limits, desk, snapshot_at: None }.run()?;
     report.passed.push(format!("it starts with its default parameters and survives {} bars", plain.bars));
 
     let half = Some(plain.bars / 2);
-    let interrupted = Trial { plugin: &plugin, info: &info, limits, snapshot_at: half }.run()?;
+    let interrupted = Trial { plugin: &plugin, info: &info, limits, desk, snapshot_at: half }.run()?;
     if plain.intents == interrupted.intents {
         report.passed.push(format!(
             "it gives the same {} orders and cancels again, also with a snapshot in between",
@@ -74,7 +80,7 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
         );
     }
     if let Some(state) = interrupted.state {
-        Trial { plugin: &plugin, info: &info, limits, snapshot_at: None }.restore(&state)?;
+        Trial { plugin: &plugin, info: &info, limits, desk, snapshot_at: None }.restore(&state)?;
         report.passed.push(format!("its state of {} bytes can be restored", state.len()));
     }
     Ok(())
@@ -84,6 +90,7 @@ struct Trial<'a> {
     plugin: &'a Plugin,
     info: &'a PluginInfo,
     limits: &'a Limits,
+    desk: &'a DeskLimits,
     /// After this many bars a snapshot is taken.
     snapshot_at: Option<u32>,
 }
@@ -144,7 +151,7 @@ impl Trial<'_> {
             lot: 0.001,
             min_notional: 5.0,
         });
-        let desk = Desk::new(StrategyId(0), series.collect(), symbols, 1_000, 1, DeskLimits::default());
+        let desk = Desk::new(StrategyId(0), series.collect(), symbols, 1_000, 1, *self.desk);
         let params: Vec<(String, ParamValue)> =
             self.info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
         let mut strategy =

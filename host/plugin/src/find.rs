@@ -61,13 +61,18 @@ pub fn resolve(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf, Resol
 /// Folders of plugins: the repository's build products, then the user's own plugins.
 pub fn plugin_folders() -> Vec<PathBuf> {
     let mut folders = vec![Path::new("plugins").join("dist")];
-    folders.extend(user_folder("XDG_DATA_HOME", ".local/share").map(|data| data.join("plugins")));
+    folders.extend(data_folder().map(|data| data.join("plugins")));
     folders
 }
 
 /// Folder of compiled plugins; `None` where the user has no home folder.
 pub fn cache_folder() -> Option<PathBuf> {
     user_folder("XDG_CACHE_HOME", ".cache").map(|cache| cache.join("compiled"))
+}
+
+/// Folder of what the user keeps; `None` where the user has no home folder.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    user_folder("XDG_DATA_HOME", ".local/share")
 }
 
 /// As the XDG base directory specification has it: the variable where it is an absolute path, else below the home.

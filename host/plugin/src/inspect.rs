@@ -1,13 +1,19 @@
 //! What a plugin file is, for people and for machines.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use cryptobot_engine::Fault;
-use cryptobot_model::{ParamSpec, ParamType, PluginInfo, SeriesSpec, Timeframe, Wants};
-use cryptobot_wasm::{Limits, LoadError, Runtime};
+use cryptobot_model::{
+    Capability, Manifest, ParamSpec, ParamType, PluginInfo, PluginLimits, RunMode, SeriesSpec, Timeframe,
+    Wants,
+};
+use cryptobot_wasm::{Limits, LoadError, PluginFile, Runtime};
 use serde::Serialize;
 use thiserror::Error;
 use wit_component::DecodedWasm;
+
+use crate::limits::host_limits;
 
 /// Why a file cannot be inspected.
 #[derive(Debug, Error)]
@@ -33,6 +39,14 @@ pub struct Inspection {
     pub size_bytes: usize,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
+    /// What the plugin declares that it needs; `None` = it has no manifest, and is taken to declare what it imports.
+    pub manifest: Option<Manifest>,
+    /// Capabilities among its actual imports, each of which must be granted. A backtest grants what is declared.
+    pub capabilities: BTreeSet<Capability>,
+    /// Modes in which a run file need not grant it anything.
+    pub default_modes: BTreeSet<RunMode>,
+    /// The limits in force where the run file states none: of the host's and the manifest's the stricter.
+    pub limits: PluginLimits,
     /// What it takes from the host.
     pub imports: Vec<Interface>,
     /// What it gives to the host.
@@ -80,11 +94,12 @@ pub struct Series {
 
 /// Loads a plugin and asks it to describe itself.
 pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspection, InspectError> {
-    let plugin = runtime.load(path)?;
+    let file = PluginFile::read(path)?;
+    let plugin = runtime.compile(&file)?;
+    let declaration = file.declaration();
     let PluginInfo { name, version, state_version, warmup_bars, params, series, wants } =
-        plugin.describe(limits)?;
-    let bytes = std::fs::read(path).map_err(LoadError::from)?;
-    let (imports, exports) = interfaces(&bytes);
+        plugin.describe(&limits.at_most(&declaration.limits))?;
+    let (imports, exports) = interfaces(file.bytes());
     let contract = plugin.exports().iter().find_map(|name| name.split_once('@')).map(|(_, version)| version);
     Ok(Inspection {
         name,
@@ -92,6 +107,10 @@ pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspec
         contract: contract.unwrap_or_default().to_owned(),
         size_bytes: plugin.size_bytes(),
         sha256: plugin.sha256().to_owned(),
+        manifest: file.manifest().cloned(),
+        capabilities: file.capabilities(),
+        default_modes: &declaration.modes - &BTreeSet::from([RunMode::Live]),
+        limits: host_limits().stricter(declaration.limits),
         imports,
         exports,
         params: params

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use cryptobot_model::RunMode;
 use cryptobot_plugin::inspect::Interface;
 use cryptobot_plugin::{BuildError, Language, build, check, inspect, new};
-use cryptobot_wasm::{Limits, Runtime, RuntimeConfig};
+use cryptobot_wasm::{Limits, PluginFile, Runtime, RuntimeConfig};
 
 fn plugins() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins")
@@ -68,6 +69,30 @@ fn a_new_project_tests_builds_and_passes_the_check() {
     let report = check(&runtime(), &built.path, &Limits::default());
     assert!(report.is_ok(), "{:?}", report.problems);
     assert_eq!(report.info.unwrap().name, "my-first");
+
+    // What it declares is what it is held to.
+    assert_eq!(built.notes, Vec::<String>::new());
+    let project = fs::read_to_string(dir.join("Cargo.toml")).unwrap();
+    let declaring = |interfaces: &str| {
+        let changed = project.replace(r#"interfaces = ["orders", "account"]"#, interfaces);
+        assert_ne!(changed, project);
+        fs::write(dir.join("Cargo.toml"), changed).unwrap();
+        build(&dir, &dir)
+    };
+    let error = declaring("interfaces = [\"account\"]").unwrap_err().to_string();
+    assert!(error.contains("uses orders, which it does not declare"), "{error}");
+    let line = "write interfaces = [\"orders\", \"account\"] below [package.metadata.cryptobot] in ";
+    assert!(error.contains(line), "{error}");
+    let error = declaring("interfaces = [\"accounts\"]").unwrap_err().to_string();
+    assert!(
+        error.contains("Cargo.toml: [package.metadata.cryptobot]: interfaces: unknown variant `accounts`"),
+        "{error}"
+    );
+    let unused = declaring("interfaces = [\"orders\", \"account\", \"random\"]").unwrap();
+    assert!(unused.notes[0].starts_with("it declares random and does not use it"), "{:?}", unused.notes);
+    let manifest = PluginFile::read(&unused.path).unwrap().manifest().cloned().unwrap();
+    assert_eq!((manifest.plugin.as_str(), manifest.version.as_str()), ("my-first", "0.1.0"));
+    assert_eq!(manifest.declares.limits.memory_mib, Some(16));
 }
 
 #[test]
@@ -123,6 +148,9 @@ fn inspection_tells_what_a_plugin_is() {
     let events = functions(&inspection.exports, "cryptobot:plugin/events@0.1.0");
     assert_eq!(events, ["on-bar", "on-order", "on-position-close", "on-timer"]);
 
+    assert!(inspection.manifest.is_none());
+    assert_eq!(inspection.default_modes, [RunMode::Backtest, RunMode::Simulation, RunMode::Paper].into());
+
     let json = serde_json::to_value(&inspection).unwrap();
     assert_eq!(json["params"][0]["name"], "behaviour");
     assert_eq!(json["params"][0]["type"], "text");
@@ -139,6 +167,8 @@ fn first_party_plugins_pass_the_check() {
         let report = check(&runtime(), &built.path, &Limits::default());
         assert!(report.is_ok(), "{name}: {:?}", report.problems);
         assert_eq!(report.info.unwrap().name, name);
+        assert_eq!(built.notes, Vec::<String>::new(), "{name} declares exactly what it uses");
+        assert_eq!(PluginFile::read(&built.path).unwrap().manifest().unwrap().plugin, name);
         // A capability is an interface: who places no brackets does not ask for it.
         let inspection = inspect(&runtime(), &built.path, &Limits::default()).unwrap();
         let advanced =

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use cryptobot_model::{Money, ParamSpec, ParamValue, PluginInfo};
+use cryptobot_model::{InstrumentPattern, Money, ParamSpec, ParamValue, PluginInfo, PluginLimits};
 use cryptobot_plugin::resolve;
-use cryptobot_wasm::{Limits, Plugin, Runtime};
+use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime};
 
 use crate::changes::{self, Loaded};
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
+use crate::permissions::{self, Acceptance};
 
 /// A bot whose plugin is loaded and whose parameters are checked.
 pub(crate) struct LoadedBot {
@@ -18,6 +19,10 @@ pub(crate) struct LoadedBot {
     /// All declared parameters, in the declared order.
     pub(crate) params: Vec<(String, ParamValue)>,
     pub(crate) balance: Money,
+    /// What it may use.
+    pub(crate) limits: PluginLimits,
+    /// Instruments that it declares.
+    pub(crate) instruments: Vec<InstrumentPattern>,
     /// The plugins of its swaps, in their order.
     pub(crate) swaps: Vec<Loaded>,
 }
@@ -27,23 +32,42 @@ pub(crate) fn load(
     config: &mut RunConfig,
     runtime: &Runtime,
     folders: &[PathBuf],
-    limits: &Limits,
+    acceptance: &Acceptance,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<LoadedBot>, RunError> {
+    let (mode, run_limits) = (config.mode.run_mode(), config.limits.stated());
     let balances = balances(config)?;
     let mut loaded = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
         let path = resolve(&bot.plugin, folders)?;
-        let plugin =
-            runtime.load(&path).map_err(|source| RunError::LoadPlugin { path: path.clone(), source })?;
+        let refused = |source| RunError::LoadPlugin { path: path.clone(), source };
+        let file = PluginFile::read(&path).map_err(refused)?;
+        let admitted = permissions::admit(name, bot, mode, run_limits, (&path, &file), acceptance)?;
+        warnings.extend(admitted.warning);
+        let plugin = runtime.compile(&file).map_err(refused)?;
         let info = plugin
-            .describe(limits)
+            .describe(&Limits::default().with(&admitted.limits))
             .map_err(|fault| RunError::PluginFault { plugin: path.display().to_string(), fault })?;
         let params = params(name, bot, &info)?;
-        let swaps = changes::load(name, bot, &info, runtime, folders, limits)?;
+        let swaps = changes::load(name, bot, &info, runtime, folders, |bot, path, file| {
+            permissions::admit(name, bot, mode, run_limits, (path, file), acceptance)
+                .map(|admitted| admitted.limits)
+        })?;
         bot.plugin = path.display().to_string();
         bot.params = params.iter().cloned().collect();
         bot.balance = Some(balance);
-        loaded.push(LoadedBot { name: name.clone(), plugin, info, params, balance, swaps });
+        bot.grants.allow = Some(admitted.granted);
+        bot.limits = admitted.limits;
+        loaded.push(LoadedBot {
+            name: name.clone(),
+            plugin,
+            info,
+            params,
+            balance,
+            limits: admitted.limits,
+            instruments: file.declaration().instruments,
+            swaps,
+        });
     }
     Ok(loaded)
 }

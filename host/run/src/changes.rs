@@ -10,9 +10,9 @@ use std::thread;
 
 use cryptobot_analytics::{SwapSummary, TuningSummary};
 use cryptobot_engine::{Change, ChangeReport, ChangeRequest, Params, Retire, Version, When};
-use cryptobot_model::{Instrument, ParamSpec, ParamValue, PluginInfo, StrategyId, Timestamp};
+use cryptobot_model::{Instrument, ParamSpec, ParamValue, PluginInfo, PluginLimits, StrategyId, Timestamp};
 use cryptobot_plugin::resolve;
-use cryptobot_wasm::{Limits, Plugin, Runtime};
+use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,42 +93,53 @@ pub struct Tuning {
 }
 
 /// The plugin of a swap, or why there is none.
-pub(crate) type Loaded = Result<(Plugin, PluginInfo), String>;
+pub(crate) type Loaded = Result<(Plugin, PluginInfo, PluginLimits), String>;
 
-/// Loads the plugins of a bot's swaps, each file once, and checks what is set. What is no plugin is refused when its
-/// time comes, so that the running version goes on; a file that does not exist is a mistake of the user.
+/// Loads the plugins of a bot's swaps, each file once, and checks what is set. What is no plugin, or is not admitted, is
+/// refused when its time comes, so that the running version goes on; a file that does not exist is a mistake of the user.
 pub(crate) fn load(
     name: &str,
     bot: &mut Bot,
     first: &PluginInfo,
     runtime: &Runtime,
     folders: &[PathBuf],
-    limits: &Limits,
+    admit: impl Fn(&Bot, &Path, &PluginFile) -> Result<PluginLimits, RunError>,
 ) -> Result<Vec<Loaded>, RunError> {
+    let grants = bot.clone();
     let mut files: BTreeMap<PathBuf, Loaded> = BTreeMap::new();
     let mut loaded = Vec::with_capacity(bot.swaps.len());
     for (index, swap) in bot.swaps.iter_mut().enumerate() {
         let path = resolve(&swap.plugin, folders)?;
         swap.plugin = path.display().to_string();
-        let plugin = files.entry(path).or_insert_with_key(|path| load_file(path, runtime, limits)).clone();
-        if let Ok((_, info)) = &plugin {
+        let plugin = files
+            .entry(path)
+            .or_insert_with_key(|path| load_file(path, runtime, |file| admit(&grants, path, file)))
+            .clone();
+        if let Ok((_, info, _)) = &plugin {
             check(&format!("bots.{name}.swaps[{index}].set"), &mut swap.set, &[info], |_| true)?;
         }
         loaded.push(plugin);
     }
     let versions: Vec<&PluginInfo> =
-        std::iter::once(first).chain(loaded.iter().flatten().map(|(_, info)| info)).collect();
+        std::iter::once(first).chain(loaded.iter().flatten().map(|(_, info, _)| info)).collect();
     for (index, tuning) in bot.tuning.iter_mut().enumerate() {
         check(&format!("bots.{name}.tuning[{index}].set"), &mut tuning.set, &versions, |spec| spec.tunable)?;
     }
     Ok(loaded)
 }
 
-fn load_file(path: &Path, runtime: &Runtime, limits: &Limits) -> Loaded {
+fn load_file(
+    path: &Path,
+    runtime: &Runtime,
+    admit: impl FnOnce(&PluginFile) -> Result<PluginLimits, RunError>,
+) -> Loaded {
     let refused = |reason: String| format!("{}: {reason}", path.display());
-    let plugin = runtime.load(path).map_err(|error| refused(error.to_string()))?;
-    let info = plugin.describe(limits).map_err(|fault| refused(fault.to_string()))?;
-    Ok((plugin, info))
+    let file = PluginFile::read(path).map_err(|error| refused(error.to_string()))?;
+    let limits = admit(&file).map_err(|error| error.to_string())?;
+    let plugin = runtime.compile(&file).map_err(|error| refused(error.to_string()))?;
+    let info =
+        plugin.describe(&Limits::default().with(&limits)).map_err(|fault| refused(fault.to_string()))?;
+    Ok((plugin, info, limits))
 }
 
 /// Reads the values by the declaration of a version that allows them, the newest that does.
@@ -159,7 +170,6 @@ pub(crate) fn requests(
     config: &RunConfig,
     bots: &[LoadedBot],
     instruments: &[Instrument],
-    limits: &Limits,
 ) -> Vec<ChangeRequest> {
     let mut requests = Vec::new();
     for (slot, bot) in bots.iter().enumerate() {
@@ -168,9 +178,9 @@ pub(crate) fn requests(
         let mut versions: BTreeMap<&str, Result<Arc<Version>, String>> = BTreeMap::new();
         for (swap, loaded) in entry.swaps.iter().zip(&bot.swaps) {
             let made = || {
-                let (plugin, info) = loaded.as_ref().map_err(Clone::clone)?;
+                let (plugin, info, limits) = loaded.as_ref().map_err(Clone::clone)?;
                 let series = markets::series_of(entry, info, instruments)?;
-                Ok(version(config, plugin, info, series, limits))
+                Ok(version(plugin, info, series, limits))
             };
             let version = versions.entry(&swap.plugin).or_insert_with(made).clone();
             let change = Change::Swap { version, set: params(&swap.set) };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cryptobot_engine::{RiskSettings, StrategyLimits};
-use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
+use cryptobot_model::{Money, ParamValue, PluginLimits, RunMode, Timeframe, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,8 @@ use crate::changes::{Swap, Tuning};
 use crate::error::RunError;
 use crate::execution::Execution;
 use crate::funding::Funding;
-use crate::risk::{AllowedMode, Stake};
+use crate::permissions::Grants;
+use crate::risk::Stake;
 use crate::spelled::Spelled;
 
 /// A run file. Every key has a default but the bots; unknown keys are errors.
@@ -87,7 +88,7 @@ pub struct Venue {
     pub funding: Spelled<Funding>,
 }
 
-/// What every plugin may use.
+/// What every plugin may use; one whose manifest or bot states less has less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -97,12 +98,24 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of `init`, ms.
     pub init_deadline_ms: u64,
-    /// Orders and cancels in one callback.
+    /// Orders, signals, changes and cancels in one callback.
     pub orders_per_callback: usize,
+    /// The same in a minute of event time.
+    pub orders_per_minute: usize,
     /// Log lines in one callback.
     pub log_lines_per_callback: usize,
+    /// Log lines in a minute of event time.
+    pub log_lines_per_minute: usize,
+    /// Timers set and not yet due, and timer calls in one callback.
+    pub timers: usize,
+    /// Timer calls in a minute of event time.
+    pub timers_per_minute: usize,
     /// Orders open at once.
     pub open_orders: usize,
+    /// Indicators that it may create.
+    pub indicators: usize,
+    /// Size of a snapshot, KiB.
+    pub state_kib: usize,
     /// Closed bars that a plugin can look back on through the host.
     pub history_bars: usize,
     /// Counts instructions and canonicalises NaN: slower, for audits and checks across machines.
@@ -111,16 +124,47 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (desk, wasm) = (cryptobot_engine::DeskLimits::default(), cryptobot_wasm::Limits::default());
+        let host = cryptobot_plugin::host_limits();
+        // The host states all of them.
+        let of = |limit: Option<u64>| limit.unwrap_or_default();
+        let count = |limit: Option<u64>| of(limit) as usize;
         Self {
-            memory_mib: wasm.memory_bytes >> 20,
-            callback_deadline_ms: wasm.callback_deadline_ms,
-            init_deadline_ms: wasm.init_deadline_ms,
-            orders_per_callback: desk.intents,
-            log_lines_per_callback: desk.log_lines,
-            open_orders: 200,
-            history_bars: 1_024,
+            memory_mib: count(host.memory_mib),
+            callback_deadline_ms: of(host.callback_deadline_ms),
+            init_deadline_ms: of(host.init_deadline_ms),
+            orders_per_callback: count(host.orders_per_callback),
+            orders_per_minute: count(host.orders_per_minute),
+            log_lines_per_callback: count(host.log_lines_per_callback),
+            log_lines_per_minute: count(host.log_lines_per_minute),
+            timers: count(host.timers),
+            timers_per_minute: count(host.timers_per_minute),
+            open_orders: count(host.open_orders),
+            indicators: count(host.indicators),
+            state_kib: count(host.state_kib),
+            history_bars: count(host.history_bars),
             strict: false,
+        }
+    }
+}
+
+impl Limits {
+    /// All limits as the run file has them.
+    pub(crate) fn stated(&self) -> PluginLimits {
+        let count = |limit: usize| Some(limit as u64);
+        PluginLimits {
+            memory_mib: count(self.memory_mib),
+            callback_deadline_ms: Some(self.callback_deadline_ms),
+            init_deadline_ms: Some(self.init_deadline_ms),
+            orders_per_callback: count(self.orders_per_callback),
+            orders_per_minute: count(self.orders_per_minute),
+            open_orders: count(self.open_orders),
+            log_lines_per_callback: count(self.log_lines_per_callback),
+            log_lines_per_minute: count(self.log_lines_per_minute),
+            timers: count(self.timers),
+            timers_per_minute: count(self.timers_per_minute),
+            indicators: count(self.indicators),
+            history_bars: count(self.history_bars),
+            state_kib: count(self.state_kib),
         }
     }
 }
@@ -164,9 +208,13 @@ pub struct Bot {
     /// Positions at once.
     pub max_positions: Option<u32>,
     /// Modes that it may run in; without any it may run in all.
-    pub modes: Vec<AllowedMode>,
+    pub modes: Vec<RunMode>,
     /// Its own limits, over those that `risk` states for each bot.
     pub risk: StrategyLimits,
+    /// What its plugin may use of what it declares.
+    pub grants: Grants,
+    /// What its plugin may use, where that is less than `limits` and its manifest say.
+    pub limits: PluginLimits,
 }
 
 impl Default for RunConfig {
@@ -234,6 +282,9 @@ impl RunConfig {
                     "a bot's name has letters, digits, `-` and `_`, at most 64: it names folders and files";
                 return Err(RunError::config(format!("bots.{name:?}"), problem));
             }
+            if let Some((limit, problem)) = bot.limits.problem() {
+                return Err(RunError::config(format!("bots.{name}.limits.{limit}"), problem));
+            }
             if let Some(balance) = bot.balance {
                 positive(&format!("bots.{name}.balance"), balance)?;
             }
@@ -248,11 +299,8 @@ impl RunConfig {
         }
         self.execution.check()?;
         crate::risk::check(self)?;
-        if !(1..=65_536).contains(&self.limits.memory_mib) {
-            return Err(RunError::config("limits.memory_mib", "must lie in 1..65536"));
-        }
-        if self.limits.history_bars > 1_000_000 {
-            return Err(RunError::config("limits.history_bars", "must be at most 1000000"));
+        if let Some((name, problem)) = self.limits.stated().problem() {
+            return Err(RunError::config(format!("limits.{name}"), problem));
         }
         in_range("metrics.risk_free", self.metrics.risk_free, -1.0, 1.0)
     }

@@ -66,6 +66,14 @@ pub enum RunError {
         /// Why.
         source: LoadError,
     },
+    /// A plugin asks for more than it is granted or than was accepted.
+    #[error("{}: {reason}", path.display())]
+    PluginNotAllowed {
+        /// The file.
+        path: PathBuf,
+        /// What it asks for, and what can be done.
+        reason: String,
+    },
     /// A plugin failed before the run.
     #[error("plugin {plugin}: {fault}")]
     PluginFault {
@@ -137,7 +145,9 @@ impl RunError {
             | Self::Config { .. }
             | Self::FindPlugin(_)
             | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
-            Self::LoadPlugin { .. } | Self::PluginFault { .. } => ExitCode::Plugin,
+            Self::LoadPlugin { .. } | Self::PluginNotAllowed { .. } | Self::PluginFault { .. } => {
+                ExitCode::Plugin
+            }
             Self::NoData { .. } | Self::Data(_) => ExitCode::Data,
             Self::Runtime(_)
             | Self::Folder(_)

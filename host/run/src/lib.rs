@@ -18,6 +18,7 @@ mod identity;
 mod markets;
 mod marks;
 pub mod overrides;
+pub mod permissions;
 mod prepare;
 mod refusals;
 pub mod risk;

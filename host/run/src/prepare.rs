@@ -9,14 +9,15 @@ use cryptobot_engine::{
     BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Origin, Strategy, StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
-use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
+use cryptobot_wasm::{Compiler, Limits, Runtime, RuntimeConfig, WasmStrategy};
 
 use crate::bots::{self, LoadedBot};
 use crate::changes;
-use crate::config::{Limits, RunConfig};
+use crate::config::RunConfig;
 use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
+use crate::permissions::{self, Acceptance};
 use crate::risk;
 use crate::versions::{kept_bars, look_back, version};
 
@@ -27,6 +28,10 @@ pub struct Environment {
     pub plugin_folders: Vec<PathBuf>,
     /// Where compiled plugins and file hashes are kept between runs; `None` = nowhere.
     pub cache_folder: Option<PathBuf>,
+    /// Where plugins are compiled that are not in the cache.
+    pub compiler: Compiler,
+    /// What the user has accepted that plugins may do.
+    pub acceptance: Acceptance,
     /// The run folder; `None` = `runs/<plugin>-<symbol>` in the working folder.
     pub out: Option<PathBuf>,
     /// When the process began, for the figures of `timing`.
@@ -64,11 +69,14 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let runtime = Runtime::new(&RuntimeConfig {
         cache_dir: environment.cache_folder.clone(),
         strict: config.limits.strict,
-        ..RuntimeConfig::default()
+        compiler: environment.compiler.clone(),
     })?;
-    let limits = wasm_limits(&config.limits);
-    let bots = bots::load(&mut config, &runtime, &environment.plugin_folders, &limits)?;
+    let mut warnings = Vec::new();
+    let (folders, acceptance) = (&environment.plugin_folders, &environment.acceptance);
+    let bots = bots::load(&mut config, &runtime, folders, acceptance, &mut warnings)?;
     let mut markets = markets::open(&mut config, &bots)?;
+    permissions::check_instruments(&config, &bots)?;
+    markets.warnings.splice(0..0, warnings);
     let mut traded: Vec<&mut Instrument> =
         markets.list.iter_mut().map(|market| &mut market.instrument).collect();
     risk::complete(&config, &mut traded, &mut markets.warnings)?;
@@ -76,7 +84,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(markets.touched.clone(), period, hashes);
     let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
-    rehearse(&config, &bots, &markets, &limits)?;
+    rehearse(&config, &bots, &markets)?;
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
 
@@ -88,18 +96,18 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let fill_timeframes = list.iter().map(|market| market.timeframe).collect();
     let instruments_of = |series: &Vec<SeriesInfo>| series.iter().map(|info| info.instrument).collect();
     let instruments_of_series = series.iter().map(instruments_of).collect();
-    let requests = changes::requests(&config, &bots, &instruments, &limits);
+    let requests = changes::requests(&config, &bots, &instruments);
     let mut setups = Vec::with_capacity(bots.len());
     for (slot, (bot, series)) in bots.iter().zip(series).enumerate() {
-        let version = version(&config, &bot.plugin, &bot.info, series.clone(), &limits);
+        let version = version(&bot.plugin, &bot.info, series.clone(), &bot.limits);
         let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
         setups.push(StrategySetup {
-            strategy: Box::new(instantiate(bot, desk, &limits)?),
+            strategy: Box::new(instantiate(bot, desk)?),
             origin: Some(Origin { version, params: bot.params.clone() }),
             wants: bot.info.wants,
             balance: bot.balance,
             leverage: f64::from(config.execution.margin.leverage),
-            max_open_orders: config.limits.open_orders,
+            max_open_orders: bot.limits.open_orders.map_or(usize::MAX, |most| most as usize),
         });
     }
     let sources = list.into_iter().map(|market| {
@@ -139,16 +147,11 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
 
 /// Lets every plugin begin once and throws the result away, so that a run whose only plugin refuses its parameters ends
 /// before it replaces an earlier one. With several, those that can begin are run and the others reported.
-fn rehearse(
-    config: &RunConfig,
-    bots: &[LoadedBot],
-    markets: &Markets,
-    limits: &cryptobot_wasm::Limits,
-) -> Result<(), RunError> {
+fn rehearse(config: &RunConfig, bots: &[LoadedBot], markets: &Markets) -> Result<(), RunError> {
     let mut first_fault = None;
     for (slot, (bot, series)) in bots.iter().zip(&markets.series).enumerate() {
         let desk = desk(config, bot, StrategyId::from(slot), series.clone(), markets.list.len());
-        let mut strategy = instantiate(bot, desk, limits)?;
+        let mut strategy = instantiate(bot, desk)?;
         strategy.desk().begin(markets.from);
         match strategy.init() {
             Ok(()) => return Ok(()),
@@ -158,13 +161,9 @@ fn rehearse(
     first_fault.map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault }))
 }
 
-fn instantiate(
-    bot: &LoadedBot,
-    desk: Desk,
-    limits: &cryptobot_wasm::Limits,
-) -> Result<WasmStrategy, RunError> {
+fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<WasmStrategy, RunError> {
     bot.plugin
-        .instantiate(desk, bot.params.clone(), limits)
+        .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits))
         .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })
 }
 
@@ -175,9 +174,10 @@ fn desk(
     series: Vec<SeriesInfo>,
     instruments: usize,
 ) -> Desk {
-    let history = look_back(config, &bot.plugin, &bot.info);
-    let desk = Desk::new(strategy, series, instruments, history, config.seed, desk_limits(&config.limits));
-    if bot.swaps.is_empty() { desk } else { desk.keeping(kept_bars(config, bot)) }
+    let history = look_back(&bot.plugin, &bot.info, &bot.limits);
+    let limits = DeskLimits::default().with(&bot.limits);
+    let desk = Desk::new(strategy, series, instruments, history, config.seed, limits);
+    if bot.swaps.is_empty() { desk } else { desk.keeping(kept_bars(bot)) }
 }
 
 fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) -> PathBuf {
@@ -199,22 +199,5 @@ fn strategy_info(bot: &LoadedBot, config: &RunConfig) -> StrategyInfo {
         plugin_sha256: bot.plugin.sha256().to_owned(),
         params: bot.params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
         symbols: config.bots.get(&bot.name).map(|entry| entry.symbols.clone()).unwrap_or_default(),
-    }
-}
-
-fn wasm_limits(limits: &Limits) -> cryptobot_wasm::Limits {
-    cryptobot_wasm::Limits {
-        memory_bytes: limits.memory_mib << 20,
-        callback_deadline_ms: limits.callback_deadline_ms,
-        init_deadline_ms: limits.init_deadline_ms,
-        ..cryptobot_wasm::Limits::default()
-    }
-}
-
-fn desk_limits(limits: &Limits) -> DeskLimits {
-    DeskLimits {
-        intents: limits.orders_per_callback,
-        log_lines: limits.log_lines_per_callback,
-        ..DeskLimits::default()
     }
 }

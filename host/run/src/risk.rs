@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cryptobot_engine::{AccountKind, Engine, Limits, MarginSettings, Sizer, StrategyLimits};
-use cryptobot_model::{Brackets, Instrument, Money, Rate};
+use cryptobot_model::{Brackets, Instrument, Money, Rate, RunMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,24 +71,10 @@ pub enum Stake {
     Quantity(f64),
 }
 
-/// A mode that a bot may run in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AllowedMode {
-    /// Stored data, simulated exchange.
-    Backtest,
-    /// Simulated exchange in real time.
-    Simulation,
-    /// Live data, simulated exchange.
-    Paper,
-    /// Real orders.
-    Live,
-}
-
 impl Mode {
-    const fn allowed(self) -> AllowedMode {
+    pub(crate) const fn run_mode(self) -> RunMode {
         match self {
-            Self::Backtest => AllowedMode::Backtest,
+            Self::Backtest => RunMode::Backtest,
         }
     }
 }
@@ -112,10 +98,9 @@ pub(crate) fn check(config: &RunConfig) -> Result<(), RunError> {
 /// Refuses bots that may not run in the mode of the run.
 pub(crate) fn check_modes(config: &RunConfig) -> Result<(), RunError> {
     for (name, bot) in &config.bots {
-        if !bot.modes.is_empty() && !bot.modes.contains(&config.mode.allowed()) {
-            let modes: Vec<String> =
-                bot.modes.iter().map(|mode| format!("{mode:?}").to_lowercase()).collect();
-            let mode = format!("{:?}", config.mode).to_lowercase();
+        if !bot.modes.is_empty() && !bot.modes.contains(&config.mode.run_mode()) {
+            let modes: Vec<String> = bot.modes.iter().map(ToString::to_string).collect();
+            let mode = config.mode.run_mode();
             let problem = format!(
                 "may run in {} only, and this is a {mode}; add the mode or leave the bot out",
                 modes.join(", ")

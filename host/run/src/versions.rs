@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use cryptobot_engine::{Desk, Strategy, Version};
-use cryptobot_model::{PluginInfo, SeriesInfo};
+use cryptobot_model::{PluginInfo, PluginLimits, SeriesInfo};
 use cryptobot_wasm::{Limits, Plugin};
 
 use crate::bots::LoadedBot;
-use crate::config::RunConfig;
 
 /// The import by which plugins look back on closed bars; only to them the host shows any.
 const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
@@ -17,18 +16,17 @@ const MOST_WARM_UP_BARS: usize = 100_000;
 
 /// A plugin with its series in the run.
 pub(crate) fn version(
-    config: &RunConfig,
     plugin: &Plugin,
     info: &PluginInfo,
     series: Vec<SeriesInfo>,
-    limits: &Limits,
+    granted: &PluginLimits,
 ) -> Arc<Version> {
-    let (made_of, limits) = (plugin.clone(), *limits);
+    let (made_of, limits) = (plugin.clone(), Limits::default().with(granted));
     Arc::new(Version {
         info: info.clone(),
         sha256: plugin.sha256().to_owned(),
         series,
-        look_back: look_back(config, plugin, info),
+        look_back: look_back(plugin, info, granted),
         make: Box::new(move |params| {
             let strategy = made_of.instantiate(Desk::vacant(), params.clone(), &limits)?;
             Ok(Box::new(strategy) as Box<dyn Strategy>)
@@ -37,15 +35,20 @@ pub(crate) fn version(
 }
 
 /// Closed bars of each series that a plugin can look back on.
-pub(crate) fn look_back(config: &RunConfig, plugin: &Plugin, info: &PluginInfo) -> usize {
+pub(crate) fn look_back(plugin: &Plugin, info: &PluginInfo, granted: &PluginLimits) -> usize {
     let looks_back = plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
     let warm_up = (info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
-    if looks_back { config.limits.history_bars.max(warm_up) } else { 0 }
+    let most = granted.history_bars.unwrap_or_default() as usize;
+    if looks_back { most.max(warm_up) } else { 0 }
 }
 
 /// Closed bars of each series that are kept for the indicators of versions that take over.
-pub(crate) fn kept_bars(config: &RunConfig, bot: &LoadedBot) -> usize {
-    let later = bot.swaps.iter().flatten().map(|(_, info)| info);
+pub(crate) fn kept_bars(bot: &LoadedBot) -> usize {
+    let later = bot.swaps.iter().flatten().map(|(_, info, _)| info);
     let warm_ups = later.chain([&bot.info]).map(|info| info.warmup_bars as usize);
-    warm_ups.max().unwrap_or(0).min(MOST_WARM_UP_BARS).max(config.limits.history_bars)
+    warm_ups
+        .max()
+        .unwrap_or(0)
+        .min(MOST_WARM_UP_BARS)
+        .max(bot.limits.history_bars.unwrap_or_default() as usize)
 }

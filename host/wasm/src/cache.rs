@@ -1,7 +1,8 @@
 //! Compiled plugins on disk.
 //!
 //! Loading one is the only unsafe act of this host: machine code is mapped and later run. It is sound because
-//! * only this module writes entries, from components that this engine compiled and never from anything downloaded;
+//! * only this module writes entries, from components that this program compiled, in this process or in a child of its
+//!   own (`compile`), and never from anything downloaded;
 //! * the folder and each entry must belong to the user who runs the host and be writable by nobody else; both are
 //!   checked on open handles that follow no symbolic link, so nothing can be exchanged after the check;
 //! * an entry begins with the SHA-256 of what follows, checked on the very bytes that are loaded: a disk's mistake
@@ -57,10 +58,7 @@ impl Cache {
         if Sha256::digest(code).as_slice() != digest {
             return None;
         }
-        #[expect(unsafe_code, reason = "the bytes are this host's own work, see the module's documentation")]
-        // SAFETY: made by `Component::serialize` under the same user, unchanged since; see the module's documentation.
-        let component = unsafe { Component::deserialize(engine, code) };
-        component.ok()
+        load(engine, code)
     }
 
     /// Keeps a compiled component. A failure costs the next start a compilation and nothing else.
@@ -90,6 +88,15 @@ impl Cache {
     fn name(&self, component_hash: &str) -> String {
         format!("{component_hash}-{:016x}", self.engine_hash)
     }
+}
+
+/// Maps compiled code. `code` must be what this host's own compiler made: of an entry that passed the checks of
+/// [`Cache::get`], or the answer of a child.
+pub(crate) fn load(engine: &Engine, code: &[u8]) -> Option<Component> {
+    #[expect(unsafe_code, reason = "the bytes are this host's own work, see the module's documentation")]
+    // SAFETY: made by this host's compiler under the same user, unchanged since; see the module's documentation.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.ok()
 }
 
 /// Makes the folder and what leads to it, for the owner only.

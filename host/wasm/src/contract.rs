@@ -1,8 +1,10 @@
 //! What a file is, before anything is compiled: the checks that turn a wrong file into a clear message.
 
+use cryptobot_model::{Capability, Manifest};
 use thiserror::Error;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
+use crate::caps;
 use crate::host::printable;
 
 /// Largest plugin file. Components that carry a language runtime measure up to about 20 MB.
@@ -46,6 +48,25 @@ pub enum LoadError {
         /// Its size.
         bytes: u64,
     },
+    /// It has more of something than any plugin may have, and would keep the compiler busy for nothing.
+    #[error("{count} {what}; a plugin may have {most}")]
+    TooMany {
+        /// What.
+        what: &'static str,
+        /// How many it has.
+        count: u64,
+        /// How many it may have.
+        most: u64,
+    },
+    /// Its manifest is damaged or makes no sense.
+    #[error("its manifest {0}")]
+    Manifest(String),
+    /// It imports what its manifest does not declare.
+    #[error(
+        "it imports {PACKAGE}{0}, which its manifest does not declare; \
+         add \"{0}\" to the interfaces of the plugin's project and build it again"
+    )]
+    Undeclared(Capability),
     /// It does not begin like WebAssembly.
     #[error("not a WebAssembly file; build the plugin with `host plugin build`")]
     NotWasm,
@@ -90,16 +111,17 @@ pub enum LoadError {
     /// It names the contract's interfaces but means other types.
     #[error("it does not fit plugin contract {TRACK} ({0}); rebuild it with a matching SDK")]
     Mismatch(String),
-    /// Valid, but the compiler refuses it.
+    /// Valid, but the compiler refuses it or needs more than it may have.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
 }
 
-/// The instances a component imports and exports, by full name.
-#[derive(Debug, Default)]
+/// The instances a component imports and exports, by full name, and its manifest as it stands in the file.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Surface {
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
+    pub(crate) manifest: Option<Vec<u8>>,
 }
 
 /// Checks that bytes are a valid strategy component of this contract, without compiling them.
@@ -118,8 +140,9 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Surface, LoadError> {
     if Parser::is_core_wasm(bytes) {
         return Err(LoadError::CoreModule);
     }
+    caps::check(bytes)?;
     Validator::new_with_features(features()).validate_all(bytes).map_err(|error| damaged(&error))?;
-    let surface = surface(bytes).map_err(|error| damaged(&error))?;
+    let surface = surface(bytes)?;
     surface.imports.iter().try_for_each(|import| check_import(import))?;
     check_exports(&surface.exports)?;
     Ok(surface)
@@ -134,7 +157,7 @@ fn features() -> WasmFeatures {
         | WasmFeatures::TAIL_CALL
 }
 
-fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
+pub(crate) fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Damaged(format!("{} at byte {}", first_line(error.message()), error.offset()))
 }
 
@@ -143,21 +166,28 @@ pub(crate) fn first_line(message: &str) -> String {
     printable(message.lines().next().unwrap_or_default())
 }
 
-fn surface(bytes: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
+fn surface(bytes: &[u8]) -> Result<Surface, LoadError> {
+    let broken = |error| damaged(&error);
     let mut surface = Surface::default();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload? {
+        match payload.map_err(broken)? {
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
-                    surface.imports.push(import?.name.name.to_owned());
+                    surface.imports.push(import.map_err(broken)?.name.name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
                 for export in section {
-                    surface.exports.push(export?.name.name.to_owned());
+                    surface.exports.push(export.map_err(broken)?.name.name.to_owned());
+                }
+            }
+            Payload::CustomSection(section) if depth == 1 && section.name() == Manifest::SECTION => {
+                let before = surface.manifest.replace(section.data().to_owned());
+                if before.is_some() {
+                    return Err(LoadError::Manifest("stands in it twice".to_owned()));
                 }
             }
             _ => {}
@@ -170,6 +200,11 @@ fn surface(bytes: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
 fn ours(name: &str) -> Option<(&str, &str)> {
     let name = name.strip_prefix(PACKAGE)?;
     Some(name.split_once('@').unwrap_or((name, "")))
+}
+
+/// The capability that an import is, by its full name.
+pub(crate) fn capability(name: &str) -> Option<Capability> {
+    Capability::of_interface(ours(name)?.0)
 }
 
 /// Whether a version belongs to the track, as semver has it for versions before 1.0.

@@ -7,20 +7,30 @@
 
 mod bindings;
 mod cache;
+mod caps;
+mod compile;
 mod contract;
 mod convert;
 mod describe;
 mod fault;
+mod file;
 mod host;
 mod limits;
+mod manifest;
 mod orders;
 mod plugin;
 mod runtime;
 mod strategy;
 mod ticker;
 
+pub use caps::{
+    MAX_DECLARATIONS, MAX_FUNCTION_BYTES, MAX_FUNCTIONS, MAX_IMPORTS, MAX_MODULES, MAX_NESTING, MAX_TYPES,
+};
+pub use compile::{ChildCompiler, CompileLimits, Compiler, compile_child};
 pub use contract::{LoadError, MAX_COMPONENT_BYTES, validate};
+pub use file::PluginFile;
 pub use limits::Limits;
+pub use manifest::read_manifest;
 pub use plugin::{CompileOutcome, Plugin};
-pub use runtime::{Runtime, RuntimeConfig, RuntimeError, sha256};
+pub use runtime::{Runtime, RuntimeConfig, RuntimeError, STACK_BYTES, sha256};
 pub use strategy::WasmStrategy;

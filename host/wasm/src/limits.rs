@@ -1,6 +1,7 @@
 //! What a plugin may use, and the guard that refuses more.
 
 use cryptobot_engine::{Fault, FaultKind};
+use cryptobot_model::PluginLimits;
 use wasmtime::ResourceLimiter;
 
 /// What one plugin may use. Limits on orders, logs and timers are those of the desk.
@@ -35,6 +36,33 @@ impl Default for Limits {
             init_deadline_ms: 30_000,
             callback_fuel: 2_000_000_000,
             init_fuel: 30_000_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// These limits with those that are stated in their place.
+    #[must_use]
+    pub fn with(self, stated: &PluginLimits) -> Self {
+        Self {
+            memory_bytes: stated.memory_mib.map_or(self.memory_bytes, |mebibytes| (mebibytes << 20) as usize),
+            indicators: stated.indicators.map_or(self.indicators, |count| count as u32),
+            callback_deadline_ms: stated.callback_deadline_ms.unwrap_or(self.callback_deadline_ms),
+            init_deadline_ms: stated.init_deadline_ms.unwrap_or(self.init_deadline_ms),
+            ..self
+        }
+    }
+
+    /// Of these limits and the stated ones the stricter.
+    #[must_use]
+    pub fn at_most(self, stated: &PluginLimits) -> Self {
+        let other = self.with(stated);
+        Self {
+            memory_bytes: self.memory_bytes.min(other.memory_bytes),
+            indicators: self.indicators.min(other.indicators),
+            callback_deadline_ms: self.callback_deadline_ms.min(other.callback_deadline_ms),
+            init_deadline_ms: self.init_deadline_ms.min(other.init_deadline_ms),
+            ..self
         }
     }
 }

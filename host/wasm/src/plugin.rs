@@ -9,6 +9,7 @@ use cryptobot_model::{ParamValue, PluginInfo, StrategyId};
 use crate::bindings::StrategyPre;
 use crate::contract::Surface;
 use crate::describe;
+use crate::file::PluginFile;
 use crate::host::HostState;
 use crate::limits::Limits;
 use crate::strategy::{Instance, WasmStrategy};
@@ -49,12 +50,11 @@ impl Plugin {
         pre: StrategyPre<HostState>,
         ticker: Arc<Ticker>,
         strict: bool,
-        sha256: String,
-        bytes: usize,
-        surface: Surface,
+        file: &PluginFile,
         outcome: CompileOutcome,
     ) -> Self {
-        Self { pre, ticker, strict, sha256, bytes, surface: Arc::new(surface), outcome }
+        let (sha256, bytes) = (file.sha256().to_owned(), file.bytes().len());
+        Self { pre, ticker, strict, sha256, bytes, surface: Arc::new(file.surface().clone()), outcome }
     }
 
     /// SHA-256 of the file, in hexadecimal.

@@ -1,6 +1,5 @@
 //! The engine: how plugins are compiled and run.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +10,9 @@ use wasmtime::{Config, Engine, OptLevel};
 
 use crate::bindings::{Strategy, StrategyPre};
 use crate::cache::Cache;
-use crate::contract::{self, LoadError, MAX_COMPONENT_BYTES, first_line};
+use crate::compile::Compiler;
+use crate::contract::{LoadError, first_line};
+use crate::file::PluginFile;
 use crate::host::HostState;
 use crate::plugin::{CompileOutcome, Plugin};
 use crate::ticker::Ticker;
@@ -24,13 +25,16 @@ pub struct RuntimeConfig {
     /// Count instructions and canonicalise every NaN, so that equal runs are equal on every machine and a deadline
     /// falls on the same instruction. Float-heavy plugins run two to four times slower.
     pub strict: bool,
-    /// Call stack of guest code, bytes.
-    pub stack_bytes: usize,
+    /// Where code is compiled that is not in the cache.
+    pub compiler: Compiler,
 }
+
+/// Call stack of guest code, bytes.
+pub const STACK_BYTES: usize = 512 << 10;
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
-        Self { cache_dir: None, strict: false, stack_bytes: 512 << 10 }
+        Self { cache_dir: None, strict: false, compiler: Compiler::InProcess }
     }
 }
 
@@ -47,13 +51,14 @@ pub struct Runtime {
     cache_problem: Option<String>,
     ticker: Arc<Ticker>,
     strict: bool,
+    compiler: Compiler,
 }
 
 impl Runtime {
     /// Sets the engine up and starts its deadline clock.
     pub fn new(config: &RuntimeConfig) -> Result<Self, RuntimeError> {
         let fail = |error: wasmtime::Error| RuntimeError(first_line(&error.to_string()));
-        let engine = Engine::new(&engine_config(config)).map_err(fail)?;
+        let engine = Engine::new(&engine_config(config.strict)).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         Strategy::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state).map_err(fail)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError(error.to_string()))?;
@@ -62,7 +67,15 @@ impl Runtime {
             Some(Ok(cache)) => (Some(cache), None),
             Some(Err(problem)) => (None, Some(problem)),
         };
-        Ok(Self { engine, linker, cache, cache_problem, ticker: Arc::new(ticker), strict: config.strict })
+        Ok(Self {
+            engine,
+            linker,
+            cache,
+            cache_problem,
+            ticker: Arc::new(ticker),
+            strict: config.strict,
+            compiler: config.compiler.clone(),
+        })
     }
 
     /// Why the folder of compiled plugins is not used, where one was given.
@@ -72,43 +85,32 @@ impl Runtime {
 
     /// Reads a plugin file, checks it and compiles it or takes it from the cache.
     pub fn load(&self, path: &Path) -> Result<Plugin, LoadError> {
-        self.load_bytes(&read(path)?)
+        self.compile(&PluginFile::read(path)?)
     }
 
     /// Checks the bytes of a plugin and compiles them or takes the result from the cache.
     pub fn load_bytes(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let surface = contract::check(bytes)?;
-        let sha256 = sha256(bytes);
-        let (component, outcome) = self.component(bytes, &sha256)?;
+        self.compile(&PluginFile::parse(bytes.to_owned())?)
+    }
+
+    /// Compiles a checked plugin or takes it from the cache.
+    pub fn compile(&self, file: &PluginFile) -> Result<Plugin, LoadError> {
+        let (component, outcome) = self.component(file)?;
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch(first_line(&format!("{error:#}")));
         let pre = self.linker.instantiate_pre(&component).map_err(mismatch)?;
         let pre = StrategyPre::new(pre).map_err(mismatch)?;
-        Ok(Plugin::new(pre, Arc::clone(&self.ticker), self.strict, sha256, bytes.len(), surface, outcome))
+        Ok(Plugin::new(pre, Arc::clone(&self.ticker), self.strict, file, outcome))
     }
 
-    fn component(&self, bytes: &[u8], sha256: &str) -> Result<(Component, CompileOutcome), LoadError> {
+    fn component(&self, file: &PluginFile) -> Result<(Component, CompileOutcome), LoadError> {
+        let sha256 = file.sha256();
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(&self.engine, sha256)) {
             return Ok((component, CompileOutcome::Cached));
         }
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadError::Compile(first_line(&format!("{error:#}"))))?;
+        let component = self.compiler.compile(&self.engine, self.strict, file.bytes())?;
         let stored = self.cache.as_ref().map(|cache| cache.put(sha256, &component));
         Ok((component, CompileOutcome::Compiled { stored: matches!(stored, Some(Ok(()))) }))
     }
-}
-
-/// The file's bytes; no more than a plugin may have, whatever the file claims to be.
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(LoadError::NotAFile);
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_COMPONENT_BYTES {
-        return Err(LoadError::TooLarge { bytes: metadata.len() });
-    }
-    Ok(bytes)
 }
 
 /// The SHA-256 of a plugin's bytes, in hexadecimal.
@@ -120,14 +122,14 @@ pub fn sha256(bytes: &[u8]) -> String {
     })
 }
 
-fn engine_config(config: &RuntimeConfig) -> Config {
+pub(crate) fn engine_config(strict: bool) -> Config {
     let mut engine = Config::new();
     engine
         .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(true)
-        .consume_fuel(config.strict)
-        .cranelift_nan_canonicalization(config.strict)
-        .max_wasm_stack(config.stack_bytes)
+        .consume_fuel(strict)
+        .cranelift_nan_canonicalization(strict)
+        .max_wasm_stack(STACK_BYTES)
         // Memories keep wasmtime's reservation of 4 GiB of addresses, not of memory: it spares a bounds check per
         // access, and a thousand instances fit (tested).
         // Synchronous calls are 3.4 times slower where concurrency may happen, and another crate of the build may

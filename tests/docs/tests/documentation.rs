@@ -12,7 +12,7 @@ use cryptobot_docs::{Block, Shown, blocks, is_as_shown};
 
 /// Commands that are shown in `sh` blocks and not run here: they fetch or build this repository (`.ci/run` runs `make
 /// demo`, `make lint` and `make test` themselves), or install tools.
-const NOT_RUN: [&str; 12] = [
+const NOT_RUN: [&str; 13] = [
     "git clone URL cryptobot-pro",
     "cd cryptobot-pro",
     "make demo",
@@ -21,6 +21,7 @@ const NOT_RUN: [&str; 12] = [
     "make lint",
     "make bench",
     "make campaign",
+    "make fuzz",
     "make docs",
     "make clean",
     ".ci/run",
@@ -125,6 +126,7 @@ fn play(commands: &[Shown], folder: &Path) -> Vec<(String, i32)> {
         .env("PATH", path)
         .env("XDG_CACHE_HOME", prepared().join("cache"))
         .env("XDG_DATA_HOME", prepared().join("share"))
+        .env("CRYPTOBOT_ACCEPTED", folder.join("accepted"))
         .env("CARGO_TARGET_DIR", prepared().join("target"))
         .stdin(Stdio::null())
         .output()

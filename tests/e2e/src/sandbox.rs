@@ -104,6 +104,7 @@ impl Sandbox {
             .env("HOME", self.path("home"))
             .env_remove("XDG_CACHE_HOME")
             .env_remove("XDG_DATA_HOME")
+            .env_remove("CRYPTOBOT_ACCEPTED")
             .env_remove("RUST_BACKTRACE");
         command
     }

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod compiler;
 mod config;
 mod data;
 mod explain;
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use clap::CommandFactory;
 use cryptobot_run::{ExitCode, RunError};
+use cryptobot_wasm::CompileLimits;
 
 use crate::args::{Arguments, Command};
 use crate::output::print;
@@ -61,6 +63,20 @@ pub(crate) enum CommandError {
         /// Why.
         source: cryptobot_plugin::InspectError,
     },
+    /// A plugin cannot be read.
+    #[error("{}: {source}", path.display())]
+    LoadPlugin {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: cryptobot_wasm::LoadError,
+    },
+    /// What was accepted cannot be read or written.
+    #[error(transparent)]
+    Accepted(#[from] cryptobot_plugin::AcceptedError),
+    /// There is no place to keep what was accepted.
+    #[error("there is no folder to keep what you accept; set HOME or CRYPTOBOT_ACCEPTED")]
+    NoAcceptedFolder,
     /// The plugin runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] cryptobot_wasm::RuntimeError),
@@ -105,17 +121,22 @@ impl CommandError {
         match self {
             Self::Run(error) => error.exit_code(),
             Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
-            Self::Margin(_) | Self::FindPlugin(_) | Self::NewPlugin(_) | Self::OpenJournal { .. } => {
-                ExitCode::Usage
-            }
+            Self::Margin(_)
+            | Self::FindPlugin(_)
+            | Self::NoAcceptedFolder
+            | Self::NewPlugin(_)
+            | Self::OpenJournal { .. } => ExitCode::Usage,
             Self::Explain(error) => error.exit_code(),
             Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
             | Self::ReadJournal { .. }
             | Self::Output(_)
             | Self::Print(_)
+            | Self::Accepted(_)
             | Self::Runtime(_) => ExitCode::Failed,
-            Self::InspectPlugin { .. } | Self::RollBackPlugin(_) => ExitCode::Plugin,
+            Self::InspectPlugin { .. } | Self::RollBackPlugin(_) | Self::LoadPlugin { .. } => {
+                ExitCode::Plugin
+            }
         }
     }
 }
@@ -135,6 +156,9 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
             clap_complete::generate(shell, &mut Arguments::command(), "host", &mut script);
             print(String::from_utf8_lossy(&script).trim_end())?;
             Ok(ExitCode::Done)
+        }
+        Command::PluginCompiler { engine, memory_bytes, cpu_s } => {
+            compiler::run(engine, CompileLimits { memory_bytes, cpu_s, ..CompileLimits::default() })
         }
         Command::Reference => {
             print(reference::markdown().trim_end())?;

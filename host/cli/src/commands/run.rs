@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use cryptobot_plugin::{cache_folder, plugin_folders};
+use cryptobot_plugin::{Accepted, cache_folder, plugin_folders};
+use cryptobot_run::permissions::Acceptance;
 use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, prepare};
 
 use crate::args::{Delivery, Format, Mode, RunArguments};
-use crate::commands::CommandError;
+use crate::commands::{CommandError, compiler};
 use crate::output;
 use crate::progress::Progress;
 
@@ -23,6 +24,8 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     let environment = Environment {
         plugin_folders: plugin_folders(),
         cache_folder: cache_folder(),
+        compiler: compiler::in_child(),
+        acceptance: Acceptance { store: Accepted::of_user(), accept: arguments.accept },
         out: arguments.out.clone(),
         started,
     };

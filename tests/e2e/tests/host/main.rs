@@ -17,6 +17,7 @@ mod interrupt;
 mod margin;
 mod new_plugin;
 mod parity;
+mod permissions;
 mod real_data;
 mod results;
 mod swap;

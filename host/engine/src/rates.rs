@@ -1,0 +1,129 @@
+//! How often something happens, by event time.
+
+use cryptobot_model::{PluginLimits, Timestamp};
+
+use crate::desk::DeskLimits;
+use crate::fault::{Fault, FaultKind};
+
+const MINUTE_NANOS: i64 = 60_000_000_000;
+
+/// Counts what happens in the current minute of event time. Minutes are those of the clock: what a strategy may do in a
+/// minute does not depend on when it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PerMinute {
+    minute: i64,
+    count: usize,
+}
+
+impl PerMinute {
+    /// Counts one more at `now`; `false` where that is more than `most` in this minute.
+    pub(crate) fn take(&mut self, now: Timestamp, most: usize) -> bool {
+        let minute = now.0.div_euclid(MINUTE_NANOS);
+        if minute != self.minute {
+            *self = Self { minute, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= most
+    }
+}
+
+/// What a strategy has asked for in the current minute of event time.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
+    orders: PerMinute,
+    timers: PerMinute,
+    log_lines: PerMinute,
+}
+
+impl Rates {
+    /// One more order or cancel.
+    pub(crate) fn order(&mut self, now: Timestamp, limits: &DeskLimits) -> Result<(), Fault> {
+        let most = limits.intents_per_minute;
+        within(self.orders.take(now, most), FaultKind::OrderFlood, most, "orders and cancels")
+    }
+
+    /// One more timer call.
+    pub(crate) fn timer(&mut self, now: Timestamp, limits: &DeskLimits) -> Result<(), Fault> {
+        let most = limits.timers_per_minute;
+        within(self.timers.take(now, most), FaultKind::TimerFlood, most, "timer calls")
+    }
+
+    /// One more log line.
+    pub(crate) fn log_line(&mut self, now: Timestamp, limits: &DeskLimits) -> Result<(), Fault> {
+        let most = limits.log_lines_per_minute;
+        within(self.log_lines.take(now, most), FaultKind::LogFlood, most, "log lines")
+    }
+}
+
+fn within(allowed: bool, kind: FaultKind, most: usize, what: &str) -> Result<(), Fault> {
+    if allowed {
+        return Ok(());
+    }
+    Err(Fault::new(kind, format!("more than {most} {what} in one minute")))
+}
+
+impl DeskLimits {
+    /// These limits with those that are stated in their place.
+    #[must_use]
+    pub fn with(self, stated: &PluginLimits) -> Self {
+        let or = |stated: Option<u64>, usual| stated.map_or(usual, |most| most as usize);
+        Self {
+            intents: or(stated.orders_per_callback, self.intents),
+            intents_per_minute: or(stated.orders_per_minute, self.intents_per_minute),
+            log_lines: or(stated.log_lines_per_callback, self.log_lines),
+            log_lines_per_minute: or(stated.log_lines_per_minute, self.log_lines_per_minute),
+            timers: or(stated.timers, self.timers),
+            timers_per_minute: or(stated.timers_per_minute, self.timers_per_minute),
+            state_bytes: stated.state_kib.map_or(self.state_bytes, |kib| (kib << 10) as usize),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_minute_counts_anew() {
+        let mut rate = PerMinute::default();
+        let at = |seconds: i64| Timestamp(seconds * 1_000_000_000);
+        assert!((0..3).all(|_| rate.take(at(59), 3)));
+        assert!(!rate.take(at(59), 3));
+        assert!(rate.take(at(60), 3));
+        assert!(!rate.take(at(60), 0));
+        assert!(rate.take(at(-1), 1), "times before 1970 have minutes too");
+    }
+
+    type Take = fn(&mut Rates, Timestamp, &DeskLimits) -> Result<(), Fault>;
+
+    #[test]
+    fn floods_of_a_minute_are_faults_of_their_kind() {
+        let limits = DeskLimits {
+            intents_per_minute: 1,
+            timers_per_minute: 1,
+            log_lines_per_minute: 1,
+            ..DeskLimits::default()
+        };
+        let all: [(Take, FaultKind); 3] = [
+            (Rates::order, FaultKind::OrderFlood),
+            (Rates::timer, FaultKind::TimerFlood),
+            (Rates::log_line, FaultKind::LogFlood),
+        ];
+        let mut rates = Rates::default();
+        for (take, kind) in all {
+            take(&mut rates, Timestamp(1), &limits).unwrap();
+            let fault = take(&mut rates, Timestamp(2), &limits).unwrap_err();
+            assert_eq!(fault.kind, kind);
+            assert!(fault.message.starts_with("more than 1 "), "{fault}");
+            take(&mut rates, Timestamp(MINUTE_NANOS), &limits).unwrap();
+        }
+    }
+
+    #[test]
+    fn stated_limits_replace_usual_ones() {
+        let stated = PluginLimits { timers: Some(3), state_kib: Some(2), ..PluginLimits::default() };
+        let expected = DeskLimits { timers: 3, state_bytes: 2_048, ..DeskLimits::default() };
+        assert_eq!(DeskLimits::default().with(&stated), expected);
+    }
+}

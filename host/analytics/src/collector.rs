@@ -291,7 +291,13 @@ impl Recorder for Collector {
             Entry::State(change) => self.states.push(*change),
             Entry::Wallet { .. } => {}
             Entry::Fault { ts, strategy, fault } => {
-                self.faults.push(FaultRecord { ts, strategy, fault: fault.clone() });
+                self.faults.push(FaultRecord { ts, strategy, fault: fault.clone(), restarted_at: None });
+            }
+            Entry::Closing { .. } => {}
+            Entry::Restart { ts, strategy } => {
+                if let Some(fault) = self.faults.iter_mut().rev().find(|fault| fault.strategy == strategy) {
+                    fault.restarted_at = Some(ts);
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use cryptobot_model::{
 use cryptobot_risk::Exposure;
 use cryptobot_sim::{Accounts, BarInterval};
 
+use crate::custody::Custody;
 use crate::engine::margin::Margin;
 use crate::fault::Fault;
 use crate::feed::NEVER;
@@ -26,7 +27,7 @@ pub(crate) struct OpenOrder {
 }
 
 impl OpenOrder {
-    fn is_market(&self) -> bool {
+    pub(crate) fn is_market(&self) -> bool {
         matches!(self.request.kind, OrderKind::Market)
     }
 
@@ -129,6 +130,7 @@ pub(crate) struct Slot {
     pub(crate) invalid_arguments: usize,
     leverage: f64,
     max_open_orders: usize,
+    pub(crate) custody: Custody,
     /// Cached views of the account for marking to market on every step.
     cash: f64,
     holdings: Vec<(usize, f64)>,
@@ -149,6 +151,7 @@ impl Slot {
             invalid_arguments: 0,
             leverage: setup.leverage,
             max_open_orders: setup.max_open_orders,
+            custody: Custody::new(setup.faults, setup.wants, setup.max_open_orders),
             cash: 0.0,
             holdings: Vec::new(),
         };
@@ -170,6 +173,24 @@ impl Slot {
 
     pub(crate) fn is_active(&self) -> bool {
         self.fault.is_none()
+    }
+
+    /// Stops the strategy. From now on news of its orders is for the host, which may open as many as it needs.
+    #[cold]
+    pub(crate) fn stop(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+        self.news.clear();
+        self.custody.wants = self.wants;
+        self.wants = Wants { orders: true, ..Wants::default() };
+        self.max_open_orders = usize::MAX;
+    }
+
+    /// Whether nothing more can come of it: it was stopped for good, and has neither orders nor positions.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.is_active()
+            && self.custody.restart_at == NEVER
+            && self.open.is_empty()
+            && self.holdings.is_empty()
     }
 
     /// Shows a bar to the strategy unless it is quarantined; tells whether it asked for anything.
@@ -259,9 +280,14 @@ impl Slot {
         }
     }
 
-    /// When the strategy learns of something that it does not know yet; [`NEVER`] where there is nothing.
-    pub(crate) fn next_arrival(&self) -> Timestamp {
+    /// When the next report is back that is under way; [`NEVER`] where there is none.
+    pub(crate) fn next_report(&self) -> Timestamp {
         self.in_flight.first().map_or(NEVER, |(arrives_at, _)| *arrives_at)
+    }
+
+    /// When something comes up that bars do not bring: a report that is back, a restart. [`NEVER`] where nothing does.
+    pub(crate) fn next_arrival(&self) -> Timestamp {
+        self.next_report().min(self.custody.restart_at)
     }
 
     /// Keeps a report until it is back.

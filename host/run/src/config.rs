@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::changes::{Swap, Tuning};
 use crate::error::RunError;
 use crate::execution::Execution;
+use crate::faults::{self, OnFault, Restart};
 use crate::funding::Funding;
 use crate::risk::{AllowedMode, Stake};
 use crate::spelled::Spelled;
@@ -97,6 +98,8 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of `init`, ms.
     pub init_deadline_ms: u64,
+    /// Wall time of all callbacks of one plugin in the run, seconds; no limit where it is absent.
+    pub total_callbacks_s: Option<u64>,
     /// Orders and cancels in one callback.
     pub orders_per_callback: usize,
     /// Log lines in one callback.
@@ -116,6 +119,7 @@ impl Default for Limits {
             memory_mib: wasm.memory_bytes >> 20,
             callback_deadline_ms: wasm.callback_deadline_ms,
             init_deadline_ms: wasm.init_deadline_ms,
+            total_callbacks_s: None,
             orders_per_callback: desk.intents,
             log_lines_per_callback: desk.log_lines,
             open_orders: 200,
@@ -167,6 +171,10 @@ pub struct Bot {
     pub modes: Vec<AllowedMode>,
     /// Its own limits, over those that `risk` states for each bot.
     pub risk: StrategyLimits,
+    /// What becomes of its orders and positions after a fault of its plugin.
+    pub on_fault: OnFault,
+    /// Whether and when a fresh instance takes over after a fault; without it the bot stays stopped.
+    pub restart: Option<Restart>,
 }
 
 impl Default for RunConfig {
@@ -237,6 +245,7 @@ impl RunConfig {
             if let Some(balance) = bot.balance {
                 positive(&format!("bots.{name}.balance"), balance)?;
             }
+            faults::check(name, bot)?;
         }
         if let (Some(from), Some(to)) = (self.period.from, self.period.to)
             && from.0 >= to.0

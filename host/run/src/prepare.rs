@@ -6,7 +6,8 @@ use std::time::Instant;
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{
-    BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Origin, Strategy, StrategySetup,
+    BarSource, Desk, DeskLimits, Engine, Exchange, FaultPolicy, InstrumentSetup, Origin, Strategy,
+    StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Runtime, RuntimeConfig, WasmStrategy};
@@ -15,6 +16,7 @@ use crate::bots::{self, LoadedBot};
 use crate::changes;
 use crate::config::{Limits, RunConfig};
 use crate::error::RunError;
+use crate::faults;
 use crate::identity;
 use crate::markets::{self, Markets};
 use crate::risk;
@@ -100,6 +102,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
             balance: bot.balance,
             leverage: f64::from(config.execution.margin.leverage),
             max_open_orders: config.limits.open_orders,
+            faults: bot_policy(&config, bot),
         });
     }
     let sources = list.into_iter().map(|market| {
@@ -193,6 +196,10 @@ fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) 
     })
 }
 
+fn bot_policy(config: &RunConfig, bot: &LoadedBot) -> FaultPolicy {
+    config.bots.get(&bot.name).map(faults::policy).unwrap_or_default()
+}
+
 fn strategy_info(bot: &LoadedBot, config: &RunConfig) -> StrategyInfo {
     StrategyInfo {
         plugin: format!("{} {}", bot.info.name, bot.info.version),
@@ -207,6 +214,7 @@ fn wasm_limits(limits: &Limits) -> cryptobot_wasm::Limits {
         memory_bytes: limits.memory_mib << 20,
         callback_deadline_ms: limits.callback_deadline_ms,
         init_deadline_ms: limits.init_deadline_ms,
+        total_ms: limits.total_callbacks_s.map(|seconds| seconds.saturating_mul(1_000)),
         ..cryptobot_wasm::Limits::default()
     }
 }

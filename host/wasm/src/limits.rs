@@ -18,6 +18,9 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of `describe`, `init`, `snapshot` and `restore`, ms.
     pub init_deadline_ms: u64,
+    /// Wall time of all calls of an instance together, ms, for plugins that are slow by a little every time; `None` =
+    /// no limit.
+    pub total_ms: Option<u64>,
     /// Strict mode only: instructions of one callback, in wasmtime's units of fuel (about one per instruction).
     pub callback_fuel: u64,
     /// Strict mode only: instructions of `describe`, `init`, `snapshot` and `restore`.
@@ -33,6 +36,7 @@ impl Default for Limits {
             transfer_bytes: 4 << 20,
             callback_deadline_ms: 2_000,
             init_deadline_ms: 30_000,
+            total_ms: None,
             callback_fuel: 2_000_000_000,
             init_fuel: 30_000_000_000,
         }
@@ -77,6 +81,11 @@ impl Guard {
         }
     }
 
+    /// Linear memory in use, bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes.used
+    }
+
     fn memory_fault(&self, wanted: &str) -> Fault {
         let limit = self.memory_bytes.limit as f64 / f64::from(1 << 20);
         Fault::new(FaultKind::Memory, format!("wanted {wanted}; a plugin may have {limit} MiB"))
@@ -97,8 +106,8 @@ impl ResourceLimiter for Guard {
         Err(self.memory_fault(&format!("{mebibytes} MiB of memory")).into())
     }
 
-    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(self.memory_fault(&format!("more memory than there is ({error})")).into())
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(self.memory_fault("more memory than the machine has left").into())
     }
 
     fn table_growing(

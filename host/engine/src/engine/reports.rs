@@ -57,7 +57,7 @@ pub(super) fn book(
         if let Some(trade) = &learned.closed {
             risk.on_trade_closed(trade);
         }
-        if report.arrives_at <= now && slot.next_arrival() == NEVER {
+        if report.arrives_at <= now && slot.next_report() == NEVER {
             booked.has_news |= slot.learn(&learned);
         } else {
             slot.wait_for(report.arrives_at, &learned);

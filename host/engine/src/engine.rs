@@ -387,6 +387,10 @@ impl<V: Venue> Engine<V> {
             if self.slots[index].news.is_empty() {
                 continue;
             }
+            if !self.is_own_step(index) {
+                self.has_news = true;
+                continue;
+            }
             if !self.slots[index].is_active() {
                 self.look_after(index, recorder);
                 continue;
@@ -467,7 +471,16 @@ impl<V: Venue> Engine<V> {
     fn deliver_timers(&mut self, recorder: &mut dyn Recorder) {
         let mut due = Vec::new();
         self.timers.take_due(self.now, &mut due);
-        for (strategy, id) in due {
+        for position in 0..due.len() {
+            let (at, strategy, id) = due[position];
+            let is_overdue = at < self.now;
+            if is_overdue
+                && !self.is_own_step(strategy.index())
+                && !due.iter().any(|(at, of, _)| *of == strategy && *at == self.now)
+            {
+                self.timers.set(strategy, id, at);
+                continue;
+            }
             let slot = &mut self.slots[strategy.index()];
             if slot.is_active() && slot.wants.timers {
                 slot.strategy.desk().begin(self.now);

@@ -126,6 +126,10 @@ pub(crate) struct Slot {
     pub(crate) news: Vec<News>,
     /// Reports on their way back, by time of arrival.
     in_flight: Vec<(Timestamp, Learned)>,
+    /// When a report came back last.
+    received_at: Timestamp,
+    /// Of each instrument, whether the strategy has a series of it.
+    trades: Vec<bool>,
     pub(crate) open: Vec<OpenOrder>,
     pub(crate) invalid_arguments: usize,
     leverage: f64,
@@ -138,15 +142,22 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn new(id: StrategyId, setup: StrategySetup, instruments: usize) -> Self {
+        let mut strategy = setup.strategy;
+        let mut trades = vec![false; instruments];
+        for series in strategy.desk().series() {
+            trades[series.instrument.index()] = true;
+        }
         let mut slot = Self {
             id,
-            strategy: setup.strategy,
+            strategy,
             origin: setup.origin,
             wants: setup.wants,
             account: Account::new(setup.balance, instruments),
             fault: None,
             news: Vec::new(),
             in_flight: Vec::new(),
+            received_at: Timestamp(i64::MIN),
+            trades,
             open: Vec::new(),
             invalid_arguments: 0,
             leverage: setup.leverage,
@@ -297,9 +308,17 @@ impl Slot {
         self.in_flight.push((last, *learned));
     }
 
+    /// Whether a bar of one of these instruments or a report of its own makes this step one of the strategy's.
+    pub(crate) fn is_reached(&self, now: Timestamp, due: &[usize]) -> bool {
+        self.received_at == now || due.iter().any(|instrument| self.trades[*instrument])
+    }
+
     /// Learns of the reports that are back by `now`; tells whether there is news.
     pub(crate) fn receive(&mut self, now: Timestamp) -> bool {
         let back = self.in_flight.partition_point(|(arrives_at, _)| *arrives_at <= now);
+        if back > 0 {
+            self.received_at = now;
+        }
         let arrived: Vec<_> = self.in_flight.drain(..back).collect();
         arrived.iter().fold(false, |news, (_, learned)| self.learn(learned) || news)
     }

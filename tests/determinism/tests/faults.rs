@@ -157,6 +157,27 @@ fn setups() -> impl Strategy<Value = Setup> {
         })
 }
 
+/// Does anything, also on the news that an order was sent or refused: when that comes must not depend on others.
+#[derive(Default)]
+struct Reactive(Noise);
+
+impl Logic for Reactive {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        self.0.on_bar(desk, series, bar)
+    }
+
+    fn on_order(&mut self, desk: &mut Desk, event: &OrderEvent) -> Result<(), Fault> {
+        if event.price.is_zero() && desk.random().is_multiple_of(4) {
+            return self.0.on_timer(desk, 0, desk.now);
+        }
+        self.0.on_order(desk, event)
+    }
+
+    fn on_timer(&mut self, desk: &mut Desk, id: u32, now: Timestamp) -> Result<(), Fault> {
+        self.0.on_timer(desk, id, now)
+    }
+}
+
 /// Does nothing at all.
 struct Idle;
 
@@ -189,9 +210,9 @@ fn together(setup: &Setup, on_fault: OnFault) -> (Witness, usize) {
     let faulty = Faulty { noise: Noise::default(), calls: setup.calls };
     let run = empty(setup, on_fault);
     let run = if setup.first {
-        run.with(faulty, &timeframes(), setup.seed).with(Noise::default(), &timeframes(), setup.seed)
+        run.with(faulty, &timeframes(), setup.seed).with(Reactive::default(), &timeframes(), setup.seed)
     } else {
-        run.with(Noise::default(), &timeframes(), setup.seed).with(faulty, &timeframes(), setup.seed)
+        run.with(Reactive::default(), &timeframes(), setup.seed).with(faulty, &timeframes(), setup.seed)
     };
     let mut witness = Witness::default();
     run.run(&mut witness);
@@ -202,9 +223,9 @@ fn together(setup: &Setup, on_fault: OnFault) -> (Witness, usize) {
 fn without(setup: &Setup) -> Witness {
     let run = empty(setup, OnFault::Flatten);
     let run = if setup.first {
-        run.with(Idle, &timeframes(), setup.seed).with(Noise::default(), &timeframes(), setup.seed)
+        run.with(Idle, &timeframes(), setup.seed).with(Reactive::default(), &timeframes(), setup.seed)
     } else {
-        run.with(Noise::default(), &timeframes(), setup.seed).with(Idle, &timeframes(), setup.seed)
+        run.with(Reactive::default(), &timeframes(), setup.seed).with(Idle, &timeframes(), setup.seed)
     };
     let mut witness = Witness::default();
     run.run(&mut witness);

@@ -6,6 +6,7 @@ use cryptobot_sim::Report;
 
 use super::Engine;
 use super::margin::Margin;
+use super::market::Market;
 use crate::feed::NEVER;
 use crate::recorder::{Entry, Recorder};
 use crate::slot::{Learned, Slot};
@@ -20,6 +21,21 @@ impl<V: Venue> Engine<V> {
             self.has_news |= slot.receive(self.now);
             self.next_arrival = self.next_arrival.min(slot.next_arrival());
         }
+    }
+
+    /// Whether this step would be one if the strategy were alone. What is to be told with the next step waits for such a
+    /// one: when a strategy learns of something must not depend on what others do.
+    pub(super) fn is_own_step(&self, index: usize) -> bool {
+        let slot = &self.slots[index];
+        let closes = |market: &Market| {
+            market.higher.iter().any(|(aggregator, subscribers)| {
+                aggregator.closes_at() == self.now && subscribers.iter().any(|(of, _)| *of == index)
+            })
+        };
+        self.slots.len() == 1
+            || slot.is_reached(self.now, &self.due)
+            || self.timers.has_one_at(slot.id, self.now)
+            || self.markets.iter().any(closes)
     }
 }
 

@@ -309,7 +309,7 @@ impl<V: Venue> Engine<V> {
         }
         self.mark(recorder);
         if self.next_arrival <= self.now {
-            self.receive_reports();
+            self.receive_reports(recorder);
         }
         if self.has_news {
             self.deliver_news(recorder);

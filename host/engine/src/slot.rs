@@ -196,6 +196,16 @@ impl Slot {
         self.max_open_orders = usize::MAX;
     }
 
+    /// A fresh instance is there: what was kept for the host is forgotten.
+    #[cold]
+    pub(crate) fn resume(&mut self) {
+        self.fault = None;
+        self.news.clear();
+        self.invalid_arguments = 0;
+        self.wants = self.custody.wants;
+        self.max_open_orders = self.custody.max_open_orders;
+    }
+
     /// Whether nothing more can come of it: it was stopped for good, and has neither orders nor positions.
     pub(crate) fn is_over(&self) -> bool {
         !self.is_active()
@@ -207,7 +217,22 @@ impl Slot {
     /// Shows a bar to the strategy unless it is quarantined; tells whether it asked for anything.
     #[inline]
     pub(crate) fn bar_closed(&mut self, now: Timestamp, series: SeriesId, bar: &Bar) -> Result<bool, Fault> {
-        if self.is_active() { self.strategy.bar_closed(now, series, bar, self.wants.bars) } else { Ok(false) }
+        if self.is_active() {
+            self.strategy.bar_closed(now, series, bar, self.wants.bars)
+        } else {
+            self.keep_watching(now, series, bar);
+            Ok(false)
+        }
+    }
+
+    /// What a fresh instance will look back on goes on while there is none.
+    #[cold]
+    fn keep_watching(&mut self, now: Timestamp, series: SeriesId, bar: &Bar) {
+        if self.custody.restart_at != NEVER {
+            let desk = self.strategy.desk();
+            desk.begin(now);
+            desk.observe(series, bar);
+        }
     }
 
     /// Shows bars to the strategy until it asks for something; see [`Strategy::bars_closed`].
@@ -220,6 +245,7 @@ impl Slot {
         if self.is_active() {
             self.strategy.bars_closed(series, bars, marks, self.wants.bars)
         } else {
+            bars.iter().for_each(|interval| self.keep_watching(interval.bar.ts, series, &interval.bar));
             (bars.len(), Ok(false))
         }
     }
@@ -310,7 +336,9 @@ impl Slot {
 
     /// Whether a bar of one of these instruments or a report of its own makes this step one of the strategy's.
     pub(crate) fn is_reached(&self, now: Timestamp, due: &[usize]) -> bool {
-        self.received_at == now || due.iter().any(|instrument| self.trades[*instrument])
+        self.received_at == now
+            || self.custody.restart_at == now
+            || due.iter().any(|instrument| self.trades[*instrument])
     }
 
     /// Learns of the reports that are back by `now`; tells whether there is news.

@@ -158,7 +158,7 @@ impl<V: Venue> Engine<V> {
         reason
     }
 
-    fn retire(&mut self, left: Box<dyn crate::Strategy>) {
+    pub(super) fn retire(&mut self, left: Box<dyn crate::Strategy>) {
         if let (Some(remains), Some(retire)) = (left.into_remains(), &mut self.retire) {
             retire(remains);
         }

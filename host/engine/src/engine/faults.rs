@@ -11,6 +11,7 @@ use crate::fault::{Fault, GuestCall};
 use crate::recorder::{Entry, Recorder};
 use crate::setup::OnFault;
 use crate::slot::OpenOrder;
+use crate::succession::take_over;
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
@@ -34,12 +35,46 @@ impl<V: Venue> Engine<V> {
         if call == GuestCall::Stop {
             return;
         }
-        slot.custody.plan(self.now);
-        self.next_arrival = self.next_arrival.min(slot.custody.restart_at);
+        if slot.origin.is_some() {
+            slot.custody.plan(self.now);
+            self.next_arrival = self.next_arrival.min(slot.custody.restart_at);
+        }
         self.withdraw(index);
         if self.slots[index].custody.policy.on_fault == OnFault::Flatten {
             self.flatten(index, recorder);
         }
+    }
+
+    /// Lets fresh instances take over from those whose time has come.
+    #[cold]
+    pub(super) fn restart_due(&mut self, recorder: &mut dyn Recorder) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].custody.restart_at <= self.now {
+                self.restart(index, recorder);
+            }
+        }
+    }
+
+    /// A fresh instance of the same version with the same parameters takes over: it begins with the account, the orders,
+    /// the bars and the indicators as they are. Where it does not come up, that is the next fault.
+    fn restart(&mut self, index: usize, recorder: &mut dyn Recorder) {
+        let slot = &mut self.slots[index];
+        slot.custody.restarted(self.now);
+        let Some(origin) = slot.origin.clone() else { return };
+        let result = match (origin.version.make)(&origin.params) {
+            Ok(heir) => {
+                let (left, result) = take_over(&mut slot.strategy, heir, &origin.version, None, self.now);
+                self.retire(left);
+                result
+            }
+            Err(fault) => Err(fault),
+        };
+        let slot = &mut self.slots[index];
+        slot.resume();
+        recorder.entry(&Entry::Restart { ts: self.now, strategy: slot.id });
+        let asked = result.map(|()| slot.asked());
+        self.finish_callback(index, GuestCall::Init, asked, recorder);
+        self.slots[index].strategy.desk().accepting = true;
     }
 
     /// Cancels the orders that the policy does not keep.

@@ -13,9 +13,10 @@ use crate::slot::{Learned, Slot};
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
-    /// Lets strategies know of what was reported back by now.
+    /// Lets strategies know of what was reported back by now, and lets fresh instances take over where that is due.
     #[inline(never)]
-    pub(super) fn receive_reports(&mut self) {
+    pub(super) fn receive_reports(&mut self, recorder: &mut dyn Recorder) {
+        self.restart_due(recorder);
         self.next_arrival = NEVER;
         for slot in &mut self.slots {
             self.has_news |= slot.receive(self.now);

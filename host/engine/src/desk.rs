@@ -34,6 +34,8 @@ pub struct DeskLimits {
     pub log_line_bytes: usize,
     /// Timers set and not yet due.
     pub timers: usize,
+    /// Timers that go off between two bars.
+    pub timer_calls: u64,
     /// Orders with invalid numbers in a whole run.
     pub invalid_arguments: usize,
     /// Length of a state that is moved to another instance, in bytes.
@@ -49,6 +51,7 @@ impl Default for DeskLimits {
             kept_log_lines: 10_000,
             log_line_bytes: 4_096,
             timers: 1_000,
+            timer_calls: 100_000,
             invalid_arguments: 100,
             state_bytes: 1 << 20,
         }

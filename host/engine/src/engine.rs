@@ -484,7 +484,8 @@ impl<V: Venue> Engine<V> {
             let slot = &mut self.slots[strategy.index()];
             if slot.is_active() && slot.wants.timers {
                 slot.strategy.desk().begin(self.now);
-                let asked = slot.strategy.on_timer(id, self.now).map(|()| slot.asked());
+                let called = slot.count_timer(self.bars).and_then(|()| slot.strategy.on_timer(id, self.now));
+                let asked = called.map(|()| slot.asked());
                 self.finish_callback(strategy.index(), GuestCall::OnTimer, asked, recorder);
             }
         }

@@ -10,7 +10,7 @@ use cryptobot_sim::{Accounts, BarInterval};
 
 use crate::custody::Custody;
 use crate::engine::margin::Margin;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::feed::NEVER;
 use crate::setup::StrategySetup;
 use crate::strategy::Strategy;
@@ -132,6 +132,8 @@ pub(crate) struct Slot {
     trades: Vec<bool>,
     pub(crate) open: Vec<OpenOrder>,
     pub(crate) invalid_arguments: usize,
+    /// Timers that went off since the run had so many bars.
+    timer_calls: (u64, u64),
     leverage: f64,
     max_open_orders: usize,
     pub(crate) custody: Custody,
@@ -160,6 +162,7 @@ impl Slot {
             trades,
             open: Vec::new(),
             invalid_arguments: 0,
+            timer_calls: (0, 0),
             leverage: setup.leverage,
             max_open_orders: setup.max_open_orders,
             custody: Custody::new(setup.faults, setup.wants, setup.max_open_orders),
@@ -248,6 +251,19 @@ impl Slot {
             bars.iter().for_each(|interval| self.keep_watching(interval.bar.ts, series, &interval.bar));
             (bars.len(), Ok(false))
         }
+    }
+
+    /// Counts a timer that goes off. A strategy that sets one timer after another would keep time from moving on.
+    pub(crate) fn count_timer(&mut self, bars: u64) -> Result<(), Fault> {
+        if self.timer_calls.0 != bars {
+            self.timer_calls = (bars, 0);
+        }
+        self.timer_calls.1 += 1;
+        let limit = self.strategy.desk().limits().timer_calls;
+        if self.timer_calls.1 <= limit {
+            return Ok(());
+        }
+        Err(Fault::new(FaultKind::TimerFlood, format!("more than {limit} timers went off between two bars")))
     }
 
     /// Whether the strategy left requests on its desk.

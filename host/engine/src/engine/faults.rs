@@ -118,7 +118,7 @@ impl<V: Venue> Engine<V> {
                 if !self.close(index, instrument, side, part, recorder) {
                     break;
                 }
-                missing = missing - part;
+                missing -= part;
             }
         }
     }

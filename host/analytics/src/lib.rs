@@ -30,6 +30,6 @@ pub use metrics::{Metrics, MetricsOptions};
 pub use reasons::ReasonCount;
 pub use record::{AccountRecord, FaultRecord, OpenPosition, Record};
 pub use summary::{
-    Costs, MarginSummary, RunIdentity, RunInfo, StateSummary, StrategyInfo, StrategySummary, Summary,
-    SwapSummary, Timing, TuningSummary,
+    Costs, FaultSummary, MarginSummary, ResourceSummary, RunIdentity, RunInfo, StateSummary, StrategyInfo,
+    StrategySummary, Summary, SwapSummary, Timing, TuningSummary,
 };

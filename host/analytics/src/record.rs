@@ -155,6 +155,8 @@ pub struct FaultRecord {
     pub strategy: StrategyId,
     /// Why.
     pub fault: Fault,
+    /// When a fresh instance took over; `None` where none did.
+    pub restarted_at: Option<Timestamp>,
 }
 
 /// A position that was open at the end of the run.

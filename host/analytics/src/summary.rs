@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cryptobot_engine::{Scope, StateChange};
+use cryptobot_engine::{GuestCall, Resources, Scope, StateChange};
 use cryptobot_model::{Money, StrategyId, Timestamp};
 use serde::{Serialize, Serializer};
 
@@ -39,7 +39,7 @@ pub struct RunIdentity {
 }
 
 /// Wall-clock times; they are no part of a run's identity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Timing {
     /// Seconds until the first bar.
     pub load_s: f64,
@@ -51,6 +51,8 @@ pub struct Timing {
     pub total_s: f64,
     /// Bars per second of engine time.
     pub bars_per_s: f64,
+    /// Seconds in the calls of each strategy, sampled every 10 ms: an estimate. Without those that are not measured.
+    pub calls_s: BTreeMap<String, f64>,
 }
 
 /// What the caller knows about a run that the engine's record does not tell.
@@ -230,6 +232,37 @@ pub struct FaultSummary {
     pub kind: &'static str,
     /// What happened.
     pub message: String,
+    /// The call that it happened in.
+    pub call: Option<&'static str>,
+    /// Functions of the plugin that were running, the innermost first; empty where they are not known.
+    pub backtrace: Vec<String>,
+    /// What it had in use.
+    pub used: ResourceSummary,
+    /// When a fresh instance took over; `None` where none did.
+    #[serde(serialize_with = "as_text_or_null")]
+    pub restarted_at: Option<Timestamp>,
+}
+
+/// What a strategy had in use when it was quarantined; `None` = not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ResourceSummary {
+    /// Memory of the instance, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Instructions of the call, in strict mode.
+    pub instructions: Option<u64>,
+    /// Wall time of all its calls so far, ms, sampled.
+    pub called_ms: Option<u64>,
+    /// Orders, changes and cancels of the call.
+    pub orders: usize,
+    /// Log lines of the call.
+    pub log_lines: usize,
+}
+
+impl From<Resources> for ResourceSummary {
+    fn from(used: Resources) -> Self {
+        let Resources { memory_bytes, fuel: instructions, called_ms, orders, log_lines } = used;
+        Self { memory_bytes, instructions, called_ms, orders, log_lines }
+    }
 }
 
 /// A version that took over on the way, or did not.
@@ -350,6 +383,8 @@ pub struct Summary {
     pub open_positions: Vec<PositionSummary>,
     /// Halts by limits and by the operator, and their ends.
     pub states: Vec<StateSummary>,
+    /// Whether the run can be repeated exactly: not where wall time decided something, as a deadline does.
+    pub reproducible: bool,
     /// Who was quarantined, and why.
     pub faults: Vec<FaultSummary>,
     /// Versions that took over on the way, and those that did not.
@@ -406,6 +441,7 @@ impl Summary {
             metrics: Metrics::of(record, None, info.metrics),
             open_positions: open_positions(record),
             states: states(record),
+            reproducible: !record.faults.iter().any(|fault| fault.fault.kind.is_of_wall_time()),
             faults: faults(record),
             swaps: info.swaps,
             tuning: info.tuning,
@@ -497,6 +533,10 @@ fn faults(record: &Record) -> Vec<FaultSummary> {
             .map_or_else(String::new, |account| account.name.clone()),
         kind: fault.fault.kind.name(),
         message: fault.fault.message.clone(),
+        call: fault.fault.call.map(GuestCall::name),
+        backtrace: fault.fault.backtrace.clone(),
+        used: fault.fault.used.into(),
+        restarted_at: fault.restarted_at,
     };
     record.faults.iter().map(summary).collect()
 }
@@ -515,4 +555,12 @@ fn as_optional_text<T: std::fmt::Display, S: Serializer>(
 /// Money as an exact decimal, times as ISO 8601.
 fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+#[expect(clippy::ref_option, reason = "serde hands over the field")]
+fn as_text_or_null<T: std::fmt::Display, S: Serializer>(
+    value: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    value.as_ref().map(ToString::to_string).serialize(serializer)
 }

@@ -24,6 +24,7 @@ costBridge(data);
 ruleTable(data);
 riskFacts(data);
 refusalTable(data);
+faultTable(data);
 liquidationTable(data);
 stateTable(data);
 openTable(data);

@@ -41,6 +41,29 @@ const liquidationTable = ({ liquidations, strategies, prices }) => {
   ].filter(Boolean), liquidations));
 };
 
+const faultTable = ({ summary }) => {
+  const { faults, reproducible } = summary;
+  if (!faults.length) return;
+  byId("faults").hidden = false;
+  if (!reproducible) byId("reproducible").textContent = "Not reproducible: wall time decided";
+  const counted = (value) => (value === null ? UNDEFINED : fixed(value, 0));
+  byId("fault-table").append(plainTable([
+    ["Time (UTC)", (row) => time(row.ts), true],
+    ["Strategy", (row) => row.strategy, true],
+    ["Kind", (row) => [row.kind, "bad"], true],
+    ["In", (row) => row.call ?? UNDEFINED, true],
+    ["What happened", (row) => row.message, true],
+    ["Memory, KiB", (row) => (row.used.memory_bytes === null ? UNDEFINED : fixed(row.used.memory_bytes / 1024, 0))],
+    faults.some((row) => row.used.instructions !== null) && ["Instructions", (row) => counted(row.used.instructions)],
+    ["Orders", (row) => fixed(row.used.orders, 0)],
+    ["Log lines", (row) => fixed(row.used.log_lines, 0)],
+    ["Restarted", (row) => (row.restarted_at === null ? "no" : time(row.restarted_at)), true],
+  ].filter(Boolean), faults));
+  const traced = faults.filter((row) => row.backtrace.length);
+  byId("backtraces").append(...traced.map((row) => el("details", {},
+    el("summary", {}, `Backtrace of ${row.strategy}, ${time(row.ts)}`), el("pre", {}, row.backtrace.join("\n")))));
+};
+
 const stateTable = ({ summary }) => {
   if (!summary.states.length) return;
   byId("states").hidden = false;

@@ -21,7 +21,7 @@ const header = ({ summary, prices }) => {
 const notices = ({ summary }) => {
   const place = byId("notices");
   for (const fault of summary.faults) {
-    place.append(el("p", { class: "notice fault" }, el("strong", {}, `${fault.strategy} was stopped: `), `${fault.message} (${fault.kind}, ${fault.ts})`));
+    place.append(el("p", { class: "notice fault" }, el("strong", {}, `${fault.strategy} was stopped: `), `${fault.message} (${[fault.kind, fault.call, fault.ts].filter(Boolean).join(", ")})${fault.restarted_at ? `; a fresh instance took over at ${fault.restarted_at}` : ""}`));
   }
   for (const warning of summary.warnings) place.append(el("p", { class: "notice" }, warning));
   place.hidden = !place.children.length;

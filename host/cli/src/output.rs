@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use cryptobot_analytics::Group;
+use cryptobot_analytics::{FaultSummary, Group};
 use cryptobot_run::Finished;
 
 /// Figures beside each other in a line of the summary.
@@ -43,6 +43,10 @@ pub(crate) fn summary(finished: &Finished) -> String {
     }
     if !summary.swaps.is_empty() || !summary.tuning.is_empty() {
         let _ = writeln!(text, "\nChanges on the way\n{}", changes(finished));
+    }
+    if !summary.faults.is_empty() {
+        let _ = writeln!(text, "\nFaults\n{}", faults(&summary.faults));
+        backtraces(&mut text, &summary.faults);
     }
     let _ = writeln!(text, "\nrun      {}", summary.run.id);
     let _ = writeln!(text, "journal  {}", summary.journal_sha256);
@@ -109,6 +113,47 @@ fn changes(finished: &Finished) -> Table {
         table.add_row([tuning.at.clone(), tuning.strategy.clone(), String::new(), set(&tuning.set), result]);
     }
     table
+}
+
+fn faults(faults: &[FaultSummary]) -> Table {
+    let mut table = plain_table();
+    table.set_header([
+        "Time",
+        "Strategy",
+        "Kind",
+        "In",
+        "Memory",
+        "Instructions",
+        "Orders",
+        "Logs",
+        "Restarted",
+    ]);
+    let dash = || "-".to_owned();
+    for fault in faults {
+        let used = fault.used;
+        table.add_row([
+            fault.ts.to_string(),
+            fault.strategy.clone(),
+            fault.kind.to_owned(),
+            fault.call.map_or_else(dash, str::to_owned),
+            used.memory_bytes.map_or_else(dash, |bytes| format!("{} KiB", bytes >> 10)),
+            used.instructions.map_or_else(dash, |count| count.to_string()),
+            used.orders.to_string(),
+            used.log_lines.to_string(),
+            fault.restarted_at.map_or_else(|| "no".to_owned(), |at| at.to_string()),
+        ]);
+    }
+    table
+}
+
+/// The functions that were running, where they are known, the innermost first.
+fn backtraces(text: &mut String, faults: &[FaultSummary]) {
+    for fault in faults.iter().filter(|fault| !fault.backtrace.is_empty()) {
+        let _ = writeln!(text, "\nBacktrace of {} at {}", fault.strategy, fault.ts);
+        for function in &fault.backtrace {
+            let _ = writeln!(text, "  {function}");
+        }
+    }
 }
 
 /// A table without lines.

@@ -43,6 +43,8 @@ pub struct DeskLimits {
     pub timers: usize,
     /// Timer calls in a minute of event time: a timer that sets itself again at once would hold the clock.
     pub timers_per_minute: usize,
+    /// Timers that go off between two bars.
+    pub timer_calls: u64,
     /// Orders with invalid numbers in a whole run.
     pub invalid_arguments: usize,
     /// Size of a state that is handed over, bytes.
@@ -61,6 +63,7 @@ impl Default for DeskLimits {
             log_line_bytes: 4_096,
             timers: 1_000,
             timers_per_minute: 10_000,
+            timer_calls: 100_000,
             invalid_arguments: 100,
             state_bytes: 1 << 20,
         }
@@ -261,6 +264,14 @@ impl Desk {
         into.append(&mut self.timers);
     }
 
+    /// Forgets what the callback left behind; returns how many orders and cancels, and how many log lines it wrote.
+    pub(crate) fn discard_requests(&mut self) -> (usize, usize) {
+        let orders = self.intents.len();
+        self.intents.clear();
+        self.timers.clear();
+        (orders, self.logged_in_callback)
+    }
+
     /// Takes the kept log lines.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
         std::mem::take(&mut self.logs)
@@ -441,7 +452,7 @@ impl Desk {
         Ok(id)
     }
 
-    fn next_id(&mut self) -> OrderId {
+    pub(crate) fn next_id(&mut self) -> OrderId {
         self.sequence += 1;
         OrderId::new(self.strategy, self.sequence)
     }

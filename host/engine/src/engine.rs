@@ -14,7 +14,7 @@ use cryptobot_sim::Report;
 
 use crate::change::{ChangeReport, Changes};
 use crate::desk::{Intent, TimerCommand};
-use crate::fault::Fault;
+use crate::fault::{Fault, GuestCall};
 use crate::feed::NEVER;
 use crate::prices::PriceBoard;
 use crate::recorder::{Mark, Recorder};
@@ -25,6 +25,7 @@ use crate::timers::Timers;
 use crate::venue::Venue;
 
 mod changes;
+mod faults;
 mod funding;
 mod limits;
 pub(crate) mod margin;
@@ -74,7 +75,7 @@ pub struct Outcome {
     pub accounts: Vec<FinalAccount>,
     /// The accounts at the exchange: one of all strategies, or one of each; none where margin is not simulated.
     pub exchange_accounts: Vec<MarginAccount>,
-    /// Faults, in the order of strategies.
+    /// Faults, in the order in which they happened.
     pub faults: Vec<(StrategyId, Fault)>,
     /// What became of the changes that were asked for, in the order in which they were made.
     pub changes: Vec<ChangeReport>,
@@ -126,6 +127,10 @@ pub struct Engine<V> {
     reports: Vec<Report>,
     intents: Vec<Intent>,
     timer_commands: Vec<TimerCommand>,
+    /// What a fault is to name: the newest call that left something behind, and how many requests of it are handled.
+    calling: GuestCall,
+    handling: usize,
+    faults: Vec<(StrategyId, Fault)>,
 }
 
 impl<V: Venue> Engine<V> {
@@ -175,10 +180,13 @@ impl<V: Venue> Engine<V> {
             reports: Vec::new(),
             intents: Vec::new(),
             timer_commands: Vec::new(),
+            calling: GuestCall::Init,
+            handling: 0,
+            faults: Vec::new(),
         })
     }
 
-    /// Runs until the data end, all strategies are quarantined or `progress` breaks.
+    /// Runs until the data end, all strategies are stopped for good with nothing left, or `progress` breaks.
     pub fn run(
         &mut self,
         recorder: &mut dyn Recorder,
@@ -202,7 +210,7 @@ impl<V: Venue> Engine<V> {
                     interrupted = true;
                     break;
                 }
-                if self.slots.iter().all(|slot| !slot.is_active()) {
+                if self.slots.iter().all(Slot::is_over) {
                     break;
                 }
             }
@@ -244,7 +252,7 @@ impl<V: Venue> Engine<V> {
             let slot = &mut self.slots[index];
             slot.strategy.desk().begin(self.now);
             let asked = slot.strategy.init().map(|()| slot.asked());
-            self.finish_callback(index, asked, recorder);
+            self.finish_callback(index, GuestCall::Init, asked, recorder);
             self.slots[index].strategy.desk().accepting = true;
         }
         self.now = Timestamp(i64::MIN);
@@ -258,7 +266,7 @@ impl<V: Venue> Engine<V> {
                 desk.begin(self.now);
                 let slot = &mut self.slots[index];
                 let asked = slot.strategy.stop().map(|()| slot.asked());
-                self.finish_callback(index, asked, recorder);
+                self.finish_callback(index, GuestCall::Stop, asked, recorder);
             }
         }
     }
@@ -301,7 +309,7 @@ impl<V: Venue> Engine<V> {
         }
         self.mark(recorder);
         if self.next_arrival <= self.now {
-            self.receive_reports();
+            self.receive_reports(recorder);
         }
         if self.has_news {
             self.deliver_news(recorder);
@@ -379,6 +387,14 @@ impl<V: Venue> Engine<V> {
             if self.slots[index].news.is_empty() {
                 continue;
             }
+            if !self.is_own_step(index) {
+                self.has_news = true;
+                continue;
+            }
+            if !self.slots[index].is_active() {
+                self.look_after(index, recorder);
+                continue;
+            }
             let mut all_news = std::mem::take(&mut self.slots[index].news);
             for news in all_news.drain(..) {
                 let slot = &mut self.slots[index];
@@ -386,12 +402,14 @@ impl<V: Venue> Engine<V> {
                     break;
                 }
                 slot.strategy.desk().begin(self.now);
-                let result = match news {
-                    News::Order(event) => slot.strategy.on_order(&event),
-                    News::Closed(series, trade) => slot.strategy.on_position_close(series, &trade),
+                let (call, result) = match news {
+                    News::Order(event) => (GuestCall::OnOrder, slot.strategy.on_order(&event)),
+                    News::Closed(series, trade) => {
+                        (GuestCall::OnPositionClose, slot.strategy.on_position_close(series, &trade))
+                    }
                 };
                 let asked = result.map(|()| slot.asked());
-                self.finish_callback(index, asked, recorder);
+                self.finish_callback(index, call, asked, recorder);
             }
             // What came up meanwhile is for the next step; the old list's memory is kept.
             all_news.append(&mut self.slots[index].news);
@@ -409,7 +427,7 @@ impl<V: Venue> Engine<V> {
                 let (index, bar) = (*index, &self.markets[market].feed.newest().bar);
                 let asked = self.slots[index].bar_closed(self.now, *series, bar);
                 if !matches!(asked, Ok(false)) {
-                    self.finish_callback(index, asked, recorder);
+                    self.finish_callback(index, GuestCall::OnBar, asked, recorder);
                 }
                 subscriber += 1;
             }
@@ -444,7 +462,7 @@ impl<V: Venue> Engine<V> {
             for subscriber in 0..self.markets[market].higher[position].1.len() {
                 let (index, series) = self.markets[market].higher[position].1[subscriber];
                 let asked = self.slots[index].bar_closed(self.now, series, &bar);
-                self.finish_callback(index, asked, recorder);
+                self.finish_callback(index, GuestCall::OnBar, asked, recorder);
             }
         }
     }
@@ -453,19 +471,36 @@ impl<V: Venue> Engine<V> {
     fn deliver_timers(&mut self, recorder: &mut dyn Recorder) {
         let mut due = Vec::new();
         self.timers.take_due(self.now, &mut due);
-        for (strategy, id) in due {
+        for position in 0..due.len() {
+            let (at, strategy, id) = due[position];
+            let is_overdue = at < self.now;
+            if is_overdue
+                && !self.is_own_step(strategy.index())
+                && !due.iter().any(|(at, of, _)| *of == strategy && *at == self.now)
+            {
+                self.timers.set(strategy, id, at);
+                continue;
+            }
             let slot = &mut self.slots[strategy.index()];
             if slot.is_active() && slot.wants.timers {
                 slot.strategy.desk().begin(self.now);
-                let asked = slot.strategy.on_timer(id, self.now).map(|()| slot.asked());
-                self.finish_callback(strategy.index(), asked, recorder);
+                let called = slot.count_timer(self.bars).and_then(|()| slot.strategy.on_timer(id, self.now));
+                let asked = called.map(|()| slot.asked());
+                self.finish_callback(strategy.index(), GuestCall::OnTimer, asked, recorder);
             }
         }
     }
 
     /// After every callback: a fault quarantines, what was asked for is decided and sent.
     #[inline(never)]
-    fn finish_callback(&mut self, index: usize, asked: Result<bool, Fault>, recorder: &mut dyn Recorder) {
+    fn finish_callback(
+        &mut self,
+        index: usize,
+        call: GuestCall,
+        asked: Result<bool, Fault>,
+        recorder: &mut dyn Recorder,
+    ) {
+        self.calling = call;
         match asked {
             Ok(false) => {}
             Ok(true) => self.handle_requests(index, recorder),
@@ -484,14 +519,13 @@ impl<V: Venue> Engine<V> {
                 .sum::<Money>();
             FinalAccount { wallet: slot.wallet(), equity: slot.wallet() + unrealised }
         });
-        let faults = self.slots.iter().filter_map(|slot| slot.fault.clone().map(|fault| (slot.id, fault)));
         Outcome {
             bars: self.bars,
             ended_at: self.now,
             interrupted,
             accounts: accounts.collect(),
             exchange_accounts: self.margin.as_ref().map(Margin::accounts).unwrap_or_default().to_vec(),
-            faults: faults.collect(),
+            faults: self.faults.clone(),
             changes: Vec::new(),
         }
     }

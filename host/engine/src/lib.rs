@@ -3,6 +3,7 @@
 
 mod aggregate;
 pub mod change;
+mod custody;
 pub mod desk;
 pub mod engine;
 pub mod fault;
@@ -24,11 +25,11 @@ pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
 pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress, Retire};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, GuestCall, Resources};
 pub use history::{BarRing, Column};
 pub use prices::PriceBoard;
 pub use recorder::{Columns, Decision, Entry, Mark, Marks, NoRecorder, Recorder};
-pub use setup::{InstrumentSetup, SetupError, StrategySetup};
+pub use setup::{FaultPolicy, InstrumentSetup, OnFault, Restart, SetupError, StrategySetup};
 pub use source::{BarBlock, BarSource, MemorySource, SourceError};
 pub use strategy::Strategy;
 pub use succession::State;

@@ -84,6 +84,20 @@ pub enum Entry<'a> {
         /// Why.
         fault: &'a Fault,
     },
+    /// The host itself closes a position of a strategy that it stopped, with the order that is decided next.
+    Closing {
+        /// When.
+        ts: Timestamp,
+        /// The order.
+        id: OrderId,
+    },
+    /// A fresh instance took over from one that was stopped.
+    Restart {
+        /// When.
+        ts: Timestamp,
+        /// Whose.
+        strategy: StrategyId,
+    },
 }
 
 /// The market and the accounts at one time step.

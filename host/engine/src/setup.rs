@@ -42,6 +42,40 @@ pub struct StrategySetup {
     pub leverage: f64,
     /// Orders it may have open at once.
     pub max_open_orders: usize,
+    /// What happens after a fault.
+    pub faults: FaultPolicy,
+}
+
+/// What happens after a fault of a strategy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultPolicy {
+    /// What becomes of its orders and positions.
+    pub on_fault: OnFault,
+    /// Whether and when a fresh instance takes over.
+    pub restart: Option<Restart>,
+}
+
+/// What the host does with the orders and positions of a strategy that it stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFault {
+    /// Cancels its orders and closes its positions at the market.
+    #[default]
+    Flatten,
+    /// Cancels its orders and leaves its positions as they are.
+    CancelAndHold,
+    /// Cancels what could open or enlarge a position and leaves what can only reduce one.
+    KeepStops,
+}
+
+/// When a fresh instance takes over after a fault. All times are event time, so that a run can be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Restarts within the window; the fault after the last one is final.
+    pub max: u32,
+    /// Time within which restarts are counted, ns.
+    pub window_ns: i64,
+    /// From a fault to the restart, ns; twice that after the next fault within the window, and so on.
+    pub backoff_ns: i64,
 }
 
 /// Why a run cannot begin.

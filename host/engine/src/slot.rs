@@ -8,8 +8,9 @@ use cryptobot_model::{
 use cryptobot_risk::Exposure;
 use cryptobot_sim::{Accounts, BarInterval};
 
+use crate::custody::Custody;
 use crate::engine::margin::Margin;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::feed::NEVER;
 use crate::setup::StrategySetup;
 use crate::strategy::Strategy;
@@ -26,7 +27,7 @@ pub(crate) struct OpenOrder {
 }
 
 impl OpenOrder {
-    fn is_market(&self) -> bool {
+    pub(crate) fn is_market(&self) -> bool {
         matches!(self.request.kind, OrderKind::Market)
     }
 
@@ -125,10 +126,17 @@ pub(crate) struct Slot {
     pub(crate) news: Vec<News>,
     /// Reports on their way back, by time of arrival.
     in_flight: Vec<(Timestamp, Learned)>,
+    /// When a report came back last.
+    received_at: Timestamp,
+    /// Of each instrument, whether the strategy has a series of it.
+    trades: Vec<bool>,
     pub(crate) open: Vec<OpenOrder>,
     pub(crate) invalid_arguments: usize,
+    /// Timers that went off since the run had so many bars.
+    timer_calls: (u64, u64),
     leverage: f64,
     max_open_orders: usize,
+    pub(crate) custody: Custody,
     /// Cached views of the account for marking to market on every step.
     cash: f64,
     holdings: Vec<(usize, f64)>,
@@ -136,19 +144,28 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn new(id: StrategyId, setup: StrategySetup, instruments: usize) -> Self {
+        let mut strategy = setup.strategy;
+        let mut trades = vec![false; instruments];
+        for series in strategy.desk().series() {
+            trades[series.instrument.index()] = true;
+        }
         let mut slot = Self {
             id,
-            strategy: setup.strategy,
+            strategy,
             origin: setup.origin,
             wants: setup.wants,
             account: Account::new(setup.balance, instruments),
             fault: None,
             news: Vec::new(),
             in_flight: Vec::new(),
+            received_at: Timestamp(i64::MIN),
+            trades,
             open: Vec::new(),
             invalid_arguments: 0,
+            timer_calls: (0, 0),
             leverage: setup.leverage,
             max_open_orders: setup.max_open_orders,
+            custody: Custody::new(setup.faults, setup.wants, setup.max_open_orders),
             cash: 0.0,
             holdings: Vec::new(),
         };
@@ -172,10 +189,53 @@ impl Slot {
         self.fault.is_none()
     }
 
+    /// Stops the strategy. From now on news of its orders is for the host, which may open as many as it needs.
+    #[cold]
+    pub(crate) fn stop(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+        self.news.clear();
+        self.custody.wants = self.wants;
+        self.wants = Wants { orders: true, ..Wants::default() };
+        self.max_open_orders = usize::MAX;
+    }
+
+    /// A fresh instance is there: what was kept for the host is forgotten.
+    #[cold]
+    pub(crate) fn resume(&mut self) {
+        self.fault = None;
+        self.news.clear();
+        self.invalid_arguments = 0;
+        self.wants = self.custody.wants;
+        self.max_open_orders = self.custody.max_open_orders;
+    }
+
+    /// Whether nothing more can come of it: it was stopped for good, and has neither orders nor positions.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.is_active()
+            && self.custody.restart_at == NEVER
+            && self.open.is_empty()
+            && self.holdings.is_empty()
+    }
+
     /// Shows a bar to the strategy unless it is quarantined; tells whether it asked for anything.
     #[inline]
     pub(crate) fn bar_closed(&mut self, now: Timestamp, series: SeriesId, bar: &Bar) -> Result<bool, Fault> {
-        if self.is_active() { self.strategy.bar_closed(now, series, bar, self.wants.bars) } else { Ok(false) }
+        if self.is_active() {
+            self.strategy.bar_closed(now, series, bar, self.wants.bars)
+        } else {
+            self.keep_watching(now, series, bar);
+            Ok(false)
+        }
+    }
+
+    /// What a fresh instance will look back on goes on while there is none.
+    #[cold]
+    fn keep_watching(&mut self, now: Timestamp, series: SeriesId, bar: &Bar) {
+        if self.custody.restart_at != NEVER {
+            let desk = self.strategy.desk();
+            desk.begin(now);
+            desk.observe(series, bar);
+        }
     }
 
     /// Shows bars to the strategy until it asks for something; see [`Strategy::bars_closed`].
@@ -188,8 +248,24 @@ impl Slot {
         if self.is_active() {
             self.strategy.bars_closed(series, bars, marks, self.wants.bars)
         } else {
+            for interval in bars {
+                self.keep_watching(interval.bar.ts, series, &interval.bar);
+            }
             (bars.len(), Ok(false))
         }
+    }
+
+    /// Counts a timer that goes off. A strategy that sets one timer after another would keep time from moving on.
+    pub(crate) fn count_timer(&mut self, bars: u64) -> Result<(), Fault> {
+        if self.timer_calls.0 != bars {
+            self.timer_calls = (bars, 0);
+        }
+        self.timer_calls.1 += 1;
+        let limit = self.strategy.desk().limits().timer_calls;
+        if self.timer_calls.1 <= limit {
+            return Ok(());
+        }
+        Err(Fault::new(FaultKind::TimerFlood, format!("more than {limit} timers went off between two bars")))
     }
 
     /// Whether the strategy left requests on its desk.
@@ -259,9 +335,14 @@ impl Slot {
         }
     }
 
-    /// When the strategy learns of something that it does not know yet; [`NEVER`] where there is nothing.
-    pub(crate) fn next_arrival(&self) -> Timestamp {
+    /// When the next report is back that is under way; [`NEVER`] where there is none.
+    pub(crate) fn next_report(&self) -> Timestamp {
         self.in_flight.first().map_or(NEVER, |(arrives_at, _)| *arrives_at)
+    }
+
+    /// When something comes up that bars do not bring: a report that is back, a restart. [`NEVER`] where nothing does.
+    pub(crate) fn next_arrival(&self) -> Timestamp {
+        self.next_report().min(self.custody.restart_at)
     }
 
     /// Keeps a report until it is back.
@@ -271,9 +352,19 @@ impl Slot {
         self.in_flight.push((last, *learned));
     }
 
+    /// Whether a bar of one of these instruments or a report of its own makes this step one of the strategy's.
+    pub(crate) fn is_reached(&self, now: Timestamp, due: &[usize]) -> bool {
+        self.received_at == now
+            || self.custody.restart_at == now
+            || due.iter().any(|instrument| self.trades[*instrument])
+    }
+
     /// Learns of the reports that are back by `now`; tells whether there is news.
     pub(crate) fn receive(&mut self, now: Timestamp) -> bool {
         let back = self.in_flight.partition_point(|(arrives_at, _)| *arrives_at <= now);
+        if back > 0 {
+            self.received_at = now;
+        }
         let arrived: Vec<_> = self.in_flight.drain(..back).collect();
         arrived.iter().fold(false, |news, (_, learned)| self.learn(learned) || news)
     }

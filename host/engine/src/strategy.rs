@@ -4,7 +4,7 @@ use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
 use cryptobot_sim::BarInterval;
 
 use crate::desk::Desk;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, Resources};
 use crate::version::Params;
 
 /// A strategy in a run.
@@ -88,6 +88,11 @@ pub trait Strategy {
     fn tune(&mut self, params: &Params) -> Result<(), Fault> {
         let _ = params;
         Err(Fault::new(FaultKind::Refused, "it takes no parameters while it runs"))
+    }
+
+    /// What the strategy has in use, as far as its back-end counts it; orders and log lines are those of the desk.
+    fn resources(&mut self) -> Resources {
+        Resources::default()
     }
 
     /// What is left of an instance that is not needed any more, where dropping it takes long and may happen on another

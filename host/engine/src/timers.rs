@@ -46,21 +46,26 @@ impl Timers {
         self.due.first().map(|(at, _, _)| *at)
     }
 
-    /// Time of the first timer after `now`. Timers that are overdue go off with the next step, whenever it comes.
+    /// Time of the first timer after `now`. Timers that are overdue go off with the next step of their strategy.
     pub(crate) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         let after = (now.plus(1), StrategyId(0), 0);
         self.due.range(after..).next().map(|(at, _, _)| *at)
     }
 
-    /// Takes the timers that are due at `now`.
-    pub(crate) fn take_due(&mut self, now: Timestamp, into: &mut Vec<(StrategyId, u32)>) {
+    /// Whether a strategy has a timer at exactly that time.
+    pub(crate) fn has_one_at(&self, strategy: StrategyId, at: Timestamp) -> bool {
+        self.due.range((at, strategy, 0)..=(at, strategy, u32::MAX)).next().is_some()
+    }
+
+    /// Takes the timers that are due at `now`, with the times for which they were set.
+    pub(crate) fn take_due(&mut self, now: Timestamp, into: &mut Vec<(Timestamp, StrategyId, u32)>) {
         while let Some((at, strategy, id)) = self.due.first().copied() {
             if at > now {
                 break;
             }
             self.due.pop_first();
             self.set.remove(&(strategy, id));
-            into.push((strategy, id));
+            into.push((at, strategy, id));
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use cryptobot_engine::{Cause, Evidence, FaultKind, Intent, Scope, Signal, StateChange, TradingState};
+use cryptobot_engine::{
+    Cause, Evidence, FaultKind, GuestCall, Intent, Scope, Signal, StateChange, TradingState,
+};
 use cryptobot_model::{
     Callback, ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation,
     Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderTerms, Price, Quantity, Rate,
@@ -10,8 +12,8 @@ use cryptobot_model::{
 };
 
 use crate::encode::{
-    TAG_DECISION, TAG_EXECUTED, TAG_FAULT, TAG_FILL, TAG_FUNDING, TAG_INTENT, TAG_LIQUIDATION, TAG_ORDER,
-    TAG_STATE, TAG_TRADE, TAG_WALLET,
+    LONGEST_TEXT, TAG_CLOSING, TAG_DECISION, TAG_EXECUTED, TAG_FAULT, TAG_FILL, TAG_FUNDING, TAG_INTENT,
+    TAG_LIQUIDATION, TAG_ORDER, TAG_RESTART, TAG_STATE, TAG_TRADE, TAG_WALLET,
 };
 use crate::entry::{ApprovedOrder, JournalDecision, JournalEntry};
 use crate::verify::{BlockReader, Verified, VerifyError};
@@ -128,8 +130,11 @@ impl Decoder<'_> {
             }
             TAG_FAULT => {
                 let (ts, strategy) = (self.time()?, StrategyId(self.id()?));
-                JournalEntry::Fault { ts, strategy, kind: self.fault_kind()? }
+                let (kind, call) = (self.fault_kind()?, self.option(Self::guest_call)?);
+                JournalEntry::Fault { ts, strategy, kind, call, message: self.text()? }
             }
+            TAG_CLOSING => JournalEntry::Closing { ts: self.time()?, id: self.order_id()? },
+            TAG_RESTART => JournalEntry::Restart { ts: self.time()?, strategy: StrategyId(self.id()?) },
             TAG_EXECUTED => {
                 let (id, kind) = (self.order_id()?, self.event_kind()?);
                 JournalEntry::Executed { id, kind, remaining: self.quantity()? }
@@ -152,6 +157,18 @@ impl Decoder<'_> {
 
     fn byte(&mut self) -> Decoded<u8> {
         self.take().map(|[byte]| byte)
+    }
+
+    fn text(&mut self) -> Decoded<String> {
+        let begin = self.at;
+        let length = usize::try_from(self.uint()?).unwrap_or(usize::MAX);
+        let bytes = self.bytes[self.at..].get(..length).filter(|_| length <= LONGEST_TEXT);
+        let Some(text) = bytes.and_then(|bytes| str::from_utf8(bytes).ok()) else {
+            self.at = begin;
+            return Err("a text that is none");
+        };
+        self.at += length;
+        Ok(text.to_owned())
     }
 
     fn time(&mut self) -> Decoded<Timestamp> {
@@ -455,7 +472,10 @@ impl Decoder<'_> {
     numbered!(cause, Cause, "an unknown cause of a trading state":
         DailyLoss WeeklyLoss MonthlyLoss Drawdown CircuitBreaker NewPeriod BreakerOver Operator Kill);
     numbered!(fault_kind, FaultKind, "an unknown kind of fault":
-        Trap Deadline Memory OrderFlood LogFlood InvalidArgumentFlood TimerFlood Refused Contract);
+        Trap Deadline Memory OrderFlood LogFlood InvalidArgumentFlood TimerFlood Refused Contract Instructions
+        TotalTime);
+    numbered!(guest_call, GuestCall, "an unknown call":
+        Instantiate Describe Init OnBar OnOrder OnPositionClose OnTimer Snapshot Restore Stop Tune);
 }
 
 /// The reason with a number. The match makes a reason that is missing here a compile error.

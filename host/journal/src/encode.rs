@@ -2,7 +2,8 @@
 //!
 //! An entry is a tag byte and its fields in order: integers and exact numbers (counts of 10⁻⁸ units), zigzag where they
 //! have a sign, as a length byte and that many little-endian bytes, the fewest that hold the value; times as eight
-//! bytes; `f64` as eight bytes with one NaN; options as a byte and the value.
+//! bytes; `f64` as eight bytes with one NaN; options as a byte and the value; texts as their length and
+//! their bytes in UTF-8.
 //!
 //! What another entry says is not said twice: an approval is the submission, and the event of an execution leaves its
 //! numbers to the fill that follows it.
@@ -24,9 +25,13 @@ pub(crate) const TAG_EXECUTED: u8 = 8;
 pub(crate) const TAG_FUNDING: u8 = 9;
 pub(crate) const TAG_LIQUIDATION: u8 = 10;
 pub(crate) const TAG_STATE: u8 = 11;
+pub(crate) const TAG_CLOSING: u8 = 12;
+pub(crate) const TAG_RESTART: u8 = 13;
 
 /// More than any entry takes; a power of two.
 const LONGEST: usize = 512;
+/// Longest text in an entry, bytes.
+pub(crate) const LONGEST_TEXT: usize = 400;
 
 /// Room for an entry, and for the full width of its last field.
 pub(crate) const ROOM: usize = LONGEST + 16;
@@ -93,8 +98,19 @@ impl Encoder<'_> {
                 self.byte(TAG_WALLET).time(*ts).uint(strategy.0.into()).units(wallet.units());
             }
             Entry::Fault { ts, strategy, fault } => {
-                // The message is for people and may name addresses of a build; the kind is what happened.
+                // Backtrace and resources differ between builds of the same strategy, and are not told.
                 self.byte(TAG_FAULT).time(*ts).uint(strategy.0.into()).byte(fault.kind as u8);
+                self.flag(fault.call.is_some());
+                if let Some(call) = fault.call {
+                    self.byte(call as u8);
+                }
+                self.text(&fault.message);
+            }
+            Entry::Closing { ts, id } => {
+                self.byte(TAG_CLOSING).time(*ts).uint(id.0);
+            }
+            Entry::Restart { ts, strategy } => {
+                self.byte(TAG_RESTART).time(*ts).uint(strategy.0.into());
             }
         }
     }
@@ -120,6 +136,15 @@ impl Encoder<'_> {
     fn uint(&mut self, value: u64) -> &mut Self {
         let length = (71 - value.leading_zeros() as usize) / 8;
         self.byte(length as u8).put(value.to_le_bytes(), length)
+    }
+
+    /// Cut to what an entry has room for.
+    fn text(&mut self, text: &str) -> &mut Self {
+        let bytes = &text.as_bytes()[..text.floor_char_boundary(LONGEST_TEXT)];
+        self.uint(bytes.len() as u64);
+        self.room[self.length..self.length + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+        self
     }
 
     fn units(&mut self, value: i128) -> &mut Self {

@@ -1,6 +1,6 @@
 //! Entries as they come back from a journal: [`Entry`](cryptobot_engine::Entry) without what is not written.
 
-use cryptobot_engine::{Evidence, FaultKind, Intent, StateChange};
+use cryptobot_engine::{Evidence, FaultKind, GuestCall, Intent, StateChange};
 use cryptobot_model::{
     ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderEventKind, OrderId,
     OrderKind, OrderTerms, Price, Quantity, RefusalReason, Side, StrategyId, Timestamp,
@@ -46,7 +46,7 @@ pub enum JournalDecision {
 }
 
 /// One entry of a journal.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum JournalEntry {
     /// A strategy wanted something.
     Intent {
@@ -96,7 +96,7 @@ pub enum JournalEntry {
     Liquidation(Liquidation),
     /// A trading state changed.
     State(StateChange),
-    /// A strategy was quarantined; the message is not in the journal.
+    /// A strategy was quarantined; backtrace and resources are not in the journal.
     Fault {
         /// When.
         ts: Timestamp,
@@ -104,6 +104,24 @@ pub enum JournalEntry {
         strategy: StrategyId,
         /// Why.
         kind: FaultKind,
+        /// The call that it happened in.
+        call: Option<GuestCall>,
+        /// What happened.
+        message: String,
+    },
+    /// The host closes a position of a strategy that it stopped, with the order that is decided next.
+    Closing {
+        /// When.
+        ts: Timestamp,
+        /// The order.
+        id: OrderId,
+    },
+    /// A fresh instance took over from one that was stopped.
+    Restart {
+        /// When.
+        ts: Timestamp,
+        /// Whose.
+        strategy: StrategyId,
     },
 }
 
@@ -116,7 +134,7 @@ impl JournalEntry {
                 Intent::Signal(signal) => Some(signal.id),
                 Intent::CancelAll { .. } => None,
             },
-            Self::Decision { id, .. } | Self::Executed { id, .. } => Some(*id),
+            Self::Decision { id, .. } | Self::Executed { id, .. } | Self::Closing { id, .. } => Some(*id),
             Self::Order(event) => Some(event.id),
             Self::Fill(fill) => Some(fill.order),
             Self::Trade(_)
@@ -124,7 +142,8 @@ impl JournalEntry {
             | Self::Funding(_)
             | Self::Liquidation(_)
             | Self::State(_)
-            | Self::Fault { .. } => None,
+            | Self::Fault { .. }
+            | Self::Restart { .. } => None,
         }
     }
 
@@ -134,7 +153,9 @@ impl JournalEntry {
             Self::Intent { ts, .. }
             | Self::Decision { ts, .. }
             | Self::Wallet { ts, .. }
-            | Self::Fault { ts, .. } => *ts,
+            | Self::Fault { ts, .. }
+            | Self::Closing { ts, .. }
+            | Self::Restart { ts, .. } => *ts,
             Self::Order(event) => event.ts,
             Self::Executed { .. } => return None,
             Self::Fill(fill) => fill.ts,

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use cryptobot_engine::{
-    Cause, Decision, Entry, Evidence, Fault, FaultKind, Intent, Scope, Signal, StateChange, TradingState,
+    Cause, Decision, Entry, Evidence, Fault, FaultKind, GuestCall, Intent, Scope, Signal, StateChange,
+    TradingState,
 };
 use cryptobot_journal::{
     ApprovedOrder, DecodeError, Entries, JournalDecision, JournalEntry, JournalWriter, VerifyError,
@@ -269,7 +270,32 @@ fn fault_kind() -> impl Strategy<Value = FaultKind> {
         F::TimerFlood,
         F::Refused,
         F::Contract,
+        F::Instructions,
+        F::TotalTime,
     ])
+}
+
+fn guest_call() -> impl Strategy<Value = Option<GuestCall>> {
+    use GuestCall as G;
+    let calls = vec![
+        G::Instantiate,
+        G::Describe,
+        G::Init,
+        G::OnBar,
+        G::OnOrder,
+        G::OnPositionClose,
+        G::OnTimer,
+        G::Snapshot,
+        G::Restore,
+        G::Stop,
+        G::Tune,
+    ];
+    proptest::option::of(select(calls))
+}
+
+/// Texts of every length up to the longest that a fault may have, not all of ASCII.
+fn message() -> impl Strategy<Value = String> {
+    proptest::collection::vec(any::<char>(), 0..100).prop_map(|letters| letters.into_iter().collect())
 }
 
 fn entry() -> impl Strategy<Value = JournalEntry> {
@@ -299,11 +325,11 @@ fn entry() -> impl Strategy<Value = JournalEntry> {
         funding().prop_map(JournalEntry::Funding),
         liquidation().prop_map(JournalEntry::Liquidation),
         state().prop_map(JournalEntry::State),
-        (ts(), strategy(), fault_kind()).prop_map(|(ts, strategy, kind)| JournalEntry::Fault {
-            ts,
-            strategy,
-            kind
-        }),
+        (ts(), strategy(), fault_kind(), guest_call(), message()).prop_map(
+            |(ts, strategy, kind, call, message)| JournalEntry::Fault { ts, strategy, kind, call, message }
+        ),
+        (ts(), order_id()).prop_map(|(ts, id)| JournalEntry::Closing { ts, id }),
+        (ts(), strategy()).prop_map(|(ts, strategy)| JournalEntry::Restart { ts, strategy }),
     ]
 }
 
@@ -346,9 +372,14 @@ fn append(writer: &mut JournalWriter<impl cryptobot_journal::Blocks>, entry: &Jo
         JournalEntry::Funding(payment) => writer.append(&Entry::Funding(payment)),
         JournalEntry::State(change) => writer.append(&Entry::State(change)),
         JournalEntry::Liquidation(liquidation) => writer.append(&Entry::Liquidation(liquidation)),
-        JournalEntry::Fault { ts, strategy, kind } => {
-            let fault = Fault::new(*kind, "for people only");
+        JournalEntry::Fault { ts, strategy, kind, call, message } => {
+            let backtrace = vec!["for people only".to_owned()];
+            let fault = Fault { call: *call, backtrace, ..Fault::new(*kind, message) };
             writer.append(&Entry::Fault { ts: *ts, strategy: *strategy, fault: &fault });
+        }
+        JournalEntry::Closing { ts, id } => writer.append(&Entry::Closing { ts: *ts, id: *id }),
+        JournalEntry::Restart { ts, strategy } => {
+            writer.append(&Entry::Restart { ts: *ts, strategy: *strategy });
         }
     }
 }

@@ -255,6 +255,8 @@ plugin_limits! {
     callback_deadline_ms,
     /// Wall time of `describe`, `init`, `snapshot` and `restore`, ms.
     init_deadline_ms,
+    /// Wall time of all callbacks in a run, seconds; the host itself states none.
+    total_callbacks_s,
     /// Orders, signals, changes and cancels in one callback.
     orders_per_callback,
     /// The same in a minute of event time.

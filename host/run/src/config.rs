@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::changes::{Swap, Tuning};
 use crate::error::RunError;
 use crate::execution::Execution;
+use crate::faults::{self, OnFault, Restart};
 use crate::funding::Funding;
 use crate::permissions::Grants;
 use crate::risk::Stake;
@@ -98,6 +99,8 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of `init`, ms.
     pub init_deadline_ms: u64,
+    /// Wall time of all callbacks of one plugin in the run, seconds; no limit where it is absent.
+    pub total_callbacks_s: Option<u64>,
     /// Orders, signals, changes and cancels in one callback.
     pub orders_per_callback: usize,
     /// The same in a minute of event time.
@@ -132,6 +135,7 @@ impl Default for Limits {
             memory_mib: count(host.memory_mib),
             callback_deadline_ms: of(host.callback_deadline_ms),
             init_deadline_ms: of(host.init_deadline_ms),
+            total_callbacks_s: host.total_callbacks_s,
             orders_per_callback: count(host.orders_per_callback),
             orders_per_minute: count(host.orders_per_minute),
             log_lines_per_callback: count(host.log_lines_per_callback),
@@ -155,6 +159,7 @@ impl Limits {
             memory_mib: count(self.memory_mib),
             callback_deadline_ms: Some(self.callback_deadline_ms),
             init_deadline_ms: Some(self.init_deadline_ms),
+            total_callbacks_s: self.total_callbacks_s,
             orders_per_callback: count(self.orders_per_callback),
             orders_per_minute: count(self.orders_per_minute),
             open_orders: count(self.open_orders),
@@ -215,6 +220,10 @@ pub struct Bot {
     pub grants: Grants,
     /// What its plugin may use, where that is less than `limits` and its manifest say.
     pub limits: PluginLimits,
+    /// What becomes of its orders and positions after a fault of its plugin.
+    pub on_fault: OnFault,
+    /// Whether and when a fresh instance takes over after a fault; without it the bot stays stopped.
+    pub restart: Option<Restart>,
 }
 
 impl Default for RunConfig {
@@ -288,6 +297,7 @@ impl RunConfig {
             if let Some(balance) = bot.balance {
                 positive(&format!("bots.{name}.balance"), balance)?;
             }
+            faults::check(name, bot)?;
         }
         if let (Some(from), Some(to)) = (self.period.from, self.period.to)
             && from.0 >= to.0

@@ -107,10 +107,22 @@ impl From<&JournalEntry> for NamedEntry {
                 fields.state(change);
                 "state"
             }
-            JournalEntry::Fault { strategy, kind, .. } => {
+            JournalEntry::Fault { strategy, kind, call, message, .. } => {
                 fields.add("strategy", strategy.0);
                 fields.add("kind", kind.name());
+                if let Some(call) = call {
+                    fields.add("call", call.name());
+                }
+                fields.add("message", message.as_str());
                 "fault"
+            }
+            JournalEntry::Closing { id, .. } => {
+                fields.add("order", id.0);
+                "closing"
+            }
+            JournalEntry::Restart { strategy, .. } => {
+                fields.add("strategy", strategy.0);
+                "restart"
             }
         };
         Self { entry: name, ts: entry.ts().map(|ts| ts.to_string()), fields: fields.0 }

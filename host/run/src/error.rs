@@ -80,7 +80,7 @@ pub enum RunError {
         /// Its name in the run.
         plugin: String,
         /// What it did.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The plugin runtime cannot start.
     #[error(transparent)]

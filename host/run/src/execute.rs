@@ -1,5 +1,6 @@
 //! Running a prepared run and writing its folder.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::ControlFlow;
@@ -115,6 +116,11 @@ impl PreparedRun {
         self.warnings.extend(recorder.refusals.warnings(&names));
         let mut changes = changes::report(&outcome.changes, &names);
         self.warnings.append(&mut changes.warnings);
+        if outcome.faults.iter().any(|(_, fault)| fault.kind.is_of_wall_time()) {
+            let warning =
+                "not reproducible: a plugin was stopped because of the time it took on this machine";
+            self.warnings.push(warning.to_owned());
+        }
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
         self.write(&record, &outcome, changes, journal, (loaded, engine_time))
@@ -163,7 +169,9 @@ impl PreparedRun {
         identity::complete(&mut self.identity, data.sha256);
         let configuration = self.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
-        write_log(&self.folder, self.engine.into_strategies(), &self.strategies, &mut self.warnings)?;
+        let mut strategies = self.engine.into_strategies();
+        let calls_s = call_times(&mut strategies, &self.strategies);
+        write_log(&self.folder, strategies, &self.strategies, &mut self.warnings)?;
         let info = RunInfo {
             run: self.identity,
             synthetic: self.synthetic,
@@ -180,6 +188,7 @@ impl PreparedRun {
                 load_s: (loaded - self.started).as_secs_f64(),
                 engine_s: engine_time.as_secs_f64(),
                 bars_per_s: outcome.bars as f64 / engine_time.as_secs_f64().max(1e-9),
+                calls_s,
                 ..Timing::default()
             },
             interrupted: outcome.interrupted,
@@ -213,6 +222,17 @@ fn exit_code(outcome: &Outcome, refused: bool) -> ExitCode {
     } else {
         ExitCode::Plugin
     }
+}
+
+/// How long the calls of each strategy took, as far as it is measured.
+fn call_times(
+    strategies: &mut [Box<dyn Strategy>],
+    names: &[(String, Money, cryptobot_analytics::StrategyInfo)],
+) -> BTreeMap<String, f64> {
+    let seconds = strategies.iter_mut().zip(names).filter_map(|(strategy, (name, _, _))| {
+        Some((name.clone(), strategy.resources().called_ms? as f64 / 1_000.0))
+    });
+    seconds.collect()
 }
 
 /// Writes what plugins logged, where they logged anything.

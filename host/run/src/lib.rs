@@ -13,6 +13,7 @@ mod error;
 mod execute;
 pub mod execution;
 pub mod explain;
+pub mod faults;
 mod funding;
 mod identity;
 mod markets;

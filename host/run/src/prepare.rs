@@ -6,7 +6,8 @@ use std::time::Instant;
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{
-    BarSource, Desk, DeskLimits, Engine, Exchange, InstrumentSetup, Origin, Strategy, StrategySetup,
+    BarSource, Desk, DeskLimits, Engine, Exchange, FaultPolicy, InstrumentSetup, Origin, Strategy,
+    StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Compiler, Limits, Runtime, RuntimeConfig, WasmStrategy};
@@ -15,6 +16,7 @@ use crate::bots::{self, LoadedBot};
 use crate::changes;
 use crate::config::RunConfig;
 use crate::error::RunError;
+use crate::faults;
 use crate::identity;
 use crate::markets::{self, Markets};
 use crate::permissions::{self, Acceptance};
@@ -108,6 +110,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
             balance: bot.balance,
             leverage: f64::from(config.execution.margin.leverage),
             max_open_orders: bot.limits.open_orders.map_or(usize::MAX, |most| most as usize),
+            faults: bot_policy(&config, bot),
         });
     }
     let sources = list.into_iter().map(|market| {
@@ -158,13 +161,14 @@ fn rehearse(config: &RunConfig, bots: &[LoadedBot], markets: &Markets) -> Result
             Err(fault) => first_fault = first_fault.or(Some((bot.name.clone(), fault))),
         }
     }
-    first_fault.map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault }))
+    first_fault
+        .map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault: Box::new(fault) }))
 }
 
 fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<WasmStrategy, RunError> {
     bot.plugin
         .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits))
-        .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })
+        .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault: Box::new(fault) })
 }
 
 fn desk(
@@ -191,6 +195,10 @@ fn out_folder(environment: &Environment, bots: &[LoadedBot], markets: &Markets) 
         };
         PathBuf::from("runs").join(format!("{names}-{symbols}-{}", markets.timeframe))
     })
+}
+
+fn bot_policy(config: &RunConfig, bot: &LoadedBot) -> FaultPolicy {
+    config.bots.get(&bot.name).map(faults::policy).unwrap_or_default()
 }
 
 fn strategy_info(bot: &LoadedBot, config: &RunConfig) -> StrategyInfo {

@@ -9,23 +9,25 @@ use crate::host::printable;
 /// Longest text of a plugin that a fault quotes, bytes.
 const QUOTED_BYTES: usize = 300;
 
+/// Functions in a backtrace at most.
+const FRAMES: usize = 32;
+
 /// What a failed call into a guest means. `error_line` is what the guest logged last as an error, `deadline_ms` the
 /// deadline it had.
 pub(crate) fn of_error(error: &wasmtime::Error, error_line: Option<&str>, deadline_ms: u64) -> Fault {
+    Fault { backtrace: backtrace(error), ..told(error, error_line, deadline_ms) }
+}
+
+fn told(error: &wasmtime::Error, error_line: Option<&str>, deadline_ms: u64) -> Fault {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return fault.clone();
     }
-    let function = function(error);
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => {
-            Fault::new(FaultKind::Deadline, format!("ran longer than {deadline_ms} ms{function}"))
-        }
-        Some(Trap::OutOfFuel) => {
-            Fault::new(FaultKind::Deadline, format!("used up its instructions{function}"))
-        }
+        Some(Trap::Interrupt) => Fault::new(FaultKind::Deadline, format!("ran longer than {deadline_ms} ms")),
+        Some(Trap::OutOfFuel) => Fault::new(FaultKind::Instructions, "used up its instructions"),
         Some(trap) => {
             let said = error_line.map(|line| format!("; it said: {}", quoted(line))).unwrap_or_default();
-            Fault::new(FaultKind::Trap, format!("{}{function}{said}", name(*trap)))
+            Fault::new(FaultKind::Trap, format!("{}{said}", name(*trap)))
         }
         // What is neither a trap nor a fault of ours comes from values that break the canonical ABI.
         None => {
@@ -57,18 +59,20 @@ fn name(trap: Trap) -> String {
     }
 }
 
-/// ` in function`, the innermost one that belongs to the plugin rather than to its language's panic machinery.
-fn function(error: &wasmtime::Error) -> String {
+/// The functions that were running, innermost first, without the panic machinery of the plugin's language.
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     const MACHINERY: [&str; 8] =
         ["core::", "std::", "alloc::", "rust_panic", "__rust", "rust_begin_unwind", "abort", "panic_abort"];
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
     frames
         .iter()
         .flat_map(|frame| {
-            let symbols = frame.symbols().iter().filter_map(|symbol| symbol.name());
-            symbols.chain(frame.func_name()).map(|name| format!("{:#}", demangle(name)))
+            let symbols: Vec<&str> = frame.symbols().iter().filter_map(|symbol| symbol.name()).collect();
+            // Symbols tell of inlined functions too; the name section knows the others.
+            let names = if symbols.is_empty() { frame.func_name().into_iter().collect() } else { symbols };
+            names.into_iter().map(|name| quoted(&format!("{:#}", demangle(name)))).collect::<Vec<_>>()
         })
-        .find(|name| !MACHINERY.iter().any(|machinery| name.starts_with(machinery)))
-        .map(|name| format!(" in `{}`", quoted(&name)))
-        .unwrap_or_default()
+        .skip_while(|name| MACHINERY.iter().any(|machinery| name.starts_with(machinery)))
+        .take(FRAMES)
+        .collect()
 }

@@ -10,6 +10,7 @@ use wasmtime::Result;
 
 use crate::bindings::cryptobot::plugin::{account, clock, indicators, log, market, random, timers, types};
 use crate::limits::{Guard, Limits};
+use crate::ticker::CallClock;
 
 /// What a store owns.
 pub(crate) struct HostState {
@@ -17,12 +18,19 @@ pub(crate) struct HostState {
     pub(crate) guard: Guard,
     /// The newest line of level error in this callback: a panic's message, should the callback trap.
     pub(crate) error_line: Option<String>,
+    pub(crate) clock: CallClock,
     indicators_left: u32,
 }
 
 impl HostState {
     pub(crate) fn new(desk: Desk, limits: &Limits) -> Self {
-        Self { desk, guard: Guard::new(limits), error_line: None, indicators_left: limits.indicators }
+        Self {
+            desk,
+            guard: Guard::new(limits),
+            error_line: None,
+            clock: CallClock::new(limits.total_ms),
+            indicators_left: limits.indicators,
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of `describe`, `init`, `snapshot` and `restore`, ms.
     pub init_deadline_ms: u64,
+    /// Wall time of all calls of an instance together, ms, for plugins that are slow by a little every time; `None` =
+    /// no limit.
+    pub total_ms: Option<u64>,
     /// Strict mode only: instructions of one callback, in wasmtime's units of fuel (about one per instruction).
     pub callback_fuel: u64,
     /// Strict mode only: instructions of `describe`, `init`, `snapshot` and `restore`.
@@ -34,6 +37,7 @@ impl Default for Limits {
             transfer_bytes: 4 << 20,
             callback_deadline_ms: 2_000,
             init_deadline_ms: 30_000,
+            total_ms: None,
             callback_fuel: 2_000_000_000,
             init_fuel: 30_000_000_000,
         }
@@ -49,6 +53,7 @@ impl Limits {
             indicators: stated.indicators.map_or(self.indicators, |count| count as u32),
             callback_deadline_ms: stated.callback_deadline_ms.unwrap_or(self.callback_deadline_ms),
             init_deadline_ms: stated.init_deadline_ms.unwrap_or(self.init_deadline_ms),
+            total_ms: stated.total_callbacks_s.map(|seconds| seconds.saturating_mul(1_000)).or(self.total_ms),
             ..self
         }
     }
@@ -62,6 +67,10 @@ impl Limits {
             indicators: self.indicators.min(other.indicators),
             callback_deadline_ms: self.callback_deadline_ms.min(other.callback_deadline_ms),
             init_deadline_ms: self.init_deadline_ms.min(other.init_deadline_ms),
+            total_ms: match (self.total_ms, other.total_ms) {
+                (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+                (ours, theirs) => ours.or(theirs),
+            },
             ..self
         }
     }
@@ -105,6 +114,11 @@ impl Guard {
         }
     }
 
+    /// Linear memory in use, bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes.used
+    }
+
     fn memory_fault(&self, wanted: &str) -> Fault {
         let limit = self.memory_bytes.limit as f64 / f64::from(1 << 20);
         Fault::new(FaultKind::Memory, format!("wanted {wanted}; a plugin may have {limit} MiB"))
@@ -125,8 +139,8 @@ impl ResourceLimiter for Guard {
         Err(self.memory_fault(&format!("{mebibytes} MiB of memory")).into())
     }
 
-    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(self.memory_fault(&format!("more memory than there is ({error})")).into())
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(self.memory_fault("more memory than the machine has left").into())
     }
 
     fn table_growing(

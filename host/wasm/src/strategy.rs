@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cryptobot_engine::{Desk, Fault, Params, Strategy};
+use cryptobot_engine::{Desk, Fault, GuestCall, Params, Resources, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp};
-use wasmtime::Store;
+use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
 use crate::bindings::{self, StrategyPre};
@@ -13,13 +14,12 @@ use crate::convert;
 use crate::fault;
 use crate::host::HostState;
 use crate::limits::Limits;
-use crate::ticker::{Ticker, ticks};
+use crate::ticker::Ticker;
 
 /// What one call may take.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
-    deadline_ms: u64,
-    ticks: u64,
+    deadline: Duration,
     fuel: u64,
 }
 
@@ -31,6 +31,8 @@ pub(crate) struct Instance {
     lifecycle: Allowance,
     strict: bool,
     fault: Option<Fault>,
+    /// Instructions of the call that failed, in strict mode.
+    spent: Option<u64>,
     _ticker: Arc<Ticker>,
 }
 
@@ -42,14 +44,19 @@ impl Instance {
         strict: bool,
         ticker: Arc<Ticker>,
     ) -> Result<Self, Fault> {
-        let allow = |deadline_ms, fuel| Allowance { deadline_ms, ticks: ticks(deadline_ms), fuel };
+        let allow = |ms, fuel| Allowance { deadline: Duration::from_millis(ms), fuel };
         let lifecycle = allow(limits.init_deadline_ms, limits.init_fuel);
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.guard);
         store.set_hostcall_fuel(limits.transfer_bytes);
+        store.epoch_deadline_callback(|mut context| {
+            context.data_mut().clock.tick()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
         grant(&mut store, lifecycle, strict);
         let guest = pre.instantiate(&mut store).map_err(|error| {
-            fault::of_error(&error, store.data().error_line.as_deref(), lifecycle.deadline_ms)
+            let fault = fault_of(&store, &error, lifecycle);
+            Fault { call: Some(GuestCall::Instantiate), ..fault }
         })?;
         Ok(Self {
             store,
@@ -58,30 +65,34 @@ impl Instance {
             lifecycle,
             strict,
             fault: None,
+            spent: None,
             _ticker: ticker,
         })
     }
 
     pub(crate) fn describe(&mut self) -> Result<lifecycle::Info, Fault> {
-        self.lifecycle(|guest, store| guest.call_describe(store))
+        self.lifecycle(GuestCall::Describe, |guest, store| guest.call_describe(store))
     }
 
     fn lifecycle<R>(
         &mut self,
+        name: GuestCall,
         call: impl FnOnce(&lifecycle::Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
-        self.call(self.lifecycle, |guest, store| call(guest.cryptobot_plugin_lifecycle(), store))
+        self.call(name, self.lifecycle, |guest, store| call(guest.cryptobot_plugin_lifecycle(), store))
     }
 
     fn event(
         &mut self,
+        name: GuestCall,
         call: impl FnOnce(&events::Guest, &mut Store<HostState>) -> wasmtime::Result<()>,
     ) -> Result<(), Fault> {
-        self.call(self.callback, |guest, store| call(guest.cryptobot_plugin_events(), store))
+        self.call(name, self.callback, |guest, store| call(guest.cryptobot_plugin_events(), store))
     }
 
     fn call<R>(
         &mut self,
+        name: GuestCall,
         allowance: Allowance,
         call: impl FnOnce(&bindings::Strategy, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
@@ -89,21 +100,36 @@ impl Instance {
             return Err(fault.clone());
         }
         grant(&mut self.store, allowance, self.strict);
-        call(&self.guest, &mut self.store).map_err(|error| self.die(&error, allowance))
+        call(&self.guest, &mut self.store).map_err(|error| self.die(name, &error, allowance))
     }
 
     #[cold]
-    fn die(&mut self, error: &wasmtime::Error, allowance: Allowance) -> Fault {
-        let said = self.store.data().error_line.as_deref();
-        let fault = fault::of_error(error, said, allowance.deadline_ms);
+    fn die(&mut self, name: GuestCall, error: &wasmtime::Error, allowance: Allowance) -> Fault {
+        let fault = Fault { call: Some(name), ..fault_of(&self.store, error, allowance) };
+        self.spent = self.strict.then(|| allowance.fuel - self.store.get_fuel().unwrap_or_default());
         self.fault = Some(fault.clone());
         fault
     }
+
+    fn resources(&self) -> Resources {
+        let state = self.store.data();
+        Resources {
+            memory_bytes: Some(state.guard.memory_bytes() as u64),
+            fuel: self.spent,
+            called_ms: Some(state.clock.total().as_millis() as u64),
+            ..Resources::default()
+        }
+    }
+}
+
+fn fault_of(store: &Store<HostState>, error: &wasmtime::Error, allowance: Allowance) -> Fault {
+    fault::of_error(error, store.data().error_line.as_deref(), allowance.deadline.as_millis() as u64)
 }
 
 /// Winds the clocks up for one call.
 fn grant(store: &mut Store<HostState>, allowance: Allowance, strict: bool) {
-    store.set_epoch_deadline(allowance.ticks);
+    store.set_epoch_deadline(1);
+    store.data_mut().clock.begin(allowance.deadline);
     if strict {
         // Fails only where fuel is switched off.
         let _ = store.set_fuel(allowance.fuel);
@@ -130,8 +156,8 @@ impl WasmStrategy {
         Self { instance, params }
     }
 
-    fn refuse(&mut self, callback: &str, reason: &str) -> Fault {
-        let fault = fault::refused(callback, reason);
+    fn refuse(&mut self, call: GuestCall, reason: &str) -> Fault {
+        let fault = Fault { call: Some(call), ..fault::refused(call.name(), reason) };
         self.instance.fault = Some(fault.clone());
         fault
     }
@@ -146,41 +172,47 @@ impl Strategy for WasmStrategy {
         let params = convert::params(&self.params);
         let series: Vec<_> = self.desk().series().iter().map(convert::series_info).collect();
         self.instance
-            .lifecycle(|guest, store| guest.call_init(store, &params, &series))?
-            .map_err(|reason| self.refuse("init", &reason))
+            .lifecycle(GuestCall::Init, |guest, store| guest.call_init(store, &params, &series))?
+            .map_err(|reason| self.refuse(GuestCall::Init, &reason))
     }
 
     #[inline]
     fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
-        self.instance.event(|guest, store| guest.call_on_bar(store, series.0, bar.into()))
+        self.instance.event(GuestCall::OnBar, |guest, store| guest.call_on_bar(store, series.0, bar.into()))
     }
 
     fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {
-        self.instance.event(|guest, store| guest.call_on_order(store, event.into()))
+        self.instance.event(GuestCall::OnOrder, |guest, store| guest.call_on_order(store, event.into()))
     }
 
     fn on_position_close(&mut self, series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault> {
         let close = convert::position_close(series, trade);
-        self.instance.event(|guest, store| guest.call_on_position_close(store, close))
+        self.instance
+            .event(GuestCall::OnPositionClose, |guest, store| guest.call_on_position_close(store, close))
     }
 
     fn on_timer(&mut self, id: u32, now: Timestamp) -> Result<(), Fault> {
-        self.instance.event(|guest, store| guest.call_on_timer(store, id, now.0))
+        self.instance.event(GuestCall::OnTimer, |guest, store| guest.call_on_timer(store, id, now.0))
     }
 
     fn stop(&mut self) -> Result<(), Fault> {
-        self.instance
-            .call(self.instance.callback, |guest, store| guest.cryptobot_plugin_lifecycle().call_stop(store))
+        self.instance.call(GuestCall::Stop, self.instance.callback, |guest, store| {
+            guest.cryptobot_plugin_lifecycle().call_stop(store)
+        })
+    }
+
+    fn resources(&mut self) -> Resources {
+        self.instance.resources()
     }
 
     fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
-        self.instance.lifecycle(|guest, store| guest.call_snapshot(store))
+        self.instance.lifecycle(GuestCall::Snapshot, |guest, store| guest.call_snapshot(store))
     }
 
     fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault> {
         self.instance
-            .lifecycle(|guest, store| guest.call_restore(store, state_version, state))?
-            .map_err(|reason| self.refuse("restore", &reason))
+            .lifecycle(GuestCall::Restore, |guest, store| guest.call_restore(store, state_version, state))?
+            .map_err(|reason| self.refuse(GuestCall::Restore, &reason))
     }
 
     fn tune(&mut self, params: &Params) -> Result<(), Fault> {
@@ -189,7 +221,9 @@ impl Strategy for WasmStrategy {
             guest.cryptobot_plugin_lifecycle().call_tune(store, &given)
         };
         // A refusal is no fault: the instance goes on.
-        self.instance.call(self.instance.callback, guest)?.map_err(|reason| fault::refused("tune", &reason))
+        self.instance
+            .call(GuestCall::Tune, self.instance.callback, guest)?
+            .map_err(|reason| fault::refused("tune", &reason))
     }
 
     fn into_remains(self: Box<Self>) -> Option<Box<dyn Send>> {

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use crate::cryptobot::plugin::advanced_orders::{
     self, Bracket, Callback, Exit, Kind, Lifetime, Limit, Trailing, Trigger,
 };
-use crate::cryptobot::plugin::{indicators, log, market, orders, signals, timers};
+use crate::cryptobot::plugin::{clock, indicators, log, market, orders, signals, timers};
 use crate::exports::cryptobot::plugin::events::{Bar, Guest as Events, OrderEvent, PositionClose};
 use crate::exports::cryptobot::plugin::lifecycle::{
     Guest as Lifecycle, Info, Param, ParamSpec, SeriesInfo, SeriesSpec, Wants,
@@ -112,6 +112,9 @@ impl Events for Hostile {
             state.bars
         });
         orders::target_position(0, if bars.is_multiple_of(2) { -1.0 } else { 1.0 });
+        if behaviour("on-timer").is_some() {
+            timers::set(1, clock::now() + 1_000_000_000);
+        }
         misbehave("on-bar");
     }
 
@@ -165,6 +168,16 @@ fn misbehave(callback: &str) {
         "unknown-order" => orders::cancel(123_456_789),
         "huge-window" => huge_window(),
         "broken-text" => broken_text(),
+        "grow" => grow(),
+        "hoard" => STATE.with_borrow_mut(|state| state.hoard.push(black_box(vec![1; 1 << 20]))),
+        "huge-list" => _ = indicators::create("sma", 0, &vec![period(2.0); 200_000]),
+        "infinity" => infinity(),
+        "forge" => forge(),
+        "slow" => (0..60_000_000_u64).for_each(|round| _ = black_box(round)),
+        "timer-storm" => timers::set(1, clock::now() + 1),
+        "order-storm" => {
+            (0..3).for_each(|_| _ = orders::limit_order(0, Side::Buy, 0.01, 1.0, Tif::Gtc, false))
+        }
         _ => {}
     }
 }
@@ -201,7 +214,7 @@ fn recurse(depth: u64) -> u64 {
 
 fn huge_logs() {
     let line = "x".repeat(1 << 20);
-    (0..500).for_each(|_| log::write(log::Level::Error, &line));
+    (0..50).for_each(|_| log::write(log::Level::Error, &line));
 }
 
 /// NaN limit prices, each with another payload.
@@ -209,6 +222,28 @@ fn flood_nan() {
     for payload in 0..500 {
         let nan = f64::from_bits(0x7ff8_0000_0000_0000 | payload);
         orders::limit_order(0, Side::Buy, 1.0, nan, Tif::Gtc, false);
+    }
+}
+
+/// Numbers that no market has, as quantities, prices and targets.
+fn infinity() {
+    for number in [f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -1.0, 0.0, -0.0, f64::MIN_POSITIVE] {
+        orders::market_order(0, Side::Buy, number, false);
+        orders::limit_order(0, Side::Sell, 0.1, number, Tif::Gtc, false);
+        orders::target_position(0, number);
+        bracket(0, number);
+    }
+    orders::target_position(0, f64::NAN);
+}
+
+/// Cancels and changes the first orders of whoever else there may be.
+fn forge() {
+    for strategy in 0..4_u64 {
+        for sequence in 0..20_u64 {
+            let id = ((strategy + 1) << 40) | sequence;
+            orders::cancel(id);
+            advanced_orders::modify(id, 0.000_1, 1.0);
+        }
     }
 }
 
@@ -270,3 +305,12 @@ fn broken_text() {
     let text = unsafe { std::str::from_utf8_unchecked(&bytes) };
     log::write(log::Level::Info, text);
 }
+
+/// Asks for nearly 4 GiB in one step.
+#[cfg(target_arch = "wasm32")]
+fn grow() {
+    black_box(core::arch::wasm32::memory_grow(0, 60_000));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn grow() {}

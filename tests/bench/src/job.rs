@@ -68,7 +68,7 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
     if hashes.len() == 1 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn failed(message: &str) -> ExitCode {
+pub(crate) fn failed(message: &str) -> ExitCode {
     println!("error: {message}");
     ExitCode::FAILURE
 }

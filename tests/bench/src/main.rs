@@ -5,6 +5,7 @@
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
+//! cryptobot-bench neighbour GOOD.wasm HOSTILE.wasm  a callback of a plugin alone and beside a hostile one
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! cryptobot-bench swap COUNTER.wasm          1,000 swaps under 10,000 events/s; the plugin of tests/e2e/plugins/counter
 //! ```
@@ -12,6 +13,7 @@
 
 mod fidelity;
 mod job;
+mod neighbour;
 mod replay;
 mod stream;
 mod swap;
@@ -28,11 +30,12 @@ fn main() -> ExitCode {
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
         ["fidelity"] => fidelity::run(9),
         ["fidelity", way] => fidelity::count(way),
+        ["neighbour", good, hostile] => neighbour::run(good, hostile, 5),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         ["swap", plugin] => swap::run(plugin),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | stream BARS | swap COUNTER.wasm"
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm"
             );
             ExitCode::from(2)
         }

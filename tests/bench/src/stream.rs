@@ -58,6 +58,7 @@ pub(crate) fn run(bars: usize) -> ExitCode {
         balance: Money::from_units(100_000_000 * 100_000_000),
         leverage: 1.0,
         max_open_orders: 200,
+        faults: cryptobot_engine::FaultPolicy::default(),
     };
     let market = InstrumentSetup::new(instruments[0].clone(), Timeframe::MINUTE, Box::new(source));
     let exchange = Exchange::new(&instruments, &ExchangeConfig::default());

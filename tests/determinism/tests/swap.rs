@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use cryptobot_engine::{
-    Change, ChangeRequest, Desk, Engine, Exchange, ExchangeConfig, Fault, FaultKind, Latency, NoRecorder,
-    Outcome, Params, Version, When,
+    Change, ChangeRequest, Desk, Engine, Exchange, ExchangeConfig, Fault, FaultKind, GuestCall, Latency,
+    NoRecorder, Outcome, Params, Version, When,
 };
 use cryptobot_model::{
     Bar, ClosedTrade, OrderEvent, OrderKind, OrderTerms, ParamSpec, ParamValue, PluginInfo, SeriesId, Side,
@@ -418,7 +418,11 @@ fn a_snapshot_that_traps_is_a_fault_of_the_running_version() {
         MemoryRun::new(vec![(instrument("S"), random_walk(50, 1))]).with_version(&torn, Params::new(), 0);
     run.changes = [20, 30].map(|bars| request(When::Bars(bars), Ok(Arc::clone(&torn)), "")).to_vec();
     let outcome = run.run(&mut NoRecorder);
-    assert_eq!(outcome.faults[0].1, Fault::new(FaultKind::Trap, "torn"));
+    let fault = &outcome.faults[0].1;
+    assert_eq!(
+        (fault.kind, fault.message.as_str(), fault.call),
+        (FaultKind::Trap, "torn", Some(GuestCall::Snapshot))
+    );
     let reasons: Vec<_> = outcome.changes.iter().map(|report| report.result.clone().unwrap_err()).collect();
     assert_eq!(
         reasons,

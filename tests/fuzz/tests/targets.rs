@@ -35,6 +35,7 @@ const SHORT: Limits = Limits {
     transfer_bytes: 1 << 20,
     callback_deadline_ms: 200,
     init_deadline_ms: 400,
+    total_ms: None,
     callback_fuel: 1_000_000,
     init_fuel: 1_000_000,
 };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, ChangeRequest, Decision, Desk, DeskLimits, Engine, Entry, Exchange,
-    ExchangeConfig, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin, Outcome,
-    Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
+    ExchangeConfig, FaultPolicy, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin,
+    Outcome, Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
@@ -98,6 +98,8 @@ pub struct MemoryRun {
     pub leverage: f64,
     /// Balance of each strategy.
     pub balance: Money,
+    /// What happens after faults.
+    pub faults: FaultPolicy,
     /// Changes of the strategies on the way.
     pub changes: Vec<ChangeRequest>,
     strategies: Vec<(Box<dyn Strategy>, Wants, Option<Origin>)>,
@@ -118,6 +120,7 @@ impl MemoryRun {
             leverage: 1.0,
             balance: Money::new(Decimal::from(100_000_000)),
             changes: Vec::new(),
+            faults: FaultPolicy::default(),
             strategies: Vec::new(),
         }
     }
@@ -184,7 +187,7 @@ impl MemoryRun {
             funding: self.funding.get(&index).cloned().unwrap_or_default(),
             ..InstrumentSetup::new(instrument.clone(), self.base, source(block))
         });
-        let (balance, leverage) = (self.balance, self.leverage);
+        let (balance, leverage, faults) = (self.balance, self.leverage, self.faults);
         let own = vec![self.limits.strategy; self.strategies.len()];
         let strategies = self.strategies.into_iter().map(|(strategy, wants, origin)| StrategySetup {
             strategy,
@@ -193,6 +196,7 @@ impl MemoryRun {
             balance,
             leverage,
             max_open_orders: 200,
+            faults,
         });
         let exchange = Exchange::new(&instruments, &self.exchange);
         #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]

@@ -92,8 +92,11 @@ fn say_what_happened(finished: &Finished, format: Format) {
         }
     }
     for fault in &finished.summary.faults {
+        let call = fault.call.map(|call| format!(" in {call}")).unwrap_or_default();
+        let function =
+            fault.backtrace.first().map(|function| format!(" in `{function}`")).unwrap_or_default();
         output::complain(format_args!(
-            "error: plugin {} was stopped at {}: {}: {}",
+            "error: plugin {} was stopped at {}{call}: {}: {}{function}",
             fault.strategy, fault.ts, fault.kind, fault.message
         ));
     }

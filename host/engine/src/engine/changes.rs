@@ -6,7 +6,7 @@ use cryptobot_model::Timestamp;
 
 use super::{Engine, Retire};
 use crate::change::{Change, ChangeReport, ChangeRequest, Changed, When};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, GuestCall};
 use crate::recorder::Recorder;
 use crate::succession::{snapshot, take_over};
 use crate::venue::Venue;
@@ -90,14 +90,22 @@ impl<V: Venue> Engine<V> {
             Ok(state) => state,
             Err(fault) => {
                 self.retire(heir);
-                return Err(self.take_amiss("the running version's snapshot", index, fault, now, recorder));
+                let call = GuestCall::Snapshot;
+                return Err(self.take_amiss(
+                    "the running version's snapshot",
+                    call,
+                    index,
+                    fault,
+                    now,
+                    recorder,
+                ));
             }
         };
         let (left, result) = take_over(&mut slot.strategy, heir, version, Some(&state), now);
         if result.is_ok() {
             slot.follow_version(Origin { version: Arc::clone(version), params });
             let asked = slot.asked();
-            self.finish_callback(index, Ok(asked), recorder);
+            self.finish_callback(index, GuestCall::Restore, Ok(asked), recorder);
             self.slots[index].strategy.desk().accepting = true;
         }
         self.retire(left);
@@ -122,12 +130,12 @@ impl<V: Venue> Engine<V> {
             Ok(()) => {
                 slot.origin = Some(Origin { params, ..origin });
                 let asked = slot.asked();
-                self.finish_callback(index, Ok(asked), recorder);
+                self.finish_callback(index, GuestCall::Tune, Ok(asked), recorder);
                 Ok(Changed::default())
             }
             Err(fault) => {
                 slot.strategy.desk().forget_since(&before);
-                Err(self.take_amiss("it", index, fault, now, recorder))
+                Err(self.take_amiss("it", GuestCall::Tune, index, fault, now, recorder))
             }
         }
     }
@@ -136,6 +144,7 @@ impl<V: Venue> Engine<V> {
     fn take_amiss(
         &mut self,
         who: &str,
+        call: GuestCall,
         index: usize,
         fault: Fault,
         now: Timestamp,
@@ -144,12 +153,12 @@ impl<V: Venue> Engine<V> {
         let reason = format!("{who}: {fault}");
         if fault.kind != FaultKind::Refused {
             self.now = self.now.max(now);
-            self.finish_callback(index, Err(fault), recorder);
+            self.finish_callback(index, call, Err(fault), recorder);
         }
         reason
     }
 
-    fn retire(&mut self, left: Box<dyn crate::Strategy>) {
+    pub(super) fn retire(&mut self, left: Box<dyn crate::Strategy>) {
         if let (Some(remains), Some(retire)) = (left.into_remains(), &mut self.retire) {
             retire(remains);
         }

@@ -64,7 +64,7 @@ impl<V: Venue> Engine<V> {
         sent
     }
 
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         index: usize,
         instrument: InstrumentId,

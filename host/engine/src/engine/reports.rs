@@ -6,20 +6,37 @@ use cryptobot_sim::Report;
 
 use super::Engine;
 use super::margin::Margin;
+use super::market::Market;
 use crate::feed::NEVER;
 use crate::recorder::{Entry, Recorder};
 use crate::slot::{Learned, Slot};
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
-    /// Lets strategies know of what was reported back by now.
+    /// Lets strategies know of what was reported back by now, and lets fresh instances take over where that is due.
     #[inline(never)]
-    pub(super) fn receive_reports(&mut self) {
+    pub(super) fn receive_reports(&mut self, recorder: &mut dyn Recorder) {
+        self.restart_due(recorder);
         self.next_arrival = NEVER;
         for slot in &mut self.slots {
             self.has_news |= slot.receive(self.now);
             self.next_arrival = self.next_arrival.min(slot.next_arrival());
         }
+    }
+
+    /// Whether this step would be one if the strategy were alone. What is to be told with the next step waits for such a
+    /// one: when a strategy learns of something must not depend on what others do.
+    pub(super) fn is_own_step(&self, index: usize) -> bool {
+        let slot = &self.slots[index];
+        let closes = |market: &Market| {
+            market.higher.iter().any(|(aggregator, subscribers)| {
+                aggregator.closes_at() == self.now && subscribers.iter().any(|(of, _)| *of == index)
+            })
+        };
+        self.slots.len() == 1
+            || slot.is_reached(self.now, &self.due)
+            || self.timers.has_one_at(slot.id, self.now)
+            || self.markets.iter().any(closes)
     }
 }
 
@@ -57,7 +74,7 @@ pub(super) fn book(
         if let Some(trade) = &learned.closed {
             risk.on_trade_closed(trade);
         }
-        if report.arrives_at <= now && slot.next_arrival() == NEVER {
+        if report.arrives_at <= now && slot.next_report() == NEVER {
             booked.has_news |= slot.learn(&learned);
         } else {
             slot.wait_for(report.arrives_at, &learned);

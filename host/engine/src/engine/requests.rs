@@ -33,6 +33,7 @@ impl<V: Venue> Engine<V> {
         desk.take_timers(&mut self.timer_commands);
         desk.take_intents(&mut self.intents);
         let mut intents = std::mem::take(&mut self.intents);
+        self.handling = intents.len();
         for position in 0..intents.len() {
             if self.slots[index].is_active() {
                 let (intent, later) = (&intents[position], &intents[position + 1..]);
@@ -43,6 +44,7 @@ impl<V: Venue> Engine<V> {
         self.intents = intents;
         self.check_news(index, recorder);
         self.handle_timers(index, recorder);
+        self.handling = 0;
     }
 
     /// A strategy that answers every refusal with more orders is stopped before its news fill the memory.
@@ -101,18 +103,5 @@ impl<V: Venue> Engine<V> {
                 }
             }
         }
-    }
-
-    /// The strategy is not called again; its orders are cancelled, its position is held and marked to the end.
-    #[cold]
-    pub(super) fn quarantine(&mut self, index: usize, fault: Fault, recorder: &mut dyn Recorder) {
-        let slot = &mut self.slots[index];
-        recorder.entry(&Entry::Fault { ts: self.now, strategy: slot.id, fault: &fault });
-        slot.fault = Some(fault);
-        slot.news.clear();
-        for order in &slot.open {
-            self.venue.cancel(order.instrument, order.id, self.now);
-        }
-        self.timers.cancel_all(slot.id);
     }
 }

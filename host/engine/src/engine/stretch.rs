@@ -14,7 +14,7 @@ use cryptobot_sim::BarInterval;
 
 use super::Engine;
 use super::market::Market;
-use crate::fault::Fault;
+use crate::fault::{Fault, GuestCall};
 use crate::feed::NEVER;
 use crate::recorder::{Columns, Marks, Recorder};
 use crate::source::SourceError;
@@ -135,7 +135,7 @@ impl<V: Venue> Engine<V> {
             self.stretch.reach = LEAST_ROWS;
             self.due.clear();
             self.due.extend(0..self.markets.len());
-            self.finish_callback(slot, asked, recorder);
+            self.finish_callback(slot, GuestCall::OnBar, asked, recorder);
             self.deliver_bars(market, subscriber + 1, recorder);
         } else {
             self.markets.iter_mut().for_each(Market::build_higher);

@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::disallowed_types, reason = "they open files and wait for processes")]
 
+mod containment;
 mod data_faults;
 mod determinism;
 mod explain;

@@ -289,11 +289,10 @@ impl Recorder for Collector {
             Entry::Funding(payment) => self.funding(payment),
             Entry::Liquidation(liquidation) => self.liquidation(liquidation),
             Entry::State(change) => self.states.push(*change),
-            Entry::Wallet { .. } => {}
+            Entry::Wallet { .. } | Entry::Closing { .. } => {}
             Entry::Fault { ts, strategy, fault } => {
                 self.faults.push(FaultRecord { ts, strategy, fault: fault.clone(), restarted_at: None });
             }
-            Entry::Closing { .. } => {}
             Entry::Restart { ts, strategy } => {
                 if let Some(fault) = self.faults.iter_mut().rev().find(|fault| fault.strategy == strategy) {
                     fault.restarted_at = Some(ts);

@@ -248,7 +248,9 @@ impl Slot {
         if self.is_active() {
             self.strategy.bars_closed(series, bars, marks, self.wants.bars)
         } else {
-            bars.iter().for_each(|interval| self.keep_watching(interval.bar.ts, series, &interval.bar));
+            for BarInterval { bar, .. } in bars {
+                self.keep_watching(bar.ts, series, bar);
+            }
             (bars.len(), Ok(false))
         }
     }

@@ -239,8 +239,7 @@ pub struct FaultSummary {
     /// What it had in use.
     pub used: ResourceSummary,
     /// When a fresh instance took over; `None` where none did.
-    #[serde(serialize_with = "as_text_or_null")]
-    pub restarted_at: Option<Timestamp>,
+    pub restarted_at: Option<String>,
 }
 
 /// What a strategy had in use when it was quarantined; `None` = not counted.
@@ -534,9 +533,9 @@ fn faults(record: &Record) -> Vec<FaultSummary> {
         kind: fault.fault.kind.name(),
         message: fault.fault.message.clone(),
         call: fault.fault.call.map(GuestCall::name),
-        backtrace: fault.fault.backtrace.clone(),
-        used: fault.fault.used.into(),
-        restarted_at: fault.restarted_at,
+        backtrace: fault.fault.detail.backtrace.clone(),
+        used: fault.fault.detail.used.into(),
+        restarted_at: fault.restarted_at.map(|ts| ts.to_string()),
     };
     record.faults.iter().map(summary).collect()
 }
@@ -555,12 +554,4 @@ fn as_optional_text<T: std::fmt::Display, S: Serializer>(
 /// Money as an exact decimal, times as ISO 8601.
 fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands over the field")]
-fn as_text_or_null<T: std::fmt::Display, S: Serializer>(
-    value: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    value.as_ref().map(ToString::to_string).serialize(serializer)
 }

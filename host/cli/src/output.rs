@@ -140,7 +140,7 @@ fn faults(faults: &[FaultSummary]) -> Table {
             used.instructions.map_or_else(dash, |count| count.to_string()),
             used.orders.to_string(),
             used.log_lines.to_string(),
-            fault.restarted_at.map_or_else(|| "no".to_owned(), |at| at.to_string()),
+            fault.restarted_at.clone().unwrap_or_else(|| "no".to_owned()),
         ]);
     }
     table

@@ -264,14 +264,6 @@ impl Desk {
         into.append(&mut self.timers);
     }
 
-    /// Forgets what the callback left behind; returns how many orders and cancels, and how many log lines it wrote.
-    pub(crate) fn discard_requests(&mut self) -> (usize, usize) {
-        let orders = self.intents.len();
-        self.intents.clear();
-        self.timers.clear();
-        (orders, self.logged_in_callback)
-    }
-
     /// Takes the kept log lines.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
         std::mem::take(&mut self.logs)

@@ -129,6 +129,13 @@ pub struct Fault {
     pub message: String,
     /// The call that it happened in; the engine adds it where the back-end does not say.
     pub call: Option<GuestCall>,
+    /// What else is known. Apart, because every call into a strategy returns a fault or none.
+    pub detail: Box<FaultDetail>,
+}
+
+/// What is known of a fault and differs between builds, machines and languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FaultDetail {
     /// Functions of the strategy that were running, the innermost first; empty where they are not known.
     pub backtrace: Vec<String>,
     /// What was in use.
@@ -140,7 +147,7 @@ impl Fault {
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         let mut message = message.into();
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
-        Self { kind, message, call: None, backtrace: Vec::new(), used: Resources::default() }
+        Self { kind, message, call: None, detail: Box::default() }
     }
 }
 
@@ -148,7 +155,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.name(), self.message)?;
-        self.backtrace.first().map_or(Ok(()), |function| write!(f, " in `{function}`"))
+        self.detail.backtrace.first().map_or(Ok(()), |function| write!(f, " in `{function}`"))
     }
 }
 

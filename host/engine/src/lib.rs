@@ -25,7 +25,7 @@ pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
 pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress, Retire};
-pub use fault::{Fault, FaultKind, GuestCall, Resources};
+pub use fault::{Fault, FaultDetail, FaultKind, GuestCall, Resources};
 pub use history::{BarRing, Column};
 pub use prices::PriceBoard;
 pub use recorder::{Columns, Decision, Entry, Mark, Marks, NoRecorder, Recorder};

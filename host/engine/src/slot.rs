@@ -248,8 +248,8 @@ impl Slot {
         if self.is_active() {
             self.strategy.bars_closed(series, bars, marks, self.wants.bars)
         } else {
-            for interval in bars {
-                self.keep_watching(interval.bar.ts, series, &interval.bar);
+            for BarInterval { bar, .. } in bars {
+                self.keep_watching(bar.ts, series, bar);
             }
             (bars.len(), Ok(false))
         }

@@ -374,7 +374,8 @@ fn append(writer: &mut JournalWriter<impl cryptobot_journal::Blocks>, entry: &Jo
         JournalEntry::Liquidation(liquidation) => writer.append(&Entry::Liquidation(liquidation)),
         JournalEntry::Fault { ts, strategy, kind, call, message } => {
             let backtrace = vec!["for people only".to_owned()];
-            let fault = Fault { call: *call, backtrace, ..Fault::new(*kind, message) };
+            let mut fault = Fault { call: *call, ..Fault::new(*kind, message) };
+            fault.detail.backtrace = backtrace;
             writer.append(&Entry::Fault { ts: *ts, strategy: *strategy, fault: &fault });
         }
         JournalEntry::Closing { ts, id } => writer.append(&Entry::Closing { ts: *ts, id: *id }),

@@ -45,9 +45,9 @@ pub(crate) fn load(
         let admitted = permissions::admit(name, bot, mode, run_limits, (&path, &file), acceptance)?;
         warnings.extend(admitted.warning);
         let plugin = runtime.compile(&file).map_err(refused)?;
-        let info = plugin.describe(&Limits::default().with(&admitted.limits)).map_err(|fault| {
-            RunError::PluginFault { plugin: path.display().to_string(), fault: Box::new(fault) }
-        })?;
+        let info = plugin
+            .describe(&Limits::default().with(&admitted.limits))
+            .map_err(|fault| RunError::PluginFault { plugin: path.display().to_string(), fault })?;
         let params = params(name, bot, &info)?;
         let swaps = changes::load(name, bot, &info, runtime, folders, |bot, path, file| {
             permissions::admit(name, bot, mode, run_limits, (path, file), acceptance)

@@ -80,7 +80,7 @@ pub enum RunError {
         /// Its name in the run.
         plugin: String,
         /// What it did.
-        fault: Box<Fault>,
+        fault: Fault,
     },
     /// The plugin runtime cannot start.
     #[error(transparent)]

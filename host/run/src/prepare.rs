@@ -161,14 +161,13 @@ fn rehearse(config: &RunConfig, bots: &[LoadedBot], markets: &Markets) -> Result
             Err(fault) => first_fault = first_fault.or(Some((bot.name.clone(), fault))),
         }
     }
-    first_fault
-        .map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault: Box::new(fault) }))
+    first_fault.map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault }))
 }
 
 fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<WasmStrategy, RunError> {
     bot.plugin
         .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits))
-        .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault: Box::new(fault) })
+        .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })
 }
 
 fn desk(

@@ -15,7 +15,9 @@ const FRAMES: usize = 32;
 /// What a failed call into a guest means. `error_line` is what the guest logged last as an error, `deadline_ms` the
 /// deadline it had.
 pub(crate) fn of_error(error: &wasmtime::Error, error_line: Option<&str>, deadline_ms: u64) -> Fault {
-    Fault { backtrace: backtrace(error), ..told(error, error_line, deadline_ms) }
+    let mut fault = told(error, error_line, deadline_ms);
+    fault.detail.backtrace = backtrace(error);
+    fault
 }
 
 fn told(error: &wasmtime::Error, error_line: Option<&str>, deadline_ms: u64) -> Fault {

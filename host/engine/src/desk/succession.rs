@@ -47,6 +47,14 @@ impl Desk {
         self.timers.clear();
     }
 
+    /// Forgets what the callback left behind; returns how many orders and cancels, and how many log lines it wrote.
+    pub(crate) fn discard_requests(&mut self) -> (usize, usize) {
+        let orders = self.intents.len();
+        self.intents.clear();
+        self.timers.clear();
+        (orders, self.logged_in_callback)
+    }
+
     /// Sets chance back, and nothing else.
     pub(crate) fn redraw_since(&mut self, before: &Before) {
         self.random.clone_from(&before.random);

@@ -7,7 +7,7 @@ use cryptobot_model::{InstrumentId, OrderId, OrderKind, OrderTerms, Quantity, Se
 
 use super::Engine;
 use super::orders::Wish;
-use crate::fault::{Fault, GuestCall};
+use crate::fault::{Fault, GuestCall, Resources};
 use crate::recorder::{Entry, Recorder};
 use crate::setup::OnFault;
 use crate::slot::OpenOrder;
@@ -24,10 +24,9 @@ impl<V: Venue> Engine<V> {
             return;
         }
         let call = *fault.call.get_or_insert(self.calling);
-        fault.used = slot.strategy.resources();
         let (orders, log_lines) = slot.strategy.desk().discard_requests();
-        fault.used.orders = orders + self.handling;
-        fault.used.log_lines = log_lines;
+        let orders = orders + self.handling;
+        fault.detail.used = Resources { orders, log_lines, ..slot.strategy.resources() };
         recorder.entry(&Entry::Fault { ts: self.now, strategy: slot.id, fault: &fault });
         self.timers.cancel_all(slot.id);
         self.faults.push((slot.id, fault.clone()));

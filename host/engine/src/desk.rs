@@ -494,7 +494,7 @@ impl Desk {
         Ok(id)
     }
 
-    fn next_id(&mut self) -> OrderId {
+    pub(crate) fn next_id(&mut self) -> OrderId {
         self.sequence += 1;
         OrderId::new(self.strategy, self.sequence)
     }

@@ -18,7 +18,7 @@ pub mod venue;
 
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
-pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress};
+pub use engine::{Engine, EngineError, FinalAccount, OperatorCommand, Outcome, Progress, RefusedCommand};
 pub use fault::{Fault, FaultKind};
 pub use history::{BarRing, Column};
 pub use prices::PriceBoard;
@@ -31,8 +31,8 @@ pub use venue::Venue;
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{
-    Cause, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange, StrategyLimits,
-    TradingState,
+    Cause, Command, CommandError, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange,
+    StrategyLimits, TradingState,
 };
 pub use cryptobot_sim::{
     Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, Report, RoundTrip, Slippage,

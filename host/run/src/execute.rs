@@ -18,6 +18,7 @@ use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource}
 
 use crate::error::{ExitCode, RunError};
 use crate::identity;
+use crate::operator;
 use crate::prepare::PreparedRun;
 use crate::refusals::Refusals;
 
@@ -112,6 +113,7 @@ impl PreparedRun {
         }
         let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
         self.warnings.extend(recorder.refusals.warnings(&names));
+        self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
         self.write(&record, &outcome, journal, loaded, engine_time)

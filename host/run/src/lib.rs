@@ -16,6 +16,7 @@ mod funding;
 mod identity;
 mod markets;
 mod marks;
+pub mod operator;
 pub mod overrides;
 mod prepare;
 mod refusals;

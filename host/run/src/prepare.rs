@@ -16,6 +16,7 @@ use crate::config::{Limits, RunConfig};
 use crate::error::RunError;
 use crate::identity;
 use crate::markets::{self, Markets};
+use crate::operator;
 use crate::risk;
 
 /// The import by which plugins look back on closed bars; only for them the host keeps any.
@@ -80,6 +81,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(markets.touched.clone(), period, hashes);
     let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
+    let commands = operator::commands(&config, markets.from, markets.to)?;
     rehearse(&config, &bots, &markets, &limits)?;
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
@@ -111,6 +113,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     });
     let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
     let engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
+    let engine = engine.with_commands(commands);
     Ok(PreparedRun {
         config,
         folder,

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, Decision, Desk, DeskLimits, Engine, Entry, Exchange, ExchangeConfig,
-    InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Outcome, Recorder, StateChange,
-    Strategy, StrategySetup, Venue,
+    InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, OperatorCommand, Outcome, Recorder,
+    StateChange, Strategy, StrategySetup, Venue,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
@@ -87,6 +87,8 @@ pub struct MemoryRun {
     pub margin: Option<(AccountKind, MarginSettings)>,
     /// Limits of the risk engine, and those of each strategy.
     pub limits: Limits,
+    /// Commands of the operator.
+    pub commands: Vec<OperatorCommand>,
     /// Largest notional per unit of equity.
     pub leverage: f64,
     /// Balance of each strategy.
@@ -106,6 +108,7 @@ impl MemoryRun {
             marks: BTreeMap::new(),
             margin: None,
             limits: Limits::default(),
+            commands: Vec::new(),
             leverage: 1.0,
             balance: Money::new(Decimal::from(100_000_000)),
             strategies: Vec::new(),
@@ -173,7 +176,8 @@ impl MemoryRun {
         #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]
         let engine = Engine::new(setups.collect(), strategies.collect(), venue(exchange))
             .expect("a run in memory")
-            .with_limits(self.limits, &own);
+            .with_limits(self.limits, &own)
+            .with_commands(self.commands);
         match self.margin {
             None => engine,
             #[expect(clippy::expect_used, reason = "tests ask for leverage that exists")]

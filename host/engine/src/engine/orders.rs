@@ -118,7 +118,7 @@ impl<V: Venue> Engine<V> {
         Ok(())
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         index: usize,
         approved: Approved<OrderRequest>,

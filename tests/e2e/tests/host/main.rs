@@ -16,6 +16,7 @@ mod hostile;
 mod interrupt;
 mod margin;
 mod new_plugin;
+mod operator;
 mod parity;
 mod real_data;
 mod results;

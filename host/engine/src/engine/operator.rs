@@ -1,0 +1,157 @@
+//! Commands of the operator: halt, reduce, resume and the kill switch, each executed in one step.
+
+use cryptobot_model::{OrderKind, OrderRequest, OrderTerms, Timestamp};
+use cryptobot_risk::{Closing, Command, CommandError, Exposure, ProposedOrder, RiskView, Scope};
+
+use super::Engine;
+use crate::feed::NEVER;
+use crate::recorder::{Decision, Entry, Recorder};
+use crate::venue::Venue;
+
+/// A command and when it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperatorCommand {
+    /// Event time. One before the first bar closes is executed in the first step.
+    pub at: Timestamp,
+    /// The portfolio, or one of its strategies.
+    pub scope: Scope,
+    /// What is to be done.
+    pub command: Command,
+}
+
+/// A command that was not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedCommand {
+    /// The command.
+    pub given: OperatorCommand,
+    /// Why.
+    pub error: CommandError,
+}
+
+/// The operator of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Operator {
+    /// Not given yet, the next one last.
+    due: Vec<OperatorCommand>,
+    /// Whose positions stay closed until they are resumed: orders that were under way may still be filled.
+    flattened: Vec<Scope>,
+    pub(super) refused: Vec<RefusedCommand>,
+}
+
+impl Operator {
+    pub(super) fn new(mut commands: Vec<OperatorCommand>, first_step: Timestamp) -> Self {
+        for given in &mut commands {
+            given.at = given.at.max(first_step);
+        }
+        // Of commands of one time the first stated is the first given.
+        commands.reverse();
+        commands.sort_by_key(|given| std::cmp::Reverse(given.at));
+        Self { due: commands, ..Self::default() }
+    }
+
+    /// When the next command is given.
+    pub(super) fn next(&self) -> Timestamp {
+        self.due.last().map_or(NEVER, |given| given.at)
+    }
+
+    /// When the operator has to look at what was reported at `now`.
+    pub(super) fn after_fills(&self, now: Timestamp) -> Timestamp {
+        if self.flattened.is_empty() { NEVER } else { now }
+    }
+
+    fn remember(&mut self, scope: Scope, command: Command) {
+        let is_within = |flattened: &Scope| scope == Scope::Portfolio || *flattened == scope;
+        match command {
+            Command::Resume => self.flattened.retain(|flattened| !is_within(flattened)),
+            Command::Kill { flatten: true } if !self.flattened.contains(&scope) => self.flattened.push(scope),
+            _ => {}
+        }
+    }
+}
+
+impl<V: Venue> Engine<V> {
+    /// Commands that the operator will give in this run. To be called after [`Engine::with_limits`] and before the run.
+    #[must_use]
+    pub fn with_commands(mut self, commands: Vec<OperatorCommand>) -> Self {
+        if !commands.is_empty() {
+            self.risk.track();
+            self.operator = Operator::new(commands, self.next_close);
+            self.next_event = self.next_event.min(self.operator.next());
+        }
+        self
+    }
+
+    /// Executes the commands that are given by now, and closes what was filled after a kill.
+    pub(super) fn obey(&mut self, recorder: &mut dyn Recorder) {
+        while let Some(given) = self.operator.due.pop_if(|given| given.at <= self.now) {
+            self.execute(given, recorder);
+        }
+        for scope in self.operator.flattened.clone() {
+            for closing in self.risk.closings(scope) {
+                self.close(&closing, recorder);
+            }
+        }
+        self.next_event = self.next_event.min(self.operator.next());
+    }
+
+    /// Cancels first; closing follows in [`Engine::obey`], in the same step.
+    fn execute(&mut self, given: OperatorCommand, recorder: &mut dyn Recorder) {
+        let OperatorCommand { scope, command, .. } = given;
+        match self.risk.command(self.now, scope, command) {
+            Ok(effect) => {
+                if let Some(change) = &effect.change {
+                    recorder.entry(&Entry::State(change));
+                }
+                for order in &effect.cancel {
+                    self.venue.cancel(order.instrument, order.id, self.now);
+                }
+                self.operator.remember(scope, command);
+            }
+            Err(error) => self.operator.refused.push(RefusedCommand { given, error }),
+        }
+    }
+
+    /// Closes whatever a strategy holds by a market order in its name, unless one is under way.
+    fn close(&mut self, closing: &Closing, recorder: &mut dyn Recorder) {
+        let Closing { strategy, instrument, side, .. } = *closing;
+        let slot = &mut self.slots[strategy.index()];
+        let closes = |order: &OrderRequest| {
+            order.side == side && order.terms.close_position && matches!(order.kind, OrderKind::Market)
+        };
+        if slot.open.iter().any(|order| order.instrument == instrument && closes(&order.request)) {
+            return;
+        }
+        let desk = slot.strategy.desk();
+        let Some(series) = desk.series().iter().find(|series| series.instrument == instrument) else {
+            return;
+        };
+        let (series, id) = (series.id, desk.next_id());
+        let proposed = ProposedOrder {
+            id,
+            strategy,
+            series,
+            instrument,
+            side,
+            quantity: 0.0,
+            kind: OrderKind::Market,
+            terms: OrderTerms { close_position: true, ..OrderTerms::FREE },
+            decided_at: self.now,
+        };
+        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        // However many orders a strategy has open: its position is closed.
+        let exposure = Exposure { open_orders: 0, ..exposure };
+        let view = RiskView {
+            exposure: &exposure,
+            prices: &self.marks,
+            mark: self.marks[instrument.index()],
+            portfolio_equity: self.equities.iter().sum(),
+            stop: None,
+        };
+        let market = &self.markets[instrument.index()];
+        let ruling = self.risk.decide(&proposed, &market.instrument, &market.grid, &view);
+        let Some(approved) = ruling.order else { return };
+        let decision = Decision::Approved(*approved.get());
+        recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
+        self.send(strategy.index(), approved, recorder);
+    }
+}

@@ -72,6 +72,8 @@ fn config_sha256(config: &RunConfig) -> Result<String, RunError> {
     let mut config = config.clone();
     config.data = PathBuf::default();
     config.seed = 0;
+    // Their contents are part of the data.
+    config.execution.recordings.clear();
     for bot in config.bots.values_mut() {
         bot.plugin.clear();
     }

@@ -19,9 +19,11 @@ mod marks;
 pub mod operator;
 pub mod overrides;
 mod prepare;
+pub mod recordings;
 mod refusals;
 pub mod risk;
 mod spelled;
+mod venue;
 
 pub use config::RunConfig;
 pub use error::{ExitCode, RunError};

@@ -19,6 +19,7 @@ mod new_plugin;
 mod operator;
 mod parity;
 mod real_data;
+mod recorded;
 mod results;
 mod timeframes;
 mod usage;

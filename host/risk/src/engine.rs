@@ -14,7 +14,9 @@ use crate::guard::{Change, EquityGuard};
 use crate::limits::{Budget, Limits, MarketLimits, StrategyLimits};
 use crate::pretrade::{Case, Finding, entry_price};
 use crate::sizing::{SizingInput, TradeStatistics};
-use crate::state::{Cause, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState};
+use crate::state::{
+    Cause, Closing, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
+};
 use crate::verdict::{Evidence, Ruling, Verdict};
 use crate::window::{Breaker, Window, seconds};
 
@@ -280,6 +282,11 @@ impl RiskEngine {
         self.book.entries(scope)
     }
 
+    /// What closes the positions of a scope.
+    pub fn closings(&self, scope: Scope) -> Vec<Closing> {
+        self.book.closings(scope)
+    }
+
     /// Closed trades of a strategy so far.
     pub fn trade_statistics(&self, strategy: StrategyId) -> &TradeStatistics {
         &self.trades[strategy.index()]
@@ -428,13 +435,14 @@ impl RiskEngine {
     }
 
     /// Follows the operator; see [`RiskEngine::track`]. The effect is executed in one step: cancels first, then closings.
+    /// From the first command on, an order that only closes leaves as reduce-only, as with limits.
     pub fn command(
         &mut self,
         ts: Timestamp,
         scope: Scope,
         command: Command,
     ) -> Result<CommandEffect, CommandError> {
-        self.tracks = true;
+        (self.tracks, self.enforces) = (true, true);
         let guard = match scope {
             Scope::Portfolio => &mut self.portfolio,
             Scope::Strategy(strategy) => self.guards.get_mut(strategy.index()).ok_or(CommandError::Scope)?,

@@ -20,6 +20,7 @@ use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource}
 use crate::changes;
 use crate::error::{ExitCode, RunError};
 use crate::identity;
+use crate::operator;
 use crate::prepare::PreparedRun;
 use crate::refusals::Refusals;
 
@@ -116,6 +117,7 @@ impl PreparedRun {
         self.warnings.extend(recorder.refusals.warnings(&names));
         let mut changes = changes::report(&outcome.changes, &names);
         self.warnings.append(&mut changes.warnings);
+        self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         if outcome.faults.iter().any(|(_, fault)| fault.kind.is_of_wall_time()) {
             let warning =
                 "not reproducible: a plugin was stopped because of the time it took on this machine";

@@ -18,12 +18,15 @@ mod funding;
 mod identity;
 mod markets;
 mod marks;
+pub mod operator;
 pub mod overrides;
 pub mod permissions;
 mod prepare;
+pub mod recordings;
 mod refusals;
 pub mod risk;
 mod spelled;
+mod venue;
 mod versions;
 
 pub use config::RunConfig;

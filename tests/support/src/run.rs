@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, ChangeRequest, Decision, Desk, DeskLimits, Engine, Entry, Exchange,
-    ExchangeConfig, FaultPolicy, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin,
-    Outcome, Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
+    ExchangeConfig, FaultPolicy, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource,
+    OperatorCommand, Origin, Outcome, Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
     ClosedTrade, ContractTerms, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Liquidation,
-    Money, OrderEvent, OrderId, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
+    MarketMatch, Money, OrderEvent, OrderId, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe,
+    Wants,
 };
 use rust_decimal::Decimal;
 
@@ -94,6 +95,8 @@ pub struct MemoryRun {
     pub margin: Option<(AccountKind, MarginSettings)>,
     /// Limits of the risk engine, and those of each strategy.
     pub limits: Limits,
+    /// Commands of the operator.
+    pub commands: Vec<OperatorCommand>,
     /// Largest notional per unit of equity.
     pub leverage: f64,
     /// Balance of each strategy.
@@ -117,6 +120,7 @@ impl MemoryRun {
             marks: BTreeMap::new(),
             margin: None,
             limits: Limits::default(),
+            commands: Vec::new(),
             leverage: 1.0,
             balance: Money::new(Decimal::from(100_000_000)),
             changes: Vec::new(),
@@ -202,7 +206,8 @@ impl MemoryRun {
         #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]
         let engine = Engine::new(setups.collect(), strategies.collect(), venue(exchange))
             .expect("a run in memory")
-            .with_limits(self.limits, &own);
+            .with_limits(self.limits, &own)
+            .with_commands(self.commands);
         let mut engine = match self.margin {
             None => engine,
             #[expect(clippy::expect_used, reason = "tests ask for leverage that exists")]
@@ -277,6 +282,8 @@ pub struct Record {
     pub funding: Vec<FundingPayment>,
     /// Liquidations.
     pub liquidations: Vec<Liquidation>,
+    /// What recorded markets had for the fills.
+    pub matches: Vec<MarketMatch>,
     /// Changes of trading states.
     pub states: Vec<StateChange>,
     /// Steps.
@@ -297,6 +304,7 @@ impl Default for Record {
             trades: Vec::new(),
             funding: Vec::new(),
             liquidations: Vec::new(),
+            matches: Vec::new(),
             states: Vec::new(),
             marks: 0,
             equity: 0.0,
@@ -323,6 +331,7 @@ impl Recorder for Record {
             Entry::Trade(trade) => self.trades.push(**trade),
             Entry::Funding(payment) => self.funding.push(**payment),
             Entry::Liquidation(liquidation) => self.liquidations.push(**liquidation),
+            Entry::Market(seen) => self.matches.push(**seen),
             Entry::State(change) => self.states.push(**change),
             _ => {}
         }

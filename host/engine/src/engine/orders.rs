@@ -23,6 +23,8 @@ pub(super) struct Wish {
     pub(super) terms: OrderTerms,
     /// Trigger of the stop that comes with it.
     pub(super) stop: Option<f64>,
+    /// The host closes a position: however many orders the strategy has open.
+    pub(super) by_host: bool,
 }
 
 impl Wish {
@@ -75,7 +77,10 @@ impl<V: Venue> Engine<V> {
         let slot = &self.slots[index];
         let proposed = wish.proposed(slot.id, instrument, self.now);
         let market = &self.markets[instrument.index()];
-        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        let mut exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        if wish.by_host {
+            exposure.open_orders = 0;
+        }
         let view = RiskView {
             exposure: &exposure,
             prices: &self.marks,
@@ -118,7 +123,7 @@ impl<V: Venue> Engine<V> {
         Ok(())
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         index: usize,
         approved: Approved<OrderRequest>,
@@ -141,8 +146,16 @@ impl<V: Venue> Engine<V> {
     /// held on the other side is closed first.
     pub(super) fn follow_signal(&mut self, index: usize, signal: &Signal, recorder: &mut dyn Recorder) {
         let Signal { id, series, side, stop, target, .. } = *signal;
-        let mut wish =
-            Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
+        let mut wish = Wish {
+            id,
+            series,
+            side,
+            quantity: 0.0,
+            kind: OrderKind::Market,
+            terms: OrderTerms::FREE,
+            stop,
+            by_host: false,
+        };
         match self.size(index, signal) {
             Ok(quantity) => wish.quantity = quantity,
             Err(reason) => {

@@ -5,7 +5,7 @@ use cryptobot_model::{Fill, FillRule, Liquidity, Money, Price, Side, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::market::ShownBar;
+use super::market::{ShownBar, ShownMatch};
 use crate::config::RunConfig;
 
 /// Prices closer than this, relative to their size, are the same: amounts of money are rounded at the eighth place.
@@ -38,20 +38,23 @@ pub(super) const fn because(rule: FillRule) -> &'static str {
         FillRule::Liquidation => "margin was used up: the exchange closed the position at the mark price",
         FillRule::BookWalk => "the order took from the levels of the recorded book, the best first",
         FillRule::Queue => "recorded trades used up the queue before the resting order",
+        FillRule::Trade => "the order took what a recorded trade of its side took, at its price",
     }
 }
 
 /// Where the order stood in the queue.
-pub(super) fn queue(fill: &Fill, arrived: Option<Timestamp>) -> String {
+pub(super) fn queue(fill: &Fill, arrived: Option<Timestamp>, seen: Option<&ShownMatch>) -> String {
     if fill.liquidity == Liquidity::Taker {
         return "none: it took what was there".to_owned();
     }
     let rested = arrived.map(|at| format!(" since {at}, for {}", span(fill.ts.0 - at.0))).unwrap_or_default();
-    let ahead = match fill.rule {
-        FillRule::Queue | FillRule::BookWalk => "everything ahead of it was traded or cancelled",
-        _ => {
-            "bars have no queue: it is filled once the price is beyond its limit, when all ahead of it were filled"
+    let ahead = match seen {
+        Some(ShownMatch { joined_behind: Some(joined), ahead: Some(ahead), .. }) => {
+            format!("it joined behind {joined}, and {ahead} were still before it when the market came")
         }
+        Some(_) => "what was before it is not known: the price was traded through".to_owned(),
+        None => "bars have no queue: it is filled once the price is beyond its limit, when all ahead of it were filled"
+            .to_owned(),
     };
     format!("it rested{rested}; {ahead}")
 }
@@ -117,7 +120,11 @@ pub(super) fn formulas(
             "slippage = {} x {per_unit} = {} ({})",
             fill.quantity,
             fill.slippage,
-            model(config.execution.slippage)
+            if fill.rule == FillRule::BookWalk {
+                "levels beyond the best".to_owned()
+            } else {
+                model(config.execution.slippage)
+            }
         ));
     }
     lines.push(format!(
@@ -140,6 +147,7 @@ fn origin(fill: &Fill, reference: Price, bar: Option<&ShownBar>, config: &RunCon
         FillRule::CloseAfterArrival => "the bar's close",
         FillRule::Liquidation => "the mark price",
         FillRule::BookWalk => "the best level",
+        FillRule::Trade => "the trade's price",
         FillRule::OpenLate => {
             let Some(bar) = bar else { return format!("reference = the bar's open, moved, = {reference}") };
             let (elapsed, moved) = (fill.ts.0 - bar.began.0, reference.to_f64() / bar.open - 1.0);

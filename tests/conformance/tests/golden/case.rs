@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, ExchangeConfig, Latency, LatencyModel, Limits, MarginMode, MarginSettings,
-    Outcome, RiskSettings, Slippage,
+    AccountKind, BarBlock, Command, ExchangeConfig, Latency, LatencyModel, Limits, MarginMode,
+    MarginSettings, OperatorCommand, Outcome, RiskSettings, Scope, Slippage,
 };
 use cryptobot_model::{
     Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, Price, PriceBand, Quantity, Rate,
@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::action::{Action, Script};
 use crate::expected::Expected;
+use crate::recorded::Recorded;
 use crate::staged::{Level, Staged};
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +67,11 @@ pub struct Case {
     liquidation_quantity: Option<Quantity>,
     /// Where the rest goes then.
     liquidation_after: Option<f64>,
+    /// The recorded market that orders meet instead of the bars.
+    recorded: Option<Recorded>,
+    /// What the operator commands.
+    #[serde(default)]
+    operator: Vec<CommandRow>,
     /// Filters of the instrument: highest buy and lowest sell price as multiples of the mark price.
     price_band: Option<PriceBand>,
     max_orders: Option<u32>,
@@ -112,6 +118,37 @@ struct FundingRow {
     mark: Option<Price>,
 }
 
+/// A command of the operator to all strategies, milliseconds after the open of the first bar.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandRow {
+    at_ms: i64,
+    command: CommandName,
+    #[serde(default)]
+    flatten: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CommandName {
+    Halt,
+    Reduce,
+    Resume,
+    Kill,
+}
+
+impl CommandRow {
+    fn given(&self) -> OperatorCommand {
+        let command = match self.command {
+            CommandName::Halt => Command::Halt,
+            CommandName::Reduce => Command::Reduce,
+            CommandName::Resume => Command::Resume,
+            CommandName::Kill => Command::Kill { flatten: self.flatten },
+        };
+        OperatorCommand { at: after_start(self.at_ms), scope: Scope::Portfolio, command }
+    }
+}
+
 fn balance() -> f64 {
     100_000.0
 }
@@ -137,6 +174,7 @@ impl Case {
         run.limits = self.limits();
         run.margin = self.margin.map(|mode| (AccountKind::Shared, self.margin_settings(mode)));
         run.exchange = self.exchange();
+        run.commands = self.operator.iter().map(CommandRow::given).collect();
         if !self.marks.is_empty() {
             assert_eq!(self.marks.len(), self.bars.len(), "{}: a mark for each bar", self.about);
             let volumes = self.marks.iter().map(|_| 0.0);
@@ -148,7 +186,14 @@ impl Case {
         let script = Script { actions: self.actions.clone(), after_fill: self.after_fill.clone(), bar: 0 };
         let level = self.level();
         let mut record = Record::default();
-        let outcome = run.with(script, &[base], 0).run_at(|exchange| Staged { exchange, level }, &mut record);
+        let run = run.with(script, &[base], 0);
+        let outcome = match &self.recorded {
+            Some(recorded) => {
+                let venue = recorded.venue(&self.instrument(), &self.exchange());
+                run.run_at(|_| venue, &mut record)
+            }
+            None => run.run_at(|exchange| Staged { exchange, level }, &mut record),
+        };
         (record, outcome)
     }
 
@@ -226,7 +271,7 @@ impl Case {
     }
 }
 
-fn after_start(ms: i64) -> Timestamp {
+pub fn after_start(ms: i64) -> Timestamp {
     Timestamp::from_millis(START_MS + ms)
 }
 

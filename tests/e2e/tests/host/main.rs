@@ -21,6 +21,7 @@ mod parity;
 mod permissions;
 mod real_data;
 mod results;
+mod rhai;
 mod swap;
 mod timeframes;
 mod usage;

@@ -10,9 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cryptobot_model::Declaration;
-use cryptobot_wasm::PluginFile;
 use thiserror::Error;
 
+use crate::backend::PluginFile;
 use crate::find::data_folder;
 
 /// Environment variable that names another folder.

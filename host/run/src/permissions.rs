@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cryptobot_model::{Capability, Declaration, InstrumentPattern, PluginLimits, RunMode};
-use cryptobot_plugin::{Accepted, Standing, plugin_name};
-use cryptobot_wasm::PluginFile;
+use cryptobot_plugin::{Accepted, PluginFile, Standing, plugin_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -209,7 +208,7 @@ mod tests {
             let manifest = Manifest { format: Manifest::FORMAT, plugin, version, declares };
             cryptobot_plugin::manifest::embed(&mut bytes, &manifest).unwrap();
         }
-        PluginFile::parse(bytes).unwrap()
+        cryptobot_wasm::PluginFile::parse(bytes).unwrap().into()
     }
 
     fn decide(

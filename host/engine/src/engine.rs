@@ -1,7 +1,8 @@
 //! The loop.
 //!
 //! Order of things at one time T: (1) what the market data ending at T covers is matched, (2) funding is paid on the
-//! positions after it, (3) whose margin is gone is liquidated, (4) accounts are marked, (5) news of orders and positions that is back by T is delivered,
+//! positions after it, (3) whose margin is gone is liquidated, (4) accounts are marked and the operator's
+//! commands are executed, (5) news of orders and positions that is back by T is delivered,
 //! (6) bars, base timeframe before higher ones, (7) timers. What a strategy asks for in a callback is decided and sent
 //! right after that callback; what is to be said about it is news of the next step.
 
@@ -30,6 +31,7 @@ mod funding;
 mod limits;
 pub(crate) mod margin;
 mod market;
+mod operator;
 mod orders;
 mod reports;
 mod requests;
@@ -37,7 +39,10 @@ mod stretch;
 
 use margin::Margin;
 use market::Market;
+use operator::Operator;
 use stretch::Stretch;
+
+pub use operator::{OperatorCommand, RefusedCommand};
 
 /// Steps between two looks at progress and interruption.
 const STEPS_PER_REPORT: u64 = 4_096;
@@ -75,6 +80,8 @@ pub struct Outcome {
     pub accounts: Vec<FinalAccount>,
     /// The accounts at the exchange: one of all strategies, or one of each; none where margin is not simulated.
     pub exchange_accounts: Vec<MarginAccount>,
+    /// Commands of the operator that were not followed, in the order in which they were given.
+    pub refused_commands: Vec<RefusedCommand>,
     /// Faults, in the order in which they happened.
     pub faults: Vec<(StrategyId, Fault)>,
     /// What became of the changes that were asked for, in the order in which they were made.
@@ -117,8 +124,9 @@ pub struct Engine<V> {
     next_funding: Timestamp,
     has_higher_bars: bool,
     has_news: bool,
-    /// When the next report that is under way is back.
-    next_arrival: Timestamp,
+    operator: Operator,
+    /// When the next report that is under way is back, a fresh instance takes over, or the operator gives a command.
+    next_event: Timestamp,
     changes: Changes,
     retire: Option<Retire>,
     // Kept between steps for their memory only.
@@ -161,7 +169,8 @@ impl<V: Venue> Engine<V> {
             next_close: markets.iter().map(|market: &Market| market.next_close).min().unwrap_or(NEVER),
             next_funding: markets.iter().map(Market::next_funding).min().unwrap_or(NEVER),
             has_news: false,
-            next_arrival: NEVER,
+            operator: Operator::default(),
+            next_event: NEVER,
             has_higher_bars: markets.iter().any(|market| !market.higher.is_empty()),
             prices: vec![f64::NAN; count],
             marks: vec![f64::NAN; count],
@@ -277,7 +286,7 @@ impl<V: Venue> Engine<V> {
         if self.next_close == NEVER {
             return None;
         }
-        let mut next = self.next_close.min(self.next_arrival);
+        let mut next = self.next_close.min(self.next_event);
         if self.has_higher_bars {
             for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {
                 next = next.min(aggregator.closes_at());
@@ -308,7 +317,7 @@ impl<V: Venue> Engine<V> {
             self.liquidate(recorder);
         }
         self.mark(recorder);
-        if self.next_arrival <= self.now {
+        if self.next_event <= self.now {
             self.receive_reports(recorder);
         }
         if self.has_news {
@@ -350,7 +359,8 @@ impl<V: Venue> Engine<V> {
                         recorder,
                     );
                     self.has_news |= booked.has_news;
-                    self.next_arrival = self.next_arrival.min(booked.next_arrival);
+                    self.next_event =
+                        self.next_event.min(booked.next_event).min(self.operator.after_fills(self.now));
                 }
             }
             self.next_close = self.next_close.min(market.next_close);
@@ -525,6 +535,7 @@ impl<V: Venue> Engine<V> {
             interrupted,
             accounts: accounts.collect(),
             exchange_accounts: self.margin.as_ref().map(Margin::accounts).unwrap_or_default().to_vec(),
+            refused_commands: self.operator.refused.clone(),
             faults: self.faults.clone(),
             changes: Vec::new(),
         }

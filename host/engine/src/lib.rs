@@ -24,7 +24,9 @@ pub mod version;
 pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
-pub use engine::{Engine, EngineError, FinalAccount, Outcome, Progress, Retire};
+pub use engine::{
+    Engine, EngineError, FinalAccount, OperatorCommand, Outcome, Progress, RefusedCommand, Retire,
+};
 pub use fault::{Fault, FaultDetail, FaultKind, GuestCall, Resources};
 pub use history::{BarRing, Column};
 pub use prices::PriceBoard;
@@ -39,8 +41,8 @@ pub use version::{Origin, Params, Version};
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{
-    Cause, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange, StrategyLimits,
-    TradingState,
+    Cause, Command, CommandError, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange,
+    StrategyLimits, TradingState,
 };
 pub use cryptobot_sim::{
     Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, Report, RoundTrip, Slippage,

@@ -428,13 +428,14 @@ impl RiskEngine {
     }
 
     /// Follows the operator; see [`RiskEngine::track`]. The effect is executed in one step: cancels first, then closings.
+    /// From the first command on, an order that only closes leaves as reduce-only, as with limits.
     pub fn command(
         &mut self,
         ts: Timestamp,
         scope: Scope,
         command: Command,
     ) -> Result<CommandEffect, CommandError> {
-        self.tracks = true;
+        (self.tracks, self.enforces) = (true, true);
         let guard = match scope {
             Scope::Portfolio => &mut self.portfolio,
             Scope::Strategy(strategy) => self.guards.get_mut(strategy.index()).ok_or(CommandError::Scope)?,

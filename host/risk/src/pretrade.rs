@@ -92,13 +92,18 @@ impl RiskEngine {
 
     fn check_states(&self, case: &Case<'_>) -> Checked {
         let order = case.order;
-        for guard in [&self.portfolio, &self.guards[order.strategy.index()]] {
-            let reason = match (guard.state(), guard.lost()) {
-                (TradingState::Active, _) => continue,
-                (_, Some(_)) => RefusalReason::LossLimit,
-                (TradingState::Reducing, None) => RefusalReason::ReducingOnly,
-                (TradingState::Halted, None) => RefusalReason::TradingHalted,
-            };
+        // The severest state counts; of equal ones the portfolio's.
+        let guard = match [&self.portfolio, &self.guards[order.strategy.index()]] {
+            [all, own] if own.state() > all.state() => own,
+            [all, _] => all,
+        };
+        let reason = match (guard.state(), guard.lost()) {
+            (TradingState::Active, _) => None,
+            (_, Some(_)) => Some(RefusalReason::LossLimit),
+            (TradingState::Reducing, None) => Some(RefusalReason::ReducingOnly),
+            (TradingState::Halted, None) => Some(RefusalReason::TradingHalted),
+        };
+        if let Some(reason) = reason {
             let drawn = guard.lost() == Some(Cause::Drawdown);
             let (limit, value) = if drawn { guard.drawdown_evidence() } else { (f64::NAN, f64::NAN) };
             return Err(Finding::refuse(reason, limit, value));

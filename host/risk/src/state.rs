@@ -135,14 +135,14 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The state already is what was asked for.
-    #[error("trading is {0:?} by command already")]
+    #[error("trading is {} by command already", .0.name())]
     Already(TradingState),
     /// Halted by command: only `resume` leads out.
     #[error("trading was halted by command; resume first")]
     ResumeFirst,
     /// Nothing that a command could lift.
     #[error(
-        "there is nothing to resume: trading is {0:?}, and only a new day, week or month lifts a loss limit"
+        "there is nothing to resume: trading is {}, and only a new day, week or month lifts a loss limit", .0.name()
     )]
     NothingToResume(TradingState),
     /// The scope is one that commands do not reach.

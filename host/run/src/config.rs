@@ -13,6 +13,7 @@ use crate::error::RunError;
 use crate::execution::Execution;
 use crate::faults::{self, OnFault, Restart};
 use crate::funding::Funding;
+use crate::operator::PlannedCommand;
 use crate::permissions::Grants;
 use crate::risk::Stake;
 use crate::spelled::Spelled;
@@ -44,6 +45,9 @@ pub struct RunConfig {
     pub execution: Execution,
     /// Limits between the bots and the exchange.
     pub risk: RiskSettings,
+    /// Commands of the operator during the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operator: Vec<PlannedCommand>,
     /// What every plugin may use.
     pub limits: Limits,
     /// Choices about metrics.
@@ -240,6 +244,7 @@ impl Default for RunConfig {
             venues: BTreeMap::new(),
             execution: Execution::default(),
             risk: RiskSettings::default(),
+            operator: Vec::new(),
             limits: Limits::default(),
             metrics: Metrics::default(),
             bots: BTreeMap::new(),
@@ -279,6 +284,7 @@ impl RunConfig {
         if let Some((name, _)) = self.bots.iter().find(|(_, bot)| bot.plugin.is_empty()) {
             return Err(RunError::config(format!("bots.{name}.plugin"), "is missing; give a path or a name"));
         }
+        crate::operator::check(self)?;
         self.check_values()
     }
 

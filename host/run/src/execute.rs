@@ -20,6 +20,7 @@ use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource}
 use crate::changes;
 use crate::error::{ExitCode, RunError};
 use crate::identity;
+use crate::operator;
 use crate::prepare::PreparedRun;
 use crate::refusals::Refusals;
 
@@ -114,6 +115,7 @@ impl PreparedRun {
         }
         let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
         self.warnings.extend(recorder.refusals.warnings(&names));
+        self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         let mut changes = changes::report(&outcome.changes, &names);
         self.warnings.append(&mut changes.warnings);
         if outcome.faults.iter().any(|(_, fault)| fault.kind.is_of_wall_time()) {

@@ -18,6 +18,7 @@ mod funding;
 mod identity;
 mod markets;
 mod marks;
+pub mod operator;
 pub mod overrides;
 pub mod permissions;
 mod prepare;

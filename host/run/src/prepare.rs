@@ -19,6 +19,7 @@ use crate::error::RunError;
 use crate::faults;
 use crate::identity;
 use crate::markets::{self, Markets};
+use crate::operator;
 use crate::permissions::{self, Acceptance};
 use crate::risk;
 use crate::versions::{kept_bars, look_back, version};
@@ -86,6 +87,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
     let hash = HashJob::start(markets.touched.clone(), period, hashes);
     let instruments: Vec<Instrument> = markets.list.iter().map(|market| market.instrument.clone()).collect();
+    let commands = operator::commands(&config, markets.from, markets.to)?;
     rehearse(&config, &bots, &markets)?;
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
@@ -120,7 +122,8 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         InstrumentSetup { mark, funding: market.funding, ..setup }
     });
     let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
-    let mut engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
+    let engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
+    let mut engine = engine.with_commands(commands);
     if let Some(retire) = (!requests.is_empty()).then(changes::retirement).flatten() {
         engine = engine.with_retirement(retire);
     }

@@ -46,6 +46,14 @@ const fn remedy(reason: RefusalReason) -> &'static str {
         RefusalReason::BelowMinimum => {
             " (smaller than the instrument's smallest order: choose a larger size)"
         }
+        RefusalReason::TradingHalted => " (the operator halted trading; `resume` lifts it)",
+        RefusalReason::ReducingOnly => " (the operator lets positions only shrink; `resume` lifts it)",
+        RefusalReason::LossLimit => {
+            " (a loss limit or the drawdown halted trading; `states` of the summary has when, and which)"
+        }
+        RefusalReason::CircuitBreaker => {
+            " (the price jumped: the breaker of `risk.market` halted the symbol)"
+        }
         _ => "",
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, ChangeRequest, Decision, Desk, DeskLimits, Engine, Entry, Exchange,
-    ExchangeConfig, FaultPolicy, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource, Origin,
-    Outcome, Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
+    ExchangeConfig, FaultPolicy, InstrumentSetup, Limits, MarginSettings, Mark, Marks, MemorySource,
+    OperatorCommand, Origin, Outcome, Params, Recorder, StateChange, Strategy, StrategySetup, Venue, Version,
 };
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
@@ -94,6 +94,8 @@ pub struct MemoryRun {
     pub margin: Option<(AccountKind, MarginSettings)>,
     /// Limits of the risk engine, and those of each strategy.
     pub limits: Limits,
+    /// Commands of the operator.
+    pub commands: Vec<OperatorCommand>,
     /// Largest notional per unit of equity.
     pub leverage: f64,
     /// Balance of each strategy.
@@ -117,6 +119,7 @@ impl MemoryRun {
             marks: BTreeMap::new(),
             margin: None,
             limits: Limits::default(),
+            commands: Vec::new(),
             leverage: 1.0,
             balance: Money::new(Decimal::from(100_000_000)),
             changes: Vec::new(),
@@ -202,7 +205,8 @@ impl MemoryRun {
         #[expect(clippy::expect_used, reason = "tests ask for timeframes that fit")]
         let engine = Engine::new(setups.collect(), strategies.collect(), venue(exchange))
             .expect("a run in memory")
-            .with_limits(self.limits, &own);
+            .with_limits(self.limits, &own)
+            .with_commands(self.commands);
         let mut engine = match self.margin {
             None => engine,
             #[expect(clippy::expect_used, reason = "tests ask for leverage that exists")]

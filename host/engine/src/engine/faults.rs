@@ -36,7 +36,7 @@ impl<V: Venue> Engine<V> {
         }
         if slot.origin.is_some() {
             slot.custody.plan(self.now);
-            self.next_arrival = self.next_arrival.min(slot.custody.restart_at);
+            self.next_event = self.next_event.min(slot.custody.restart_at);
         }
         self.withdraw(index);
         if self.slots[index].custody.policy.on_fault == OnFault::Flatten {
@@ -97,7 +97,7 @@ impl<V: Venue> Engine<V> {
     }
 
     /// Closes at the market what is held and not being closed already.
-    fn flatten(&mut self, index: usize, recorder: &mut dyn Recorder) {
+    pub(super) fn flatten(&mut self, index: usize, recorder: &mut dyn Recorder) {
         for market in 0..self.markets.len() {
             let instrument = InstrumentId::from(market);
             let held = self.slots[index].account.position(instrument).quantity();
@@ -139,7 +139,8 @@ impl<V: Venue> Engine<V> {
         recorder.entry(&Entry::Closing { ts: self.now, id });
         let quantity = quantity.to_f64();
         let terms = OrderTerms::REDUCE_ONLY;
-        let wish = Wish { id, series, side, quantity, kind: OrderKind::Market, terms, stop: None };
+        let wish =
+            Wish { id, series, side, quantity, kind: OrderKind::Market, terms, stop: None, of_host: true };
         let sent = self.decide(index, instrument, &wish, recorder).is_some();
         self.slots[index].refresh_pending(instrument);
         sent

@@ -386,7 +386,7 @@ impl<V: Venue> Engine<V> {
             recorder,
         );
         self.has_news |= booked.has_news;
-        self.next_arrival = self.next_arrival.min(booked.next_arrival);
+        self.next_event = self.next_event.min(booked.next_event).min(self.operator.after_fills(self.now));
     }
 }
 

@@ -4,7 +4,9 @@ use cryptobot_model::{
     InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Quantity,
     RefusalReason, SeriesId, Side, StrategyId, Timestamp, TriggerSource,
 };
-use cryptobot_risk::{Approved, Evidence, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment};
+use cryptobot_risk::{
+    Approved, Evidence, Exposure, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment,
+};
 
 use super::Engine;
 use crate::desk::Signal;
@@ -23,6 +25,8 @@ pub(super) struct Wish {
     pub(super) terms: OrderTerms,
     /// Trigger of the stop that comes with it.
     pub(super) stop: Option<f64>,
+    /// The host closes a position by it: it is sent however many orders are open.
+    pub(super) of_host: bool,
 }
 
 impl Wish {
@@ -76,6 +80,8 @@ impl<V: Venue> Engine<V> {
         let proposed = wish.proposed(slot.id, instrument, self.now);
         let market = &self.markets[instrument.index()];
         let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        let open_orders = if wish.of_host { 0 } else { exposure.open_orders };
+        let exposure = Exposure { open_orders, ..exposure };
         let view = RiskView {
             exposure: &exposure,
             prices: &self.marks,
@@ -141,8 +147,16 @@ impl<V: Venue> Engine<V> {
     /// held on the other side is closed first.
     pub(super) fn follow_signal(&mut self, index: usize, signal: &Signal, recorder: &mut dyn Recorder) {
         let Signal { id, series, side, stop, target, .. } = *signal;
-        let mut wish =
-            Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
+        let mut wish = Wish {
+            id,
+            series,
+            side,
+            quantity: 0.0,
+            kind: OrderKind::Market,
+            terms: OrderTerms::FREE,
+            stop,
+            of_host: false,
+        };
         match self.size(index, signal) {
             Ok(quantity) => wish.quantity = quantity,
             Err(reason) => {

@@ -13,14 +13,16 @@ use crate::slot::{Learned, Slot};
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
-    /// Lets strategies know of what was reported back by now, and lets fresh instances take over where that is due.
+    /// Follows the operator, lets strategies know of what was reported back by now, and lets fresh instances take over
+    /// where that is due.
     #[inline(never)]
     pub(super) fn receive_reports(&mut self, recorder: &mut dyn Recorder) {
+        self.next_event = NEVER;
+        self.obey(recorder);
         self.restart_due(recorder);
-        self.next_arrival = NEVER;
         for slot in &mut self.slots {
             self.has_news |= slot.receive(self.now);
-            self.next_arrival = self.next_arrival.min(slot.next_arrival());
+            self.next_event = self.next_event.min(slot.next_arrival());
         }
     }
 
@@ -46,7 +48,7 @@ pub(super) struct Booked {
     /// A strategy is to be told.
     pub(super) has_news: bool,
     /// When the first of those arrives that are not back yet.
-    pub(super) next_arrival: Timestamp,
+    pub(super) next_event: Timestamp,
 }
 
 /// Books what the exchange did for orders of an instrument. `now` is the end of the step.
@@ -61,7 +63,7 @@ pub(super) fn book(
     margin: &mut Option<Margin>,
     recorder: &mut dyn Recorder,
 ) -> Booked {
-    let mut booked = Booked { has_news: false, next_arrival: NEVER };
+    let mut booked = Booked { has_news: false, next_event: NEVER };
     for report in reports.drain(..) {
         let slot = &mut slots[report.event.strategy.index()];
         recorder.entry(&Entry::Order(&report.event));
@@ -78,7 +80,7 @@ pub(super) fn book(
             booked.has_news |= slot.learn(&learned);
         } else {
             slot.wait_for(report.arrives_at, &learned);
-            booked.next_arrival = booked.next_arrival.min(slot.next_arrival());
+            booked.next_event = booked.next_event.min(slot.next_arrival());
         }
     }
     booked

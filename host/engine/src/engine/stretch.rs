@@ -149,7 +149,7 @@ impl<V: Venue> Engine<V> {
         if self.has_news {
             return NOW;
         }
-        let mut horizon = self.next_arrival.min(self.next_funding).min(self.risk.quiet_until());
+        let mut horizon = self.next_event.min(self.next_funding).min(self.risk.quiet_until());
         horizon = horizon.min(self.changes.next_time());
         if self.has_higher_bars {
             for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {

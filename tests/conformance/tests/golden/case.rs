@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, ExchangeConfig, Latency, LatencyModel, Limits, MarginMode, MarginSettings,
-    Outcome, RiskSettings, Slippage,
+    AccountKind, BarBlock, Command, ExchangeConfig, Latency, LatencyModel, Limits, MarginMode,
+    MarginSettings, OperatorCommand, Outcome, RiskSettings, Scope, Slippage,
 };
 use cryptobot_model::{
     Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, Price, PriceBand, Quantity, Rate,
@@ -66,6 +66,9 @@ pub struct Case {
     liquidation_quantity: Option<Quantity>,
     /// Where the rest goes then.
     liquidation_after: Option<f64>,
+    /// What the operator commands.
+    #[serde(default)]
+    operator: Vec<CommandRow>,
     /// Filters of the instrument: highest buy and lowest sell price as multiples of the mark price.
     price_band: Option<PriceBand>,
     max_orders: Option<u32>,
@@ -112,6 +115,37 @@ struct FundingRow {
     mark: Option<Price>,
 }
 
+/// A command of the operator to all strategies, milliseconds after the open of the first bar.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandRow {
+    at_ms: i64,
+    command: CommandName,
+    #[serde(default)]
+    flatten: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CommandName {
+    Halt,
+    Reduce,
+    Resume,
+    Kill,
+}
+
+impl CommandRow {
+    fn given(&self) -> OperatorCommand {
+        let command = match self.command {
+            CommandName::Halt => Command::Halt,
+            CommandName::Reduce => Command::Reduce,
+            CommandName::Resume => Command::Resume,
+            CommandName::Kill => Command::Kill { flatten: self.flatten },
+        };
+        OperatorCommand { at: after_start(self.at_ms), scope: Scope::Portfolio, command }
+    }
+}
+
 fn balance() -> f64 {
     100_000.0
 }
@@ -137,6 +171,7 @@ impl Case {
         run.limits = self.limits();
         run.margin = self.margin.map(|mode| (AccountKind::Shared, self.margin_settings(mode)));
         run.exchange = self.exchange();
+        run.commands = self.operator.iter().map(CommandRow::given).collect();
         if !self.marks.is_empty() {
             assert_eq!(self.marks.len(), self.bars.len(), "{}: a mark for each bar", self.about);
             let volumes = self.marks.iter().map(|_| 0.0);

@@ -27,6 +27,9 @@ pub struct Expected {
     paid: Vec<Funding>,
     /// Changes of trading states: `scope from to cause @ms`.
     states: Option<Vec<String>>,
+    /// Commands of the operator that are not followed: why.
+    #[serde(default)]
+    refused_commands: Vec<String>,
     /// The wallet after the last bar.
     wallet: Option<String>,
     /// Equity after the last bar.
@@ -92,6 +95,11 @@ impl Expected {
             ),
             differs("paid", &record.funding.iter().map(funding).collect(), Some(&self.paid)),
             differs("states", &record.states.iter().map(state).collect(), self.states.as_ref()),
+            differs(
+                "refused commands",
+                &outcome.refused_commands.iter().map(|refused| refused.error.to_string()).collect(),
+                Some(&self.refused_commands),
+            ),
             differs("wallet", &wallet, self.wallet.as_ref()),
             differs("equity", &equity, Some(&self.equity)),
         ];

@@ -17,6 +17,7 @@ mod hostile;
 mod interrupt;
 mod margin;
 mod new_plugin;
+mod operator;
 mod parity;
 mod permissions;
 mod real_data;

@@ -289,7 +289,7 @@ impl Recorder for Collector {
             Entry::Funding(payment) => self.funding(payment),
             Entry::Liquidation(liquidation) => self.liquidation(liquidation),
             Entry::State(change) => self.states.push(*change),
-            Entry::Wallet { .. } | Entry::Closing { .. } => {}
+            Entry::Wallet { .. } | Entry::Closing { .. } | Entry::Market(_) => {}
             Entry::Fault { ts, strategy, fault } => {
                 self.faults.push(FaultRecord { ts, strategy, fault: fault.clone(), restarted_at: None });
             }

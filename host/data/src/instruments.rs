@@ -80,6 +80,11 @@ struct Entry {
 pub(crate) struct Exact(pub(crate) Decimal);
 
 impl Instruments {
+    /// The instruments of a venue below the root of a catalog, which need not be there.
+    pub fn below(root: &Path, venue: &str) -> Result<Self, DataError> {
+        Self::of_venue(venue, &root.join(venue).join("instruments.json"))
+    }
+
     /// Reads the file of a venue; without one the venue's built-in defaults hold.
     pub(crate) fn of_venue(venue: &str, path: &Path) -> Result<Self, DataError> {
         let defaults = VenueDefaults::of(venue);

@@ -45,6 +45,6 @@ pub use cryptobot_risk::{
     StrategyLimits, TradingState,
 };
 pub use cryptobot_sim::{
-    Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, Report, RoundTrip, Slippage,
-    SlippageModel,
+    Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, MarketSource, Matching,
+    RecordedExchange, Report, RoundTrip, Slippage, SlippageModel,
 };

@@ -1,8 +1,8 @@
 //! What a run leaves behind: the engine's audit, handed to whoever writes journals and reports.
 
 use cryptobot_model::{
-    ClosedTrade, Fill, FundingPayment, Liquidation, Money, OrderEvent, OrderId, OrderRequest, RefusalReason,
-    StrategyId, Timestamp,
+    ClosedTrade, Fill, FundingPayment, Liquidation, MarketMatch, Money, OrderEvent, OrderId, OrderRequest,
+    RefusalReason, StrategyId, Timestamp,
 };
 
 use cryptobot_risk::{Evidence, StateChange};
@@ -58,6 +58,8 @@ pub enum Entry<'a> {
     Order(&'a OrderEvent),
     /// An order was executed; follows its order event.
     Fill(&'a Fill),
+    /// What a recorded market had for the execution before.
+    Market(&'a MarketMatch),
     /// A position closed.
     Trade(&'a ClosedTrade),
     /// A strategy's wallet after a change.

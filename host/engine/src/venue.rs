@@ -2,7 +2,7 @@
 
 use cryptobot_model::{Amendment, Calm, InstrumentId, OrderId, OrderRequest, Price, Timestamp};
 use cryptobot_risk::{Approved, Closing};
-use cryptobot_sim::{Accounts, BarInterval, Exchange, Report};
+use cryptobot_sim::{Accounts, BarInterval, Exchange, RecordedExchange, Report};
 
 /// A place that executes orders: the simulated exchange, later a real one.
 pub trait Venue {
@@ -73,6 +73,43 @@ impl Venue for Exchange {
     }
 
     #[inline]
+    fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
+        Self::pass(self, instrument, intervals);
+    }
+}
+
+impl Venue for RecordedExchange {
+    fn submit(&mut self, order: Approved<OrderRequest>) {
+        Self::submit(self, order);
+    }
+
+    fn cancel(&mut self, instrument: InstrumentId, id: OrderId, decided_at: Timestamp) {
+        Self::cancel(self, instrument, id, decided_at);
+    }
+
+    fn modify(&mut self, instrument: InstrumentId, amendment: Approved<Amendment>) {
+        Self::modify(self, instrument, amendment);
+    }
+
+    fn on_bar(
+        &mut self,
+        instrument: InstrumentId,
+        interval: &BarInterval,
+        _mark: Option<&BarInterval>,
+        accounts: &dyn Accounts,
+        reports: &mut Vec<Report>,
+    ) {
+        Self::on_bar(self, instrument, interval, accounts, reports);
+    }
+
+    fn liquidate(&mut self, closing: &Closing, mark: Price, now: Timestamp, reports: &mut Vec<Report>) {
+        Self::liquidate(self, closing, mark, now, reports);
+    }
+
+    fn calm(&self, instrument: InstrumentId) -> Calm {
+        Self::calm(self, instrument)
+    }
+
     fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
         Self::pass(self, instrument, intervals);
     }

@@ -7,13 +7,14 @@ use cryptobot_engine::{
 };
 use cryptobot_model::{
     Callback, ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation,
-    Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderTerms, Price, Quantity, Rate,
-    RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
+    Liquidity, MarketMatch, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderTerms, Price,
+    Quantity, Rate, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp, TradeSeen,
+    TriggerSource,
 };
 
 use crate::encode::{
     LONGEST_TEXT, TAG_CLOSING, TAG_DECISION, TAG_EXECUTED, TAG_FAULT, TAG_FILL, TAG_FUNDING, TAG_INTENT,
-    TAG_LIQUIDATION, TAG_ORDER, TAG_RESTART, TAG_STATE, TAG_TRADE, TAG_WALLET,
+    TAG_LIQUIDATION, TAG_MARKET, TAG_ORDER, TAG_RESTART, TAG_STATE, TAG_TRADE, TAG_WALLET,
 };
 use crate::entry::{ApprovedOrder, JournalDecision, JournalEntry};
 use crate::verify::{BlockReader, Verified, VerifyError};
@@ -141,6 +142,7 @@ impl Decoder<'_> {
             }
             TAG_FUNDING => JournalEntry::Funding(self.funding()?),
             TAG_STATE => JournalEntry::State(self.state()?),
+            TAG_MARKET => JournalEntry::Market(self.market()?),
             TAG_LIQUIDATION => JournalEntry::Liquidation(self.liquidation()?),
             _ => {
                 self.at = begin;
@@ -443,6 +445,20 @@ impl Decoder<'_> {
         })
     }
 
+    fn market(&mut self) -> Decoded<MarketMatch> {
+        Ok(MarketMatch {
+            ts: self.time()?,
+            order: self.order_id()?,
+            level: self.quantity()?,
+            joined: self.float()?,
+            ahead: self.float()?,
+            trade: self.option(|fields| {
+                let (aggressor, price) = (fields.side()?, fields.price()?);
+                Ok(TradeSeen { aggressor, price, quantity: fields.quantity()? })
+            })?,
+        })
+    }
+
     fn trade(&mut self) -> Decoded<ClosedTrade> {
         Ok(ClosedTrade {
             strategy: StrategyId(self.id()?),
@@ -465,7 +481,7 @@ impl Decoder<'_> {
         Submitted Accepted Rejected Triggered PartiallyFilled Filled Modified Cancelled Expired);
     numbered!(fill_rule, FillRule, "an unknown rule of a fill":
         Open OpenLate LimitThrough StopOnPath StopGap CloseAfterArrival LimitGap Liquidation TakeProfitOnPath
-        TakeProfitGap BookWalk Queue);
+        TakeProfitGap BookWalk Queue Trade);
     numbered!(funding_price, FundingPrice, "an unknown source of a funding price":
         Recorded MarkOpen LastClose);
     numbered!(trading_state, TradingState, "an unknown trading state": Active Reducing Halted);

@@ -10,8 +10,9 @@
 
 use cryptobot_engine::{Decision, Entry, Evidence, Intent, Scope, Signal, StateChange};
 use cryptobot_model::{
-    Callback, ClosedTrade, Fill, FundingPayment, Liquidation, Liquidity, OrderEvent, OrderEventKind,
-    OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Timestamp, TriggerSource,
+    Callback, ClosedTrade, Fill, FundingPayment, Liquidation, Liquidity, MarketMatch, OrderEvent,
+    OrderEventKind, OrderKind, OrderRequest, OrderTerms, RefusalReason, Side, TimeInForce, Timestamp,
+    TriggerSource,
 };
 
 pub(crate) const TAG_INTENT: u8 = 1;
@@ -27,6 +28,7 @@ pub(crate) const TAG_LIQUIDATION: u8 = 10;
 pub(crate) const TAG_STATE: u8 = 11;
 pub(crate) const TAG_CLOSING: u8 = 12;
 pub(crate) const TAG_RESTART: u8 = 13;
+pub(crate) const TAG_MARKET: u8 = 14;
 
 /// More than any entry takes; a power of two.
 const LONGEST: usize = 512;
@@ -81,6 +83,9 @@ impl Encoder<'_> {
             }
             Entry::Fill(fill) => {
                 self.byte(TAG_FILL).fill(fill);
+            }
+            Entry::Market(market) => {
+                self.byte(TAG_MARKET).market(market);
             }
             Entry::State(change) => {
                 self.byte(TAG_STATE).state(change);
@@ -336,6 +341,15 @@ impl Encoder<'_> {
         self.units(liquidation.quantity.units()).units(liquidation.mark.units());
         self.units(liquidation.bankruptcy_price.units()).units(liquidation.fee.units());
         self.units(liquidation.insurance.units())
+    }
+
+    fn market(&mut self, market: &MarketMatch) -> &mut Self {
+        self.time(market.ts).uint(market.order.0).units(market.level.units());
+        self.float(market.joined).float(market.ahead).flag(market.trade.is_some());
+        if let Some(trade) = market.trade {
+            self.side(trade.aggressor).units(trade.price.units()).units(trade.quantity.units());
+        }
+        self
     }
 
     fn trade(&mut self, trade: &ClosedTrade) -> &mut Self {

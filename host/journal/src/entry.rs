@@ -2,8 +2,9 @@
 
 use cryptobot_engine::{Evidence, FaultKind, GuestCall, Intent, StateChange};
 use cryptobot_model::{
-    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderEventKind, OrderId,
-    OrderKind, OrderTerms, Price, Quantity, RefusalReason, Side, StrategyId, Timestamp,
+    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, MarketMatch, Money, OrderEvent,
+    OrderEventKind, OrderId, OrderKind, OrderTerms, Price, Quantity, RefusalReason, Side, StrategyId,
+    Timestamp,
 };
 
 /// An approved order as the journal holds it. Its strategy is part of its id, its series stands in the intent, and it
@@ -94,6 +95,8 @@ pub enum JournalEntry {
     Funding(FundingPayment),
     /// What a liquidation did beyond its fill.
     Liquidation(Liquidation),
+    /// What a recorded market had for the execution before.
+    Market(MarketMatch),
     /// A trading state changed.
     State(StateChange),
     /// A strategy was quarantined; backtrace and resources are not in the journal.
@@ -137,6 +140,7 @@ impl JournalEntry {
             Self::Decision { id, .. } | Self::Executed { id, .. } | Self::Closing { id, .. } => Some(*id),
             Self::Order(event) => Some(event.id),
             Self::Fill(fill) => Some(fill.order),
+            Self::Market(market) => Some(market.order),
             Self::Trade(_)
             | Self::Wallet { .. }
             | Self::Funding(_)
@@ -159,6 +163,7 @@ impl JournalEntry {
             Self::Order(event) => event.ts,
             Self::Executed { .. } => return None,
             Self::Fill(fill) => fill.ts,
+            Self::Market(market) => market.ts,
             Self::Trade(trade) => trade.closed_at,
             Self::Funding(payment) => payment.ts,
             Self::Liquidation(liquidation) => liquidation.ts,

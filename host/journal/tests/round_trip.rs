@@ -10,8 +10,9 @@ use cryptobot_journal::{
 };
 use cryptobot_model::{
     Callback, ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation,
-    Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price,
-    Quantity, Rate, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
+    Liquidity, MarketMatch, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms,
+    Price, Quantity, Rate, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp, TradeSeen,
+    TriggerSource,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -213,6 +214,7 @@ fn fill() -> impl Strategy<Value = Fill> {
         F::TakeProfitGap,
         F::BookWalk,
         F::Queue,
+        F::Trade,
     ];
     let liquidity = select(vec![Liquidity::Maker, Liquidity::Taker]);
     let ids = (any::<u32>(), any::<u32>(), order_id());
@@ -241,6 +243,18 @@ fn liquidation() -> impl Strategy<Value = Liquidation> {
             let (strategy, instrument) = (StrategyId(strategy), InstrumentId(instrument));
             Liquidation { ts, strategy, instrument, side, quantity, mark, bankruptcy_price, fee, insurance }
         },
+    )
+}
+
+fn market() -> impl Strategy<Value = MarketMatch> {
+    let trade = (side(), price(), quantity()).prop_map(|(aggressor, price, quantity)| TradeSeen {
+        aggressor,
+        price,
+        quantity,
+    });
+    let ahead = || select(vec![0.0, 1.5, f64::INFINITY, f64::NAN]);
+    (ts(), order_id(), quantity(), ahead(), ahead(), proptest::option::of(trade)).prop_map(
+        |(ts, order, level, joined, ahead, trade)| MarketMatch { ts, order, level, joined, ahead, trade },
     )
 }
 
@@ -324,6 +338,7 @@ fn entry() -> impl Strategy<Value = JournalEntry> {
         }),
         funding().prop_map(JournalEntry::Funding),
         liquidation().prop_map(JournalEntry::Liquidation),
+        market().prop_map(JournalEntry::Market),
         state().prop_map(JournalEntry::State),
         (ts(), strategy(), fault_kind(), guest_call(), message()).prop_map(
             |(ts, strategy, kind, call, message)| JournalEntry::Fault { ts, strategy, kind, call, message }
@@ -370,6 +385,7 @@ fn append(writer: &mut JournalWriter<impl cryptobot_journal::Blocks>, entry: &Jo
             writer.append(&Entry::Wallet { ts: *ts, strategy: *strategy, wallet: *wallet });
         }
         JournalEntry::Funding(payment) => writer.append(&Entry::Funding(payment)),
+        JournalEntry::Market(market) => writer.append(&Entry::Market(market)),
         JournalEntry::State(change) => writer.append(&Entry::State(change)),
         JournalEntry::Liquidation(liquidation) => writer.append(&Entry::Liquidation(liquidation)),
         JournalEntry::Fault { ts, strategy, kind, call, message } => {

@@ -133,6 +133,8 @@ pub enum FillRule {
     BookWalk = 10,
     /// Trades used up the queue before a resting order in a recorded book.
     Queue = 11,
+    /// The order took what recorded trades of its side took, where no book is recorded.
+    Trade = 12,
 }
 
 impl FillRule {
@@ -151,6 +153,7 @@ impl FillRule {
             Self::TakeProfitGap => "take-profit-gap",
             Self::BookWalk => "book-walk",
             Self::Queue => "queue",
+            Self::Trade => "trade",
         }
     }
 }
@@ -180,6 +183,45 @@ pub struct Fill {
     pub liquidity: Liquidity,
     /// The rule that produced it.
     pub rule: FillRule,
+}
+
+/// A trade of the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeSeen {
+    /// Side of the order that took.
+    pub aggressor: Side,
+    /// Price.
+    pub price: Price,
+    /// Amount.
+    pub quantity: Quantity,
+}
+
+/// What a recorded market had for one execution. Follows its fill.
+#[derive(Clone, Copy, Debug)]
+pub struct MarketMatch {
+    /// When.
+    pub ts: Timestamp,
+    /// The order.
+    pub order: OrderId,
+    /// What was published at the price just before: of the level that a taker met or that crossed a resting order, or
+    /// of the level in which it rested. Zero where the book is not known.
+    pub level: Quantity,
+    /// Estimated amount before a resting order when it joined its level, in base units; infinite where the queue is not
+    /// known, NaN for an order that took.
+    pub joined: f64,
+    /// The same just before the execution.
+    pub ahead: f64,
+    /// The trade that filled it, where it was one.
+    pub trade: Option<TradeSeen>,
+}
+
+/// Bit by bit, so that absent numbers are equal.
+impl PartialEq for MarketMatch {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |of: &Self| (of.joined.to_bits(), of.ahead.to_bits());
+        (self.ts, self.order, self.level, self.trade) == (other.ts, other.order, other.level, other.trade)
+            && bits(self) == bits(other)
+    }
 }
 
 /// Where the price of a funding payment came from.

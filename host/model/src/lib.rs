@@ -27,7 +27,7 @@ pub use decimal::{Money, Price, Quantity, Rate};
 pub use depth::{DepthEvent, DepthTrade, DepthUpdate, UpdateIds};
 pub use event::{
     ClosedTrade, Fill, FillRule, FundingPayment, FundingPrice, FundingRate, Liquidation, Liquidity,
-    OrderEvent, OrderEventKind,
+    MarketMatch, OrderEvent, OrderEventKind, TradeSeen,
 };
 pub use ids::{InstrumentId, OrderId, SeriesId, StrategyId};
 pub use instrument::{ContractTerms, Instrument, PriceBand};

@@ -46,9 +46,14 @@ impl Step {
 impl Grid {
     /// The grid of an instrument.
     pub fn new(instrument: &Instrument) -> Self {
+        Self::of_steps(instrument.tick, instrument.lot)
+    }
+
+    /// A grid with these steps.
+    pub fn of_steps(tick: Price, lot: Quantity) -> Self {
         Self {
-            tick: Step { units: instrument.tick.units(), float: instrument.tick.to_f64() },
-            lot: Step { units: instrument.lot.units(), float: instrument.lot.to_f64() },
+            tick: Step { units: tick.units(), float: tick.to_f64() },
+            lot: Step { units: lot.units(), float: lot.to_f64() },
         }
     }
 

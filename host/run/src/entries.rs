@@ -5,8 +5,8 @@ use std::fmt;
 use cryptobot_engine::{Evidence, Intent, Scope, Signal, StateChange};
 use cryptobot_journal::{ApprovedOrder, JournalDecision, JournalEntry};
 use cryptobot_model::{
-    Callback, Fill, FundingPayment, Liquidation, Liquidity, OrderEvent, OrderKind, OrderTerms, Side,
-    TimeInForce, TriggerSource,
+    Callback, Fill, FundingPayment, Liquidation, Liquidity, MarketMatch, OrderEvent, OrderKind, OrderTerms,
+    Side, TimeInForce, TriggerSource,
 };
 use serde_json::{Map, Value};
 
@@ -102,6 +102,10 @@ impl From<&JournalEntry> for NamedEntry {
             JournalEntry::Liquidation(liquidation) => {
                 fields.liquidation(liquidation);
                 "liquidation"
+            }
+            JournalEntry::Market(market) => {
+                fields.market(market);
+                "market"
             }
             JournalEntry::State(change) => {
                 fields.state(change);
@@ -312,6 +316,20 @@ impl Fields {
         self.text("slippage", fill.slippage);
         self.add("liquidity", if fill.liquidity == Liquidity::Maker { "maker" } else { "taker" });
         self.add("rule", fill.rule.name());
+    }
+
+    fn market(&mut self, market: &MarketMatch) {
+        self.add("order", market.order.0);
+        self.text("level", market.level);
+        if !market.joined.is_nan() {
+            self.float("joined_behind", market.joined);
+            self.float("ahead", market.ahead);
+        }
+        if let Some(trade) = market.trade {
+            self.add("trade", if trade.aggressor == Side::Buy { "buy" } else { "sell" });
+            self.text("trade_price", trade.price);
+            self.text("trade_quantity", trade.quantity);
+        }
     }
 
     fn funding(&mut self, payment: &FundingPayment) {

@@ -1,8 +1,8 @@
 //! The orders of one instrument: those on their way and those at the exchange.
 
 use cryptobot_model::{
-    Amendment, Calm, Fill, Instrument, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderRequest,
-    Price, Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
+    Amendment, Calm, Fill, Instrument, InstrumentId, MarketMatch, OrderEvent, OrderEventKind, OrderId,
+    OrderRequest, Price, Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
 };
 use cryptobot_risk::Closing;
 
@@ -22,6 +22,8 @@ pub struct Report {
     pub event: OrderEvent,
     /// The execution behind a (partial) fill.
     pub fill: Option<Fill>,
+    /// What a recorded market had for the execution, where it was matched with one.
+    pub market: Option<MarketMatch>,
     /// When the host learns of it: the event's time plus the response latency.
     pub arrives_at: Timestamp,
 }
@@ -29,7 +31,7 @@ pub struct Report {
 impl Report {
     /// A report that has no way to go.
     pub(crate) const fn new(event: OrderEvent, fill: Option<Fill>) -> Self {
-        Self { event, fill, arrives_at: event.ts }
+        Self { event, fill, market: None, arrives_at: event.ts }
     }
 }
 

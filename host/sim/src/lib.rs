@@ -1,7 +1,8 @@
 //! The simulated exchange: matching, latency, fees and slippage.
 //!
-//! Orders meet the market only through bars that had not begun when they were decided. The rules are those of
-//! `docs/src/concepts/fills.md`; every fill carries the one that produced it.
+//! Orders meet the market only through bars that had not begun when they were decided, or through recorded trades and
+//! books after their arrival. The rules are those of `docs/src/concepts/fills.md` and `order-book.md`; every fill
+//! carries the one that produced it.
 #![forbid(unsafe_code)]
 
 mod bars;
@@ -12,6 +13,7 @@ mod exchange;
 mod filters;
 mod latency;
 mod pricing;
+mod recorded;
 mod stats;
 mod working;
 
@@ -19,3 +21,4 @@ pub use book::Report;
 pub use config::{ExchangeConfig, Slippage, SlippageModel};
 pub use exchange::{Accounts, BarInterval, Exchange};
 pub use latency::{Latency, LatencyModel, RoundTrip};
+pub use recorded::{MarketSource, Matching, RecordedExchange};

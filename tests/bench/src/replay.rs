@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cryptobot_data::messages::{Message, MessageError, MessageFile, Tape, TapeGrid};
+use cryptobot_data::messages::{MessageError, Tape, TapeGrid, continuity};
 use cryptobot_model::{DepthEvent, InstrumentId, Price, Quantity, Rate, Timestamp};
 use cryptobot_sim::Report;
 use cryptobot_sim::depth::{
@@ -95,19 +95,11 @@ fn measure(path: &Path, rounds: usize) -> Result<(), MessageError> {
 
 /// The grid of BTCUSDT at the venue, told by the form of the sequence numbers.
 fn grid_of(path: &Path) -> Result<TapeGrid, MessageError> {
-    let mut file = MessageFile::open(path)?;
-    let mut is_futures = false;
-    while let Some((_, message)) = file.next_message()? {
-        if let Message::Diff(diff) = message {
-            is_futures = diff.ids.previous.is_some();
-            break;
-        }
-    }
+    let continuity = continuity(path)?;
     // Remainders in a spot book are no multiples of the lot of orders: quantities are counted in the finest unit.
-    let (tick, lot, continuity) = if is_futures {
-        (10_000_000, 100_000, Continuity::Previous)
-    } else {
-        (1_000_000, 1, Continuity::Next)
+    let (tick, lot) = match continuity {
+        Continuity::Previous => (10_000_000, 100_000),
+        Continuity::Next => (1_000_000, 1),
     };
     Ok(TapeGrid { tick: Price::from_units(tick), lot: Quantity::from_units(lot), continuity })
 }

@@ -72,6 +72,11 @@ impl Tape {
         self.by_exchange.iter().map(|&index| &self.events[index as usize])
     }
 
+    /// The event with this number in the order in which they happened at the exchange.
+    pub fn at_exchange(&self, number: usize) -> Option<&TapeEvent> {
+        self.by_exchange.get(number).map(|&index| &self.events[index as usize])
+    }
+
     /// What an event says.
     #[inline]
     pub fn event(&self, event: &TapeEvent) -> DepthEvent<'_> {

@@ -1,6 +1,6 @@
 //! What the exchange reports: booked when it happened, known to the strategy when the report is back.
 
-use cryptobot_model::{Fill, InstrumentId, Timestamp};
+use cryptobot_model::{Fill, InstrumentId, MarketMatch, Timestamp};
 use cryptobot_risk::RiskEngine;
 use cryptobot_sim::Report;
 
@@ -70,7 +70,7 @@ pub(super) fn book(
         let mut learned = Learned { event: report.event, instrument, filled: None, closed: None };
         if let Some(fill) = &report.fill {
             risk.on_fill(fill);
-            book_fill(slot, fill, margin.as_mut(), &mut learned, recorder);
+            book_fill(slot, fill, report.market.as_ref(), margin.as_mut(), &mut learned, recorder);
         }
         risk.on_order_event(&report.event);
         if let Some(trade) = &learned.closed {
@@ -89,11 +89,15 @@ pub(super) fn book(
 fn book_fill(
     slot: &mut Slot,
     fill: &Fill,
+    market: Option<&MarketMatch>,
     margin: Option<&mut Margin>,
     learned: &mut Learned,
     recorder: &mut dyn Recorder,
 ) {
     recorder.entry(&Entry::Fill(fill));
+    if let Some(market) = market {
+        recorder.entry(&Entry::Market(market));
+    }
     learned.closed = slot.book(fill);
     if let Some(margin) = margin {
         slot.insure(margin.settle(fill, recorder));

@@ -83,7 +83,8 @@ fn open_of(fill: &Fill, timeframe: Timeframe) -> Timestamp {
         | FillRule::LimitGap
         | FillRule::TakeProfitGap
         | FillRule::BookWalk
-        | FillRule::Queue => false,
+        | FillRule::Queue
+        | FillRule::Trade => false,
     };
     timeframe.open_of(if by_the_end { fill.ts.plus(-1) } else { fill.ts })
 }

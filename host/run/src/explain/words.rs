@@ -38,6 +38,7 @@ pub(super) const fn because(rule: FillRule) -> &'static str {
         FillRule::Liquidation => "margin was used up: the exchange closed the position at the mark price",
         FillRule::BookWalk => "the order took from the levels of the recorded book, the best first",
         FillRule::Queue => "recorded trades used up the queue before the resting order",
+        FillRule::Trade => "the order took what a recorded trade of its side took, at its price",
     }
 }
 
@@ -140,6 +141,7 @@ fn origin(fill: &Fill, reference: Price, bar: Option<&ShownBar>, config: &RunCon
         FillRule::CloseAfterArrival => "the bar's close",
         FillRule::Liquidation => "the mark price",
         FillRule::BookWalk => "the best level",
+        FillRule::Trade => "the trade's price",
         FillRule::OpenLate => {
             let Some(bar) = bar else { return format!("reference = the bar's open, moved, = {reference}") };
             let (elapsed, moved) = (fill.ts.0 - bar.began.0, reference.to_f64() / bar.open - 1.0);

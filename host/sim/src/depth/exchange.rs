@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 
 use cryptobot_model::{
-    Amendment, DepthEvent, DepthUpdate, OrderEvent, OrderEventKind, OrderId, OrderRequest, OrderTerms,
-    RefusalReason, Side, TimeInForce, Timestamp,
+    Amendment, DepthEvent, DepthTrade, DepthUpdate, Instrument, OrderEvent, OrderEventKind, OrderId,
+    OrderRequest, Quantity, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
 };
+use cryptobot_risk::Grid;
 
 use super::book::Book;
 use super::contract::Contract;
 use super::queue::{QueueModel, QueuePosition};
 use super::resting::{Own, Resting, RestingSide, is_better};
+use super::tally::Tally;
 use crate::book::Report;
+use crate::filters::Filters;
+use crate::working::Working;
 
 /// Rules of the simulated exchange on recorded books.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +54,19 @@ pub struct Exchange {
     pub(super) book: Book,
     pub(super) bids: RestingSide,
     pub(super) asks: RestingSide,
+    /// Orders that take but wait for trades, where the book is not known.
+    pub(super) takers: Vec<Own>,
+    /// Orders that wait for a price or for another order.
+    pub(super) waiting: Vec<Working>,
+    pub(super) tally: Tally,
+    pub(super) grid: Grid,
+    filters: Option<Filters>,
+    /// The market is known by its trades only.
+    trades_only: bool,
+    /// Whether any order was ever bound to another one.
+    has_bonds: bool,
+    /// Tick of the newest trade.
+    pub(super) last: Option<i64>,
     inbox: VecDeque<(Timestamp, Message)>,
 }
 
@@ -63,8 +80,60 @@ impl Exchange {
             book: Book::new(),
             bids: RestingSide::new(Side::Buy),
             asks: RestingSide::new(Side::Sell),
+            takers: Vec::new(),
+            waiting: Vec::new(),
+            tally: Tally::default(),
+            grid: Grid::of_steps(contract.tick, contract.lot),
+            filters: None,
+            trades_only: false,
+            has_bonds: false,
+            last: None,
             inbox: VecDeque::new(),
         }
+    }
+
+    /// The same with the order filters of an instrument.
+    #[must_use]
+    pub fn with_filters_of(mut self, instrument: &Instrument) -> Self {
+        self.filters = Some(Filters::new(instrument));
+        self
+    }
+
+    /// The same for a market of which only the trades are known: books that it is shown are passed over.
+    #[must_use]
+    pub const fn on_trades_only(mut self) -> Self {
+        self.trades_only = true;
+        self
+    }
+
+    /// Replaces the positions of all who ever sent an order by those of their accounts.
+    pub fn set_positions(&mut self, position: impl Fn(StrategyId) -> Quantity) {
+        self.tally.set_positions(position);
+    }
+
+    /// Cancels all orders of a strategy, for a reason.
+    pub fn cancel_all(
+        &mut self,
+        ts: Timestamp,
+        strategy: StrategyId,
+        reason: RefusalReason,
+        reports: &mut Vec<Report>,
+    ) {
+        let theirs: Vec<OrderId> =
+            self.all_orders().filter(|order| order.strategy == strategy).map(|order| order.id).collect();
+        for id in theirs {
+            reports.extend(self.remove(ts, id, Some(reason)));
+        }
+    }
+
+    /// The series of a strategy's newest order.
+    pub fn series_of(&self, strategy: StrategyId) -> SeriesId {
+        self.tally.series(strategy)
+    }
+
+    /// Whether no order is here or on its way.
+    pub fn is_quiet(&self) -> bool {
+        self.inbox.is_empty() && self.all_orders().next().is_none()
     }
 
     /// The market's book, less what we took from it.
@@ -108,15 +177,45 @@ impl Exchange {
     #[inline]
     pub fn on_event(&mut self, ts: Timestamp, event: &DepthEvent, reports: &mut Vec<Report>) {
         self.advance(ts, reports);
+        if self.trades_only && !matches!(event, DepthEvent::Trade(_)) {
+            return;
+        }
         match event {
             DepthEvent::Diff(updates) if self.bids.is_empty() && self.asks.is_empty() => {
                 for update in *updates {
                     self.book.apply(*update);
                 }
             }
-            DepthEvent::Diff(updates) => self.on_diff(ts, updates, reports),
-            DepthEvent::Trade(trade) => self.match_trade(ts, trade, reports),
+            DepthEvent::Diff(updates) => {
+                let before = reports.len();
+                self.on_diff(ts, updates, reports);
+                self.follow_bonds(before, reports);
+            }
+            DepthEvent::Trade(trade) => self.on_trade(ts, trade, reports),
             DepthEvent::Snapshot(levels) => self.on_snapshot(ts, levels, reports),
+        }
+    }
+
+    #[inline]
+    fn on_trade(&mut self, ts: Timestamp, trade: &DepthTrade, reports: &mut Vec<Report>) {
+        let before = reports.len();
+        if self.trades_only {
+            self.on_lone_trade(ts, trade, reports);
+        } else {
+            self.match_trade(ts, trade, reports);
+        }
+        self.last = Some(trade.tick);
+        self.follow_bonds(before, reports);
+        if !self.waiting.is_empty() {
+            let before = reports.len();
+            self.wake_touched(ts, reports);
+            self.follow_bonds(before, reports);
+        }
+    }
+
+    fn follow_bonds(&mut self, from: usize, reports: &mut Vec<Report>) {
+        if self.has_bonds && reports.len() > from {
+            self.follow(from, reports);
         }
     }
 
@@ -129,7 +228,9 @@ impl Exchange {
         {
             self.inbox.pop_front();
             self.expire(arrived, reports);
+            let before = reports.len();
             self.on_message(arrived, message, reports);
+            self.follow_bonds(before, reports);
         }
         self.expire(ts, reports);
     }
@@ -160,16 +261,14 @@ impl Exchange {
     fn on_message(&mut self, ts: Timestamp, message: Message, reports: &mut Vec<Report>) {
         match message {
             Message::Order(order) => self.on_order(ts, order, reports),
-            Message::Cancel(id) => {
-                if let Some(order) = self.take(id) {
-                    reports.push(self.event(ts, &order.own, OrderEventKind::Cancelled, None));
-                }
-            }
+            Message::Cancel(id) => reports.extend(self.remove(ts, id, None)),
             Message::Amend(amendment) => self.on_amendment(ts, &amendment, reports),
         }
     }
 
     fn on_order(&mut self, ts: Timestamp, order: OrderRequest, reports: &mut Vec<Report>) {
+        self.tally.meet(&order);
+        self.has_bonds |= order.terms.parent.is_some() || order.terms.sibling.is_some();
         let own = match self.admit(order) {
             Ok(own) => own,
             Err(reason) => {
@@ -179,33 +278,64 @@ impl Exchange {
                 return;
             }
         };
+        if self.admit_waiting(ts, order, reports) {
+            return;
+        }
         reports.push(self.event(ts, &own, OrderEventKind::Accepted, None));
-        self.place(ts, own, reports);
+        if self.tally.filled(order.terms.sibling) > 0 {
+            let reason = Some(RefusalReason::Sibling);
+            reports.push(self.event(ts, &own, OrderEventKind::Cancelled, reason));
+        } else {
+            self.enter(ts, own, reports);
+        }
     }
 
     /// An order on the grid, if this exchange serves it.
     fn admit(&self, order: OrderRequest) -> Result<Own, RefusalReason> {
-        let kind = order.kind;
-        let limit = match kind.limit() {
+        let limit = match order.kind.limit() {
             Some((price, tif)) => {
                 Some((self.contract.ticks(price).ok_or(RefusalReason::InvalidArgument)?, tif))
             }
             None => None,
         };
-        let lots = self.contract.lots(order.quantity).filter(|lots| *lots > 0);
+        let lots = self.contract.lots(order.quantity);
+        let lots = lots.filter(|lots| *lots > 0 || order.terms.close_position);
         let lots = lots.ok_or(RefusalReason::InvalidArgument)?;
-        if kind.trigger().is_some() || order.terms != OrderTerms::FREE {
-            return Err(RefusalReason::InvalidArgument);
-        }
         if self.book.is_empty(Side::Buy) && self.book.is_empty(Side::Sell) {
             return Err(RefusalReason::NoMarket);
         }
+        let mark = self.last.map_or(f64::NAN, |tick| self.contract.price(tick).to_f64());
+        let open = || self.all_orders().filter(|other| other.strategy == order.strategy).count();
+        if let Some(reason) = self.filters.and_then(|filters| filters.refusal(&order, mark, open)) {
+            return Err(reason);
+        }
+        let waits = order.kind.trigger().is_some() || order.terms.parent.is_some();
         match limit {
-            Some((tick, TimeInForce::Gtx)) if self.would_take(order.side, tick) => {
+            Some((tick, TimeInForce::Gtx)) if !waits && self.would_take(order.side, tick) => {
                 Err(RefusalReason::WouldTake)
             }
             _ => Ok(Own { order, limit, lots }),
         }
+    }
+
+    /// Lets an order that waits for nothing meet the market. One that may only reduce is as large as what there is to
+    /// reduce when it executes.
+    pub(super) fn enter(&mut self, ts: Timestamp, own: Own, reports: &mut Vec<Report>) {
+        let mut own = own;
+        let room = self.tally.room(&own.order, &self.contract);
+        if own.order.terms.close_position {
+            own.lots = room;
+        }
+        if own.limit.is_none() && room == 0 {
+            reports.push(self.nothing_to_reduce(ts, &own));
+            return;
+        }
+        if matches!(own.limit, Some((tick, TimeInForce::Gtx)) if self.would_take(own.order.side, tick)) {
+            let reason = Some(RefusalReason::WouldTake);
+            reports.push(self.event(ts, &own, OrderEventKind::Expired, reason));
+            return;
+        }
+        self.place(ts, own, reports);
     }
 
     /// Lets an order take what it may take, and lets the rest of it rest or expire.
@@ -217,20 +347,43 @@ impl Exchange {
             reports.push(self.event(ts, &own, OrderEventKind::Expired, reason));
             return;
         }
-        if tif != TimeInForce::Fok || self.takeable(&own) >= own.lots {
+        let takes = own.limit.is_none_or(|(tick, _)| self.would_take(own.order.side, tick));
+        if self.trades_only && takes {
+            self.takers.push(own);
+            return;
+        }
+        if takes && (tif != TimeInForce::Fok || self.takeable(&own) >= own.lots) {
             self.take_liquidity(ts, &mut own, reports);
+            if own.lots > 0 && self.tally.room(&own.order, &self.contract) == 0 {
+                reports.push(self.nothing_to_reduce(ts, &own));
+                return;
+            }
         }
-        match (own.limit, tif) {
+        match tif {
             _ if own.lots == 0 => {}
-            (Some((tick, _)), TimeInForce::Gtc | TimeInForce::Gtx | TimeInForce::Gtd(_)) => {
-                let position = QueuePosition::last(self.book.lots(own.order.side, tick));
-                self.own_mut(own.order.side).insert(Resting { own, tick, position });
-            }
-            _ => {
-                let reason = Some(RefusalReason::NotFillable);
-                reports.push(self.event(ts, &own, OrderEventKind::Expired, reason));
-            }
+            TimeInForce::Ioc | TimeInForce::Fok => reports.push(self.not_fillable(ts, &own)),
+            TimeInForce::Gtc | TimeInForce::Gtx | TimeInForce::Gtd(_) => self.rest(own),
         }
+    }
+
+    /// Puts an order at the end of the queue of its price.
+    pub(super) fn rest(&mut self, own: Own) {
+        let Some((tick, _)) = own.limit else { return };
+        let position = if self.trades_only {
+            QueuePosition::unknown()
+        } else {
+            QueuePosition::last(self.book.lots(own.order.side, tick))
+        };
+        let order = Resting { own, tick, position, joined: position.ahead, idle: false };
+        self.own_mut(own.order.side).insert(order);
+    }
+
+    pub(super) fn not_fillable(&self, ts: Timestamp, own: &Own) -> Report {
+        self.event(ts, own, OrderEventKind::Expired, Some(RefusalReason::NotFillable))
+    }
+
+    pub(super) fn nothing_to_reduce(&self, ts: Timestamp, own: &Own) -> Report {
+        self.event(ts, own, OrderEventKind::Expired, Some(RefusalReason::NothingToReduce))
     }
 
     /// The rules of Binance USD-M futures: an amended order goes to the end of the queue; one whose new quantity is
@@ -238,8 +391,15 @@ impl Exchange {
     fn on_amendment(&mut self, ts: Timestamp, amendment: &Amendment, reports: &mut Vec<Report>) {
         let numbers = (self.contract.ticks(amendment.price), self.contract.lots(amendment.quantity));
         let (Some(tick), Some(quantity)) = numbers else { return };
-        let Some(Resting { mut own, .. }) = self.take(amendment.id) else { return };
-        let Some((_, tif)) = own.limit else { return };
+        if self.amend_waiting(ts, amendment, reports) {
+            return;
+        }
+        let Some(mut own) = self.take(amendment.id) else { return };
+        let Some((_, tif)) = own.limit else {
+            // A market order that waits for trades has no numbers to change.
+            self.takers.push(own);
+            return;
+        };
         let filled = self.contract.lots(own.order.quantity).unwrap_or(0) - own.lots;
         own.order.quantity = amendment.quantity;
         own.lots = (quantity - filled).max(0);
@@ -257,10 +417,15 @@ impl Exchange {
 
     #[inline]
     fn expire(&mut self, now: Timestamp, reports: &mut Vec<Report>) {
+        let before = reports.len();
         while let Some((until, own)) = self.bids.expired(now).or_else(|| self.asks.expired(now)) {
             let reason = Some(RefusalReason::GoodTillDate);
             reports.push(self.event(until, &own, OrderEventKind::Expired, reason));
         }
+        if !self.waiting.is_empty() || !self.takers.is_empty() {
+            self.expire_waiting(now, reports);
+        }
+        self.follow_bonds(before, reports);
     }
 
     fn would_take(&self, side: Side, tick: i64) -> bool {
@@ -268,8 +433,45 @@ impl Exchange {
         best.is_some_and(|best| !is_better(side, best.tick, tick))
     }
 
-    fn take(&mut self, id: OrderId) -> Option<Resting> {
-        self.bids.remove(id).or_else(|| self.asks.remove(id))
+    /// Takes out an order that waits for no price and no other order.
+    fn take(&mut self, id: OrderId) -> Option<Own> {
+        let resting = self.bids.remove(id).or_else(|| self.asks.remove(id)).map(|order| order.own);
+        resting.or_else(|| {
+            let at = self.takers.iter().position(|own| own.order.id == id)?;
+            Some(self.takers.remove(at))
+        })
+    }
+
+    /// Takes out an order and tells that it was cancelled.
+    pub(super) fn remove(
+        &mut self,
+        ts: Timestamp,
+        id: OrderId,
+        reason: Option<RefusalReason>,
+    ) -> Option<Report> {
+        if let Some(own) = self.take(id) {
+            return Some(self.event(ts, &own, OrderEventKind::Cancelled, reason));
+        }
+        let at = self.waiting.iter().position(|order| order.id() == id)?;
+        Some(self.waiting.remove(at).event(ts, OrderEventKind::Cancelled, reason))
+    }
+
+    /// All orders at the exchange.
+    pub(super) fn all_orders(&self) -> impl Iterator<Item = &OrderRequest> {
+        let resting = self.bids.iter().chain(self.asks.iter()).map(|order| &order.own.order);
+        let takers = self.takers.iter().map(|own| &own.order);
+        resting.chain(takers).chain(self.waiting.iter().map(|order| &order.order))
+    }
+
+    /// Whether an order is at the exchange.
+    pub(super) fn is_here(&self, id: OrderId) -> bool {
+        self.all_orders().any(|order| order.id == id)
+    }
+
+    /// An order that waits for no price and no other order.
+    pub(super) fn own_order(&mut self, id: OrderId) -> Option<&mut Own> {
+        let resting = self.bids.iter_mut().chain(self.asks.iter_mut()).map(|order| &mut order.own);
+        resting.chain(self.takers.iter_mut()).find(|own| own.order.id == id)
     }
 
     pub(super) const fn own(&self, side: Side) -> &RestingSide {
@@ -287,7 +489,13 @@ impl Exchange {
     }
 
     /// An event of an order without an execution.
-    fn event(&self, ts: Timestamp, own: &Own, kind: OrderEventKind, reason: Option<RefusalReason>) -> Report {
+    pub(super) fn event(
+        &self,
+        ts: Timestamp,
+        own: &Own,
+        kind: OrderEventKind,
+        reason: Option<RefusalReason>,
+    ) -> Report {
         let OrderRequest { strategy, series, id, side, .. } = own.order;
         let plain = OrderEvent::plain(strategy, series, id, side, ts, kind);
         let remaining = self.contract.quantity(own.lots);

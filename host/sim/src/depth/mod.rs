@@ -6,6 +6,7 @@
 //! `docs/src/concepts/order-book.md`.
 
 mod book;
+mod conditional;
 mod contract;
 mod exchange;
 mod gateway;
@@ -14,8 +15,10 @@ mod matching;
 mod queue;
 mod resting;
 mod sync;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod trades;
 
 pub use book::{Book, Level};
 pub use contract::Contract;

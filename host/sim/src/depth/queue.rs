@@ -36,6 +36,11 @@ impl QueuePosition {
         Self { ahead: level as f64, traded: 0 }
     }
 
+    /// An order in a queue of which nothing is known: only trades through its price reach it.
+    pub const fn unknown() -> Self {
+        Self { ahead: f64::INFINITY, traded: 0 }
+    }
+
     /// A trade of `lots` at the level. Returns the whole lots of it that went beyond the queue and reached us.
     pub fn on_trade(&mut self, lots: i64) -> i64 {
         self.traded += lots;

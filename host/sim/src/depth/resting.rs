@@ -20,6 +20,10 @@ pub(super) struct Resting {
     pub(super) own: Own,
     pub(super) tick: i64,
     pub(super) position: QueuePosition,
+    /// Lots before it when it joined its level.
+    pub(super) joined: f64,
+    /// The market reached it when it had nothing to reduce.
+    pub(super) idle: bool,
 }
 
 impl Resting {
@@ -78,10 +82,12 @@ impl RestingSide {
         Some(order)
     }
 
-    /// Drops what is filled.
-    pub(super) fn sweep(&mut self) {
+    /// Drops what is filled; returns, taken out, what had nothing to reduce.
+    pub(super) fn sweep(&mut self) -> Vec<Resting> {
         self.orders.retain(|order| order.own.lots > 0);
+        let idle = self.orders.extract_if(.., |order| order.idle).collect();
         self.note_expiry();
+        idle
     }
 
     /// Takes out an order whose time has come, with that time.

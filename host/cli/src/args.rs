@@ -89,6 +89,17 @@ pub(crate) enum Delivery {
     Event,
 }
 
+/// What orders are matched with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fills {
+    /// Stored bars.
+    Bars,
+    /// Recorded trades.
+    Trades,
+    /// A recorded order book and its trades.
+    Depth,
+}
+
 /// Flags override the run file.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -139,6 +150,12 @@ pub(crate) struct RunArguments {
     /// Seed of all randomness [default: 42].
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
+    /// What orders are matched with [default: bars].
+    #[arg(long, value_enum)]
+    pub(crate) fills: Option<Fills>,
+    /// Recording of a symbol's book and trades, for --fills trades or depth.
+    #[arg(long = "recording", value_name = "SYMBOL=FILE")]
+    pub(crate) recordings: Vec<String>,
     /// Run although bars are missing; noted in the results.
     #[arg(long)]
     pub(crate) allow_gaps: bool,

@@ -46,6 +46,11 @@ impl Catalog {
         if root.is_dir() { Ok(Self { root }) } else { Err(DataError::NoCatalog { root }) }
     }
 
+    /// The catalog under a folder that need not be there: then nothing is stored in it.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root

@@ -57,6 +57,14 @@ pub struct TouchedFile {
     pub(crate) stamp: Stamp,
 }
 
+impl TouchedFile {
+    /// A file outside of the catalog, by the name that it has in the results.
+    pub fn outside(name: String, path: &Path) -> Result<Self, DataError> {
+        let metadata = std::fs::metadata(path).map_err(DataError::io(path))?;
+        Ok(Self { relative: name, path: path.to_owned(), stamp: Stamp::of(&metadata) })
+    }
+}
+
 /// A row group as its metadata describe it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {

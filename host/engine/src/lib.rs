@@ -44,6 +44,7 @@ pub use cryptobot_risk::{
     Cause, Command, CommandError, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange,
     StrategyLimits, TradingState,
 };
+pub use cryptobot_sim::depth::{DepthConfig, QueueModel};
 pub use cryptobot_sim::{
     Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, MarketSource, Matching,
     RecordedExchange, Report, RoundTrip, Slippage, SlippageModel,

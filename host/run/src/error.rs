@@ -55,6 +55,9 @@ pub enum RunError {
         /// What is wrong with it and what is right.
         problem: String,
     },
+    /// A recording cannot be used.
+    #[error(transparent)]
+    Recording(Box<cryptobot_data::messages::MessageError>),
     /// A plugin was not found.
     #[error(transparent)]
     FindPlugin(#[from] ResolveError),
@@ -148,7 +151,7 @@ impl RunError {
             Self::LoadPlugin { .. } | Self::PluginNotAllowed { .. } | Self::PluginFault { .. } => {
                 ExitCode::Plugin
             }
-            Self::NoData { .. } | Self::Data(_) => ExitCode::Data,
+            Self::NoData { .. } | Self::Data(_) | Self::Recording(_) => ExitCode::Data,
             Self::Runtime(_)
             | Self::Folder(_)
             | Self::Journal { .. }

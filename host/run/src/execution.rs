@@ -1,5 +1,6 @@
 //! The simulated exchange in the run file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cryptobot_engine::{ExchangeConfig, LatencyModel, RoundTrip, SlippageModel};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::in_range;
 use crate::error::RunError;
+use crate::recordings::{Fills, RecordedBook};
 use crate::risk::Margin;
 use crate::spelled::Spelled;
 
@@ -20,6 +22,13 @@ const LONGEST_MS: f64 = 60_000.0;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Execution {
+    /// What orders are matched with.
+    pub fills: Fills,
+    /// Recordings by symbol, or by `venue/symbol`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub recordings: BTreeMap<String, PathBuf>,
+    /// Orders in a recorded book.
+    pub book: RecordedBook,
     /// Time from decision to arrival, and back.
     pub latency: Latency,
     /// Fees instead of those of the instruments.
@@ -225,6 +234,7 @@ impl Execution {
     /// Checks what can be checked without files.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         self.margin.check()?;
+        crate::recordings::check(self)?;
         self.latency.check()?;
         self.slippage.check()?;
         in_range("execution.open_late.k", self.open_late.k, 0.0, 100.0)?;

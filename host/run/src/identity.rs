@@ -73,6 +73,8 @@ fn config_sha256(config: &RunConfig, bots: &[LoadedBot]) -> Result<String, RunEr
     let mut config = config.clone();
     config.data = PathBuf::default();
     config.seed = 0;
+    // Their contents are part of the data.
+    config.execution.recordings.clear();
     for (bot, loaded) in config.bots.values_mut().zip(bots) {
         bot.plugin.clear();
         for (swap, loaded) in bot.swaps.iter_mut().zip(&loaded.swaps) {

@@ -22,9 +22,11 @@ pub mod operator;
 pub mod overrides;
 pub mod permissions;
 mod prepare;
+pub mod recordings;
 mod refusals;
 pub mod risk;
 mod spelled;
+mod venue;
 mod versions;
 
 pub use config::RunConfig;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cryptobot_data::{Catalog, SeriesReader, SeriesRequest, TouchedFile};
+use cryptobot_data::{Catalog, Instruments, ReadAhead, SeriesReader, SeriesRequest, TouchedFile};
+use cryptobot_engine::{BarSource, MarketSource, MemorySource};
 use cryptobot_model::{
     FundingRate, Instrument, InstrumentId, PluginInfo, SeriesId, SeriesInfo, SeriesSpec, Timeframe, Timestamp,
 };
@@ -10,6 +11,8 @@ use cryptobot_model::{
 use crate::bots::LoadedBot;
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
+use crate::funding::Funding;
+use crate::recordings::{Fills, RecordedSeries, Recordings};
 use crate::spelled::Spelled;
 use crate::{funding, marks};
 
@@ -20,7 +23,10 @@ const USUAL_SYMBOL: &str = "BTCUSDT";
 pub(crate) struct Market {
     pub(crate) instrument: Instrument,
     pub(crate) timeframe: Timeframe,
-    pub(crate) reader: SeriesReader,
+    pub(crate) source: Box<dyn BarSource>,
+    pub(crate) expected_bars: u64,
+    /// What orders are matched with, where it is not the bars.
+    pub(crate) events: Option<Box<dyn MarketSource>>,
     /// Mark prices as bars of the same length.
     pub(crate) mark: Option<SeriesReader>,
     pub(crate) funding: Vec<FundingRate>,
@@ -52,7 +58,12 @@ struct Wish {
 
 /// Finds the bars of all bots, opens them and completes the configuration with what was left open.
 pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets, RunError> {
-    let catalog = Catalog::open(&config.data)?;
+    let catalog = if config.execution.fills == Fills::Bars {
+        Catalog::open(&config.data)?
+    } else {
+        // Recordings stand anywhere; what else is stored of the venue is used where it is there.
+        Catalog::at(&config.data)
+    };
     let mut wishes = Vec::with_capacity(bots.len());
     for bot in bots {
         let wish = wish(config, bot, &catalog)?;
@@ -66,20 +77,22 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     let bases = base_timeframes(config, &wishes)?;
     let mut warnings = Vec::new();
     let (mut instruments, synthetic) = instruments(config, &catalog, &bases, &mut warnings)?;
-    let readers = readers(config, &catalog, &bases, &mut warnings)?;
-    let from = readers.iter().map(SeriesReader::first_open).min().unwrap_or_default();
-    let to = readers.iter().map(SeriesReader::last_close).max().unwrap_or_default();
-    let marks = marks::open(&catalog, &instruments, &readers, &mut warnings)?;
+    let read = if config.execution.fills == Fills::Bars {
+        stored(config, &catalog, &bases, &instruments, &mut warnings)?
+    } else {
+        recorded(config, &catalog, &bases, &instruments, &mut warnings)?
+    };
+    let Read { series: bars, from, to, mut touched } = read;
     let funding = funding::open(config, &catalog, &mut instruments, (from, to), &mut warnings)?;
-    let bars = readers.iter().chain(marks.iter().flatten());
-    let touched = bars.flat_map(SeriesReader::touched).chain(funding.touched).collect();
+    touched.extend(funding.touched);
     let series = wishes.iter().map(|wish| series(&wish.venue, &wish.symbols, &wish.series, &instruments));
     let series = series.collect();
-    let read = readers.into_iter().zip(marks).zip(funding.rates);
+    let read = bars.into_iter().zip(funding.rates);
     let markets = instruments.into_iter().zip(bases.values()).zip(read);
-    let market = |((instrument, timeframe), ((reader, mark), funding))| {
-        let timeframe: &Timeframe = timeframe;
-        Market { instrument, timeframe: *timeframe, reader, mark, funding }
+    let market = |((instrument, timeframe), (bars, funding))| {
+        let (timeframe, bars): (&Timeframe, Bars) = (timeframe, bars);
+        let Bars { source, expected_bars, mark, events } = bars;
+        Market { instrument, timeframe: *timeframe, source, expected_bars, events, mark, funding }
     };
     Ok(Markets {
         list: markets.map(market).collect(),
@@ -93,14 +106,100 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     })
 }
 
+/// The bars of an instrument.
+struct Bars {
+    source: Box<dyn BarSource>,
+    expected_bars: u64,
+    mark: Option<SeriesReader>,
+    events: Option<Box<dyn MarketSource>>,
+}
+
+/// The bars of all instruments.
+struct Read {
+    series: Vec<Bars>,
+    from: Timestamp,
+    to: Timestamp,
+    touched: Vec<TouchedFile>,
+}
+
+/// Opens stored bars and mark prices.
+fn stored(
+    config: &mut RunConfig,
+    catalog: &Catalog,
+    bases: &BTreeMap<(String, String), Timeframe>,
+    instruments: &[Instrument],
+    warnings: &mut Vec<String>,
+) -> Result<Read, RunError> {
+    let readers = readers(config, catalog, bases, warnings)?;
+    let from = readers.iter().map(SeriesReader::first_open).min().unwrap_or_default();
+    let to = readers.iter().map(SeriesReader::last_close).max().unwrap_or_default();
+    let marks = marks::open(catalog, instruments, &readers, warnings)?;
+    let touched = readers.iter().chain(marks.iter().flatten()).flat_map(SeriesReader::touched).collect();
+    let bars = |(reader, mark): (SeriesReader, Option<SeriesReader>)| {
+        let expected_bars = reader.expected_rows();
+        Bars { source: Box::new(ReadAhead::new(reader)), expected_bars, mark, events: None }
+    };
+    Ok(Read { series: readers.into_iter().zip(marks).map(bars).collect(), from, to, touched })
+}
+
+/// Reads recordings and builds bars of their trades.
+fn recorded(
+    config: &mut RunConfig,
+    catalog: &Catalog,
+    bases: &BTreeMap<(String, String), Timeframe>,
+    instruments: &[Instrument],
+    warnings: &mut Vec<String>,
+) -> Result<Read, RunError> {
+    check_funding(config, catalog, instruments)?;
+    let recordings = Recordings::read(&config.execution, bases.keys().cloned(), instruments)?;
+    let timeframes: Vec<Timeframe> = bases.values().copied().collect();
+    let series = recordings.series(config, &timeframes)?;
+    recordings.warnings(warnings);
+    let from = series.iter().map(RecordedSeries::from).min().unwrap_or_default();
+    let to = series.iter().map(RecordedSeries::to).max().unwrap_or_default();
+    (config.period.from, config.period.to) = (Some(Spelled(from)), Some(Spelled(to)));
+    let bars = |series: RecordedSeries| Bars {
+        expected_bars: series.bars.len() as u64,
+        source: Box::new(MemorySource::new(vec![series.bars])),
+        mark: None,
+        events: Some(series.events),
+    };
+    let touched = recordings.touched()?;
+    Ok(Read { series: series.into_iter().map(bars).collect(), from, to, touched })
+}
+
+/// Recordings have no funding rates: they are stored, or the configuration says what holds instead.
+fn check_funding(config: &RunConfig, catalog: &Catalog, instruments: &[Instrument]) -> Result<(), RunError> {
+    for Instrument { venue, symbol, .. } in instruments.iter().filter(|instrument| instrument.funding) {
+        let stated = config.venues.get(venue).map(|venue| venue.funding.0).unwrap_or_default();
+        let kinds = catalog.kinds(venue, symbol).unwrap_or_default();
+        if stated == Funding::Required && !kinds.iter().any(|kind| kind == "funding") {
+            let problem = format!(
+                "no rates of {symbol} are stored, and its recording has none; say `none` or `assume:RATE`, or store them"
+            );
+            return Err(RunError::config(format!("venues.{venue}.funding"), problem));
+        }
+    }
+    Ok(())
+}
+
 fn wish(config: &RunConfig, bot: &LoadedBot, catalog: &Catalog) -> Result<Wish, RunError> {
     let entry = &config.bots[&bot.name];
     let venue = match &entry.venue {
         Some(venue) => venue.clone(),
+        None if config.execution.fills != Fills::Bars => {
+            let problem = "say whose recording it is, for example binance-usdm";
+            return Err(RunError::config("--venue", problem));
+        }
         None => only_venue(catalog)?,
     };
-    let symbols =
-        if entry.symbols.is_empty() { vec![usual_symbol(catalog, &venue)?] } else { unique(&entry.symbols) };
+    let symbols = match (entry.symbols.as_slice(), config.execution.recordings.keys().next()) {
+        ([], Some(symbol)) if config.execution.recordings.len() == 1 => {
+            vec![symbol.rsplit('/').next().unwrap_or(symbol).to_owned()]
+        }
+        ([], _) => vec![usual_symbol(catalog, &venue)?],
+        (symbols, _) => unique(symbols),
+    };
     let base = entry.timeframe.map_or(Timeframe::HOUR, |timeframe| timeframe.0);
     let series = timeframes(&bot.info, base)
         .map_err(|problem| RunError::config(format!("bots.{}.plugin", bot.name), problem))?;
@@ -177,7 +276,10 @@ fn instruments(
 ) -> Result<(Vec<Instrument>, bool), RunError> {
     let (mut instruments, mut synthetic) = (Vec::with_capacity(bases.len()), false);
     for (venue, symbol) in bases.keys() {
-        let of_venue = catalog.instruments(venue)?;
+        let of_venue = match config.execution.fills {
+            Fills::Bars => catalog.instruments(venue)?,
+            Fills::Trades | Fills::Depth => Instruments::below(&config.data, venue)?,
+        };
         synthetic |= of_venue.synthetic();
         let resolved = of_venue.get(symbol)?;
         warnings.extend(resolved.warning);

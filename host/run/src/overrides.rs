@@ -8,6 +8,7 @@ use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 use crate::changes::{Moment, ParseMomentError, Swap, Tuning};
 use crate::config::{Bot, RunConfig, bot_letter};
 use crate::error::RunError;
+use crate::recordings::Fills;
 use crate::spelled::Spelled;
 
 /// Flags; each given one overrides the file.
@@ -39,6 +40,10 @@ pub struct Overrides {
     pub leverage: Option<u32>,
     /// Seed.
     pub seed: Option<u64>,
+    /// What orders are matched with.
+    pub fills: Option<Fills>,
+    /// `symbol=file` of recordings.
+    pub recordings: Vec<String>,
     /// Waives missing bars.
     pub allow_gaps: bool,
 }
@@ -64,6 +69,14 @@ impl Overrides {
         config.period.from = self.from.map(Spelled).or(config.period.from);
         config.period.to = self.to.map(Spelled).or(config.period.to);
         config.allow_gaps |= self.allow_gaps;
+        config.execution.fills = self.fills.unwrap_or(config.execution.fills);
+        for recording in &self.recordings {
+            let Some((symbol, file)) = recording.split_once('=') else {
+                let problem = format!("`{recording}` is not of the form SYMBOL=FILE");
+                return Err(RunError::config("--recording", problem));
+            };
+            config.execution.recordings.insert(symbol.to_owned(), PathBuf::from(file));
+        }
         for bot in config.bots.values_mut() {
             if self.venue.is_some() {
                 bot.venue.clone_from(&self.venue);

@@ -6,8 +6,8 @@ use std::time::Instant;
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{
-    BarSource, Desk, DeskLimits, Engine, Exchange, FaultPolicy, InstrumentSetup, Origin, Strategy,
-    StrategySetup,
+    BarSource, Desk, DeskLimits, Engine, Exchange, FaultPolicy, InstrumentSetup, Origin, RecordedExchange,
+    Strategy, StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_wasm::{Compiler, Limits, Runtime, RuntimeConfig, WasmStrategy};
@@ -21,7 +21,9 @@ use crate::identity;
 use crate::markets::{self, Markets};
 use crate::operator;
 use crate::permissions::{self, Acceptance};
+use crate::recordings;
 use crate::risk;
+use crate::venue::Simulated;
 use crate::versions::{kept_bars, look_back, version};
 
 /// Folders that a run uses besides its data.
@@ -45,7 +47,7 @@ pub struct Environment {
 pub struct PreparedRun {
     pub(crate) config: RunConfig,
     pub(crate) folder: RunFolder,
-    pub(crate) engine: Engine<Exchange>,
+    pub(crate) engine: Engine<Simulated>,
     pub(crate) identity: RunIdentity,
     pub(crate) hash: HashJob,
     pub(crate) instruments: Vec<Instrument>,
@@ -92,7 +94,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
     let folder = RunFolder::prepare(&out_folder(environment, &bots, &markets))?;
     let identity = identity::begin(&config, &bots, reference_sha256(&instruments))?;
 
-    let expected_bars = markets.list.iter().map(|market| market.reader.expected_rows()).sum();
+    let expected_bars = markets.list.iter().map(|market| market.expected_bars).sum();
     let strategies =
         bots.iter().map(|bot| (bot.name.clone(), bot.balance, strategy_info(bot, &config))).collect();
     let without_mark = markets.list.iter().map(|market| market.mark.is_none()).collect();
@@ -115,14 +117,24 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
             faults: bot_policy(&config, bot),
         });
     }
+    let mut events = Vec::new();
     let sources = list.into_iter().map(|market| {
-        let source = Box::new(ReadAhead::new(market.reader));
+        events.extend(market.events);
+        let source = market.source;
         let mark = market.mark.map(|mark| Box::new(ReadAhead::new(mark)) as Box<dyn BarSource>);
         let setup = InstrumentSetup::new(market.instrument, market.timeframe, source);
         InstrumentSetup { mark, funding: market.funding, ..setup }
     });
-    let exchange = Exchange::new(&instruments, &config.execution.exchange(config.seed)?);
-    let engine = risk::guard(&config, &instruments, Engine::new(sources.collect(), setups, exchange)?)?;
+    let sources = sources.collect();
+    let exchange = config.execution.exchange(config.seed)?;
+    let venue = match recordings::matching(&config.execution) {
+        None => Simulated::Bars(Exchange::new(&instruments, &exchange)),
+        Some(matching) => {
+            let (latency, seed) = (exchange.latency, exchange.seed);
+            Simulated::Recorded(RecordedExchange::new(&instruments, events, matching, latency, seed))
+        }
+    };
+    let engine = risk::guard(&config, &instruments, Engine::new(sources, setups, venue)?)?;
     let mut engine = engine.with_commands(commands);
     if let Some(retire) = (!requests.is_empty()).then(changes::retirement).flatten() {
         engine = engine.with_retirement(retire);

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use cryptobot_plugin::{Accepted, cache_folder, plugin_folders};
 use cryptobot_run::permissions::Acceptance;
+use cryptobot_run::recordings;
 use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, prepare};
 
-use crate::args::{Delivery, Format, Mode, RunArguments};
+use crate::args::{Delivery, Fills, Format, Mode, RunArguments};
 use crate::commands::{CommandError, compiler};
 use crate::output;
 use crate::progress::Progress;
@@ -56,6 +57,12 @@ fn overrides(arguments: RunArguments) -> Overrides {
         venue: arguments.venue,
         symbols: arguments.symbols,
         timeframe: arguments.timeframe,
+        fills: arguments.fills.map(|fills| match fills {
+            Fills::Bars => recordings::Fills::Bars,
+            Fills::Trades => recordings::Fills::Trades,
+            Fills::Depth => recordings::Fills::Depth,
+        }),
+        recordings: arguments.recordings,
         from: arguments.from,
         to: arguments.to,
         set: arguments.set,

@@ -285,6 +285,7 @@ impl RunConfig {
             return Err(RunError::config(format!("bots.{name}.plugin"), "is missing; give a path or a name"));
         }
         crate::operator::check(self)?;
+        crate::recordings::check_used(&self.execution)?;
         self.check_values()
     }
 

@@ -16,7 +16,7 @@ use crate::error::{ExitCode, RunError};
 mod market;
 mod words;
 
-pub use market::{MarketData, ShownBar};
+pub use market::{MarketData, ShownBar, ShownMatch};
 
 /// Why a fill cannot be explained.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +195,8 @@ pub fn explain(folder: &Path, given: u64, data: Option<&Path>) -> Result<Explana
     let (life, wallets) = journal.life(order, &found)?;
     let data = data.unwrap_or(&config.data);
     let fills = found.iter().zip(wallets).map(|(found, wallet)| {
-        let market = MarketData::read(data, &facts, &found.fill);
+        let market = MarketData::recorded(&life, &found.fill)
+            .unwrap_or_else(|| MarketData::read(data, &facts, &found.fill));
         explain_fill(found, wallet, market, &life, &config)
     });
     let fills = fills.collect();
@@ -264,7 +265,7 @@ fn explain_fill(
         liquidity: if fill.liquidity == Liquidity::Maker { "maker" } else { "taker" },
         rule: fill.rule.name(),
         because: words::because(fill.rule),
-        queue: words::queue(fill, arrived_at(life)),
+        queue: words::queue(fill, arrived_at(life), market.seen()),
         formulas: words::formulas(fill, reference, market.bar(), config),
         position_before: before.to_string(),
         position_after: (*before + fill.side.signed(fill.quantity)).to_string(),

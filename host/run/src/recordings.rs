@@ -77,6 +77,11 @@ pub(crate) fn check(execution: &Execution) -> Result<(), RunError> {
         let problem = format!("must be above 0 and at most 100, not {exponent}; 1 spreads cancels evenly");
         return Err(RunError::config("execution.book.queue.exponent", problem));
     }
+    Ok(())
+}
+
+/// Checks that recordings which are stated are used, once flags have completed the file.
+pub(crate) fn check_used(execution: &Execution) -> Result<(), RunError> {
     if execution.fills == Fills::Bars && !execution.recordings.is_empty() {
         let problem = "are used with `fills: trades` or `fills: depth` only; state one of them";
         return Err(RunError::config("execution.recordings", problem));

@@ -13,7 +13,8 @@ use cryptobot_engine::{
 use cryptobot_journal::{Background, Chain, JournalHash, JournalWriter};
 use cryptobot_model::{
     ClosedTrade, ContractTerms, Fill, FundingPayment, FundingRate, Instrument, InstrumentId, Liquidation,
-    Money, OrderEvent, OrderId, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe, Wants,
+    MarketMatch, Money, OrderEvent, OrderId, Price, Quantity, SeriesId, SeriesInfo, StrategyId, Timeframe,
+    Wants,
 };
 use rust_decimal::Decimal;
 
@@ -281,6 +282,8 @@ pub struct Record {
     pub funding: Vec<FundingPayment>,
     /// Liquidations.
     pub liquidations: Vec<Liquidation>,
+    /// What recorded markets had for the fills.
+    pub matches: Vec<MarketMatch>,
     /// Changes of trading states.
     pub states: Vec<StateChange>,
     /// Steps.
@@ -301,6 +304,7 @@ impl Default for Record {
             trades: Vec::new(),
             funding: Vec::new(),
             liquidations: Vec::new(),
+            matches: Vec::new(),
             states: Vec::new(),
             marks: 0,
             equity: 0.0,
@@ -327,6 +331,7 @@ impl Recorder for Record {
             Entry::Trade(trade) => self.trades.push(**trade),
             Entry::Funding(payment) => self.funding.push(**payment),
             Entry::Liquidation(liquidation) => self.liquidations.push(**liquidation),
+            Entry::Market(seen) => self.matches.push(**seen),
             Entry::State(change) => self.states.push(**change),
             _ => {}
         }

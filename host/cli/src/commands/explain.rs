@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cryptobot_run::ExitCode;
-use cryptobot_run::explain::{Explanation, FillExplanation, MarketData, explain};
+use cryptobot_run::explain::{Explanation, FillExplanation, MarketData, ShownMatch, explain};
 
 use crate::args::{ExplainArguments, Format};
 use crate::commands::CommandError;
@@ -71,7 +71,19 @@ fn market(data: &MarketData) -> String {
             bar.volume,
             bar.file
         ),
+        MarketData::Recorded(seen) => recorded(seen),
         MarketData::Unknown { problem } => format!("not shown: {problem}"),
+    }
+}
+
+fn recorded(seen: &ShownMatch) -> String {
+    let level = match &seen.level {
+        Some(level) => format!("the level held {level} just before"),
+        None => "the book is not known".to_owned(),
+    };
+    match &seen.trade {
+        Some([side, quantity, price]) => format!("{level}; a {side} of {quantity} at {price} was traded"),
+        None => level,
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use cryptobot_data::{Catalog, SeriesRequest, file_sha256};
 use cryptobot_engine::BarBlock;
-use cryptobot_model::{Bar, Fill, FillRule, Timeframe, Timestamp};
+use cryptobot_journal::JournalEntry;
+use cryptobot_model::{Bar, Fill, FillRule, MarketMatch, Side, Timeframe, Timestamp, TradeSeen};
 use serde::Serialize;
 
 use super::RunFacts;
@@ -15,6 +16,8 @@ use super::RunFacts;
 pub enum MarketData {
     /// The bar, from a file that is as it was.
     Known(ShownBar),
+    /// What a recorded market had, as the journal keeps it.
+    Recorded(ShownMatch),
     /// Why there is nothing to show.
     Unknown {
         /// In words.
@@ -51,7 +54,56 @@ pub struct ShownBar {
     pub(super) length: i64,
 }
 
+/// What a recorded market had for a fill. Exact numbers are texts.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownMatch {
+    /// What was published at the price of the fill just before; absent where the book is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Estimated amount before the order when it joined its level; absent for one that took, and where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined_behind: Option<f64>,
+    /// The same just before the fill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<f64>,
+    /// The trade that filled it, where it was one: side that took, quantity and price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trade: Option<[String; 3]>,
+}
+
+impl From<&MarketMatch> for ShownMatch {
+    fn from(seen: &MarketMatch) -> Self {
+        let known = |ahead: f64| Some(ahead).filter(|ahead| ahead.is_finite());
+        let side = |side| if side == Side::Buy { "buy" } else { "sell" };
+        let trade = |trade: TradeSeen| {
+            [side(trade.aggressor).to_owned(), trade.quantity.to_string(), trade.price.to_string()]
+        };
+        Self {
+            level: (!seen.level.is_zero()).then(|| seen.level.to_string()),
+            joined_behind: known(seen.joined),
+            ahead: known(seen.ahead),
+            trade: seen.trade.map(trade),
+        }
+    }
+}
+
 impl MarketData {
+    /// What the journal says of the market right after a fill.
+    pub(super) fn recorded(life: &[JournalEntry], fill: &Fill) -> Option<Self> {
+        let at = life.iter().position(|entry| matches!(entry, JournalEntry::Fill(found) if found == fill))?;
+        match life.get(at + 1)? {
+            JournalEntry::Market(seen) => Some(Self::Recorded(seen.into())),
+            _ => None,
+        }
+    }
+
+    pub(super) fn seen(&self) -> Option<&ShownMatch> {
+        match self {
+            Self::Recorded(seen) => Some(seen),
+            Self::Known(_) | Self::Unknown { .. } => None,
+        }
+    }
+
     /// Reads the bar of a fill from the data folder `root`.
     pub(super) fn read(root: &Path, facts: &RunFacts, fill: &Fill) -> Self {
         match read(root, facts, fill) {
@@ -63,7 +115,7 @@ impl MarketData {
     pub(super) fn bar(&self) -> Option<&ShownBar> {
         match self {
             Self::Known(bar) => Some(bar),
-            Self::Unknown { .. } => None,
+            Self::Recorded(_) | Self::Unknown { .. } => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use cryptobot_model::{Fill, FillRule, Liquidity, Money, Price, Side, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::market::ShownBar;
+use super::market::{ShownBar, ShownMatch};
 use crate::config::RunConfig;
 
 /// Prices closer than this, relative to their size, are the same: amounts of money are rounded at the eighth place.
@@ -43,16 +43,18 @@ pub(super) const fn because(rule: FillRule) -> &'static str {
 }
 
 /// Where the order stood in the queue.
-pub(super) fn queue(fill: &Fill, arrived: Option<Timestamp>) -> String {
+pub(super) fn queue(fill: &Fill, arrived: Option<Timestamp>, seen: Option<&ShownMatch>) -> String {
     if fill.liquidity == Liquidity::Taker {
         return "none: it took what was there".to_owned();
     }
     let rested = arrived.map(|at| format!(" since {at}, for {}", span(fill.ts.0 - at.0))).unwrap_or_default();
-    let ahead = match fill.rule {
-        FillRule::Queue | FillRule::BookWalk => "everything ahead of it was traded or cancelled",
-        _ => {
-            "bars have no queue: it is filled once the price is beyond its limit, when all ahead of it were filled"
+    let ahead = match seen {
+        Some(ShownMatch { joined_behind: Some(joined), ahead: Some(ahead), .. }) => {
+            format!("it joined behind {joined}, and {ahead} were still before it when the market came")
         }
+        Some(_) => "what was before it is not known: the price was traded through".to_owned(),
+        None => "bars have no queue: it is filled once the price is beyond its limit, when all ahead of it were filled"
+            .to_owned(),
     };
     format!("it rested{rested}; {ahead}")
 }
@@ -118,7 +120,11 @@ pub(super) fn formulas(
             "slippage = {} x {per_unit} = {} ({})",
             fill.quantity,
             fill.slippage,
-            model(config.execution.slippage)
+            if fill.rule == FillRule::BookWalk {
+                "levels beyond the best".to_owned()
+            } else {
+                model(config.execution.slippage)
+            }
         ));
     }
     lines.push(format!(

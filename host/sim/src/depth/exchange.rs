@@ -62,7 +62,7 @@ pub struct Exchange {
     pub(super) grid: Grid,
     filters: Option<Filters>,
     /// The market is known by its trades only.
-    trades_only: bool,
+    pub(super) trades_only: bool,
     /// Whether any order was ever bound to another one.
     has_bonds: bool,
     /// Tick of the newest trade.
@@ -382,8 +382,14 @@ impl Exchange {
         self.event(ts, own, OrderEventKind::Expired, Some(RefusalReason::NotFillable))
     }
 
+    /// The end of an order that has nothing to execute: its position is gone, or its pair was filled.
     pub(super) fn nothing_to_reduce(&self, ts: Timestamp, own: &Own) -> Report {
-        self.event(ts, own, OrderEventKind::Expired, Some(RefusalReason::NothingToReduce))
+        let (kind, reason) = if self.tally.of_pair(&own.order, &self.contract) == 0 {
+            (OrderEventKind::Cancelled, RefusalReason::Sibling)
+        } else {
+            (OrderEventKind::Expired, RefusalReason::NothingToReduce)
+        };
+        self.event(ts, own, kind, Some(reason))
     }
 
     /// The rules of Binance USD-M futures: an amended order goes to the end of the queue; one whose new quantity is

@@ -91,7 +91,7 @@ impl Exchange {
     }
 
     fn fill_from_trade(&mut self, ts: Timestamp, side: Side, trade: &DepthTrade, reports: &mut Vec<Report>) {
-        let Self { contract, tally, book, bids, asks, .. } = self;
+        let Self { contract, tally, book, bids, asks, trades_only, .. } = self;
         let orders = if side == Side::Buy { bids } else { asks };
         let (mut left, mut at_level) = (trade.lots, 0);
         for order in orders.iter_mut() {
@@ -112,7 +112,7 @@ impl Exchange {
                 left -= lots;
                 at_level += if through { 0 } else { lots };
                 let rule = if through { FillRule::LimitThrough } else { FillRule::Queue };
-                let level = book.lots(side, order.tick);
+                let level = if *trades_only { 0 } else { book.lots(side, order.tick) };
                 let execution = Execution {
                     queue: Some([order.joined, ahead]),
                     trade: Some(trade),

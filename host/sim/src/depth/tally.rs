@@ -61,13 +61,28 @@ impl Tally {
         self.filled.get(&id).copied().unwrap_or(0)
     }
 
-    /// Lots that an order may execute: what there is to reduce, where it may only reduce.
+    /// Lots that an order may execute: what there is to reduce, where it may only reduce, and what the other one of its
+    /// pair has left to it.
     pub(super) fn room(&self, order: &OrderRequest, contract: &Contract) -> i64 {
+        self.of_position(order, contract).min(self.of_pair(order, contract))
+    }
+
+    fn of_position(&self, order: &OrderRequest, contract: &Contract) -> i64 {
         if !(order.terms.reduce_only || order.terms.close_position) {
             return i64::MAX;
         }
         let owner = self.owners.iter().find(|owner| owner.strategy == order.strategy);
         let held = order.side.signed(owner.map_or(Quantity::ZERO, |owner| owner.position));
         if held.signum() < 0 { (held.abs().units() / contract.lot.units().max(1)) as i64 } else { 0 }
+    }
+
+    /// Lots that the other order of a pair has not taken.
+    pub(super) fn of_pair(&self, order: &OrderRequest, contract: &Contract) -> i64 {
+        let taken = self.filled(order.terms.sibling);
+        if taken == 0 || order.terms.close_position {
+            return i64::MAX;
+        }
+        let all = contract.lots(order.quantity).unwrap_or(0);
+        (all - self.filled(order.id) - taken).max(0)
     }
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::action::{Action, Script};
 use crate::expected::Expected;
+use crate::recorded::Recorded;
 use crate::staged::{Level, Staged};
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +67,8 @@ pub struct Case {
     liquidation_quantity: Option<Quantity>,
     /// Where the rest goes then.
     liquidation_after: Option<f64>,
+    /// The recorded market that orders meet instead of the bars.
+    recorded: Option<Recorded>,
     /// What the operator commands.
     #[serde(default)]
     operator: Vec<CommandRow>,
@@ -183,7 +186,14 @@ impl Case {
         let script = Script { actions: self.actions.clone(), after_fill: self.after_fill.clone(), bar: 0 };
         let level = self.level();
         let mut record = Record::default();
-        let outcome = run.with(script, &[base], 0).run_at(|exchange| Staged { exchange, level }, &mut record);
+        let run = run.with(script, &[base], 0);
+        let outcome = match &self.recorded {
+            Some(recorded) => {
+                let venue = recorded.venue(&self.instrument(), &self.exchange());
+                run.run_at(|_| venue, &mut record)
+            }
+            None => run.run_at(|exchange| Staged { exchange, level }, &mut record),
+        };
         (record, outcome)
     }
 
@@ -261,7 +271,7 @@ impl Case {
     }
 }
 
-fn after_start(ms: i64) -> Timestamp {
+pub fn after_start(ms: i64) -> Timestamp {
     Timestamp::from_millis(START_MS + ms)
 }
 

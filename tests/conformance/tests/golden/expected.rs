@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use cryptobot_engine::{Decision, Evidence, Outcome, Scope};
-use cryptobot_model::{Money, OrderEvent, OrderId, Side, Timestamp};
+use cryptobot_model::{MarketMatch, Money, OrderEvent, OrderId, Side, Timestamp};
 use cryptobot_test_support::market::START_MS;
 use cryptobot_test_support::run::Record;
 use serde::Deserialize;
@@ -20,6 +20,9 @@ pub struct Expected {
     /// Orders that limits changed: `order reduced-to/refused reason limit value`, in their order. Numbers are rounded to
     /// eight places, `-` where there is none.
     decisions: Option<Vec<String>>,
+    /// What a recorded market had for the fills: `order level joined ahead side quantity price`, numbers rounded to four
+    /// places, `-` where there is none.
+    matches: Option<Vec<String>>,
     #[serde(default)]
     liquidations: Vec<Liquidation>,
     /// Funding payments, positive = paid.
@@ -93,6 +96,7 @@ impl Expected {
                 &record.liquidations.iter().map(liquidation).collect(),
                 Some(&self.liquidations),
             ),
+            differs("matches", &record.matches.iter().map(seen).collect(), self.matches.as_ref()),
             differs("paid", &record.funding.iter().map(funding).collect(), Some(&self.paid)),
             differs("states", &record.states.iter().map(state).collect(), self.states.as_ref()),
             differs(
@@ -147,6 +151,16 @@ fn decision((id, decision): &(OrderId, Decision)) -> Option<String> {
     let number = |value: f64| Money::from_f64(value).map_or("-".to_owned(), |value| value.to_string());
     let Evidence { limit, value } = *evidence;
     Some(format!("{} {what} {} {} {}", id.sequence(), reason.name(), number(limit), number(value)))
+}
+
+fn seen(seen: &MarketMatch) -> String {
+    let number =
+        |value: f64| if value.is_finite() { ((value * 1e4).round() / 1e4).to_string() } else { "-".into() };
+    let trade = seen.trade.map_or("-".to_owned(), |trade| {
+        let side = if trade.aggressor == Side::Buy { "buy" } else { "sell" };
+        format!("{side} {} {}", trade.quantity, trade.price)
+    });
+    format!("{} {} {} {} {trade}", seen.order.sequence(), seen.level, number(seen.joined), number(seen.ahead))
 }
 
 fn liquidation(liquidation: &cryptobot_model::Liquidation) -> Liquidation {

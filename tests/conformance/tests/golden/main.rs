@@ -4,6 +4,7 @@
 mod action;
 mod case;
 mod expected;
+mod recorded;
 mod staged;
 
 use std::fs;

@@ -21,6 +21,7 @@ mod operator;
 mod parity;
 mod permissions;
 mod real_data;
+mod recorded;
 mod results;
 mod swap;
 mod timeframes;

@@ -28,8 +28,6 @@ pub(crate) struct TermsEntry {
     #[serde(default)]
     market_max_quantity: Option<Exact>,
     #[serde(default)]
-    trigger_protect: Option<Exact>,
-    #[serde(default)]
     funding_hours: Option<u32>,
 }
 
@@ -87,7 +85,6 @@ impl TermsEntry {
             max_quantity: amount("max_quantity", self.max_quantity)?.or(defaults.max_quantity),
             market_max_quantity: amount("market_max_quantity", self.market_max_quantity)?
                 .or(defaults.market_max_quantity),
-            trigger_protect: fraction("trigger_protect", self.trigger_protect)?.or(defaults.trigger_protect),
             funding_hours: self.funding_hours.or(defaults.funding_hours),
         })
     }
@@ -132,7 +129,6 @@ pub(crate) fn canonical(terms: &ContractTerms) -> String {
         max_orders,
         max_quantity,
         market_max_quantity,
-        trigger_protect,
         funding_hours,
     } = terms;
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
@@ -142,7 +138,6 @@ pub(crate) fn canonical(terms: &ContractTerms) -> String {
         text(max_orders.map(|value| value.to_string())),
         text(max_quantity.map(|value| value.to_string())),
         text(market_max_quantity.map(|value| value.to_string())),
-        text(trigger_protect.map(|value| value.to_string())),
         text(funding_hours.map(|value| value.to_string())),
     ]
     .join("\t");

@@ -39,8 +39,7 @@ pub(crate) struct Terms {
 /// Symbol; decimal places of tick and lot (every grid here is a power of ten); minimum notional.
 type Grid = (&'static str, u32, u32, i64);
 
-/// Liquidation fee in units of 10⁻⁴; percent of the mark price that limit prices may be away and beyond which protected
-/// triggers are not executed; largest quantity of a limit and of a market order.
+/// Liquidation fee in units of 10⁻⁴; percent of the mark price that limit prices may be away; largest quantity of a limit and of a market order.
 type Limits = (i64, i64, i64, i64);
 
 /// A symbol; limits of a perpetual.
@@ -87,7 +86,6 @@ fn limits((fee, band, largest, largest_market): Limits) -> ContractTerms {
         max_orders: Some(BINANCE_USDM_MAX_ORDERS),
         max_quantity: Some(Quantity::new(largest.into())),
         market_max_quantity: Some(Quantity::new(largest_market.into())),
-        trigger_protect: Some(Rate::new(Decimal::new(band, 2))),
         ..ContractTerms::default()
     }
 }

@@ -106,7 +106,6 @@ fn faults_of_terms_and_brackets_name_symbol_and_field() {
         (r#""price_band": {"up": 0.9, "down": 0.8}"#, "price_band 0.8 to 0.9: down must be"),
         (r#""max_orders": 0"#, "max_orders 0 must be above 0"),
         (r#""max_quantity": -1"#, "max_quantity -1 must be above 0"),
-        (r#""trigger_protect": 5"#, "trigger_protect 5 must be a fraction"),
         (r#""funding_hours": 48"#, "funding_hours 48 must be between 1 and 24"),
         (r#""max_order": 1"#, "unknown field `max_order`"),
     ] {

@@ -43,8 +43,6 @@ pub struct ContractTerms {
     pub max_quantity: Option<Quantity>,
     /// Largest quantity of a market order, and of what a stop sends.
     pub market_max_quantity: Option<Quantity>,
-    /// A protected trigger is not executed while mark and last price are further apart than this fraction.
-    pub trigger_protect: Option<Rate>,
     /// Hours between two funding payments, 1 to 24; `None` = as the recorded rates come.
     pub funding_hours: Option<u32>,
 }

@@ -49,10 +49,14 @@ bench: build
 	$(CARGO_TARGET_DIR)/release/cryptobot-bench job plugins/dist/sma-flip.wasm
 	@for bars in 100000 1000000 10000000; do $(CARGO_TARGET_DIR)/release/cryptobot-bench stream $$bars; done
 
-# Long random campaigns, of which everyday tests run a small part.
+# Long random campaigns, of which everyday tests run a small part. PROPTEST_CASES overrides what a test asks for: it is
+# for small cases only, flows and whole runs have a number of their own.
 campaign: setup
-	CRYPTOBOT_CASES=500 PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
-	  --package cryptobot-risk --package cryptobot-sim --package cryptobot-journal --package cryptobot-determinism
+	PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
+	  --package cryptobot-risk --package cryptobot-journal
+	PROPTEST_CASES=20000 cargo test --locked --package cryptobot-sim --lib
+	CRYPTOBOT_CASES=5000 cargo test --locked --package cryptobot-sim --test order_flows --test recorded
+	CRYPTOBOT_CASES=500 cargo test --locked --package cryptobot-determinism
 
 # Many mutations of what a stranger can hand over; another seed each time, which is printed.
 fuzz: setup

@@ -221,7 +221,7 @@ fn lots_of(reports: &[Report], liquidity: Liquidity) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     /// Orders that may only reduce never enlarge or turn a position, a pair never gets more than one of it asked for,
     /// children follow their parents, limits hold, and nobody gets more than was traded or better than the book.
@@ -273,4 +273,9 @@ proptest! {
             desk.exchange.set_positions(|_| position);
         }
     }
+}
+
+/// Few cases in everyday tests; `CRYPTOBOT_CASES` sets more for campaigns.
+fn cases() -> u32 {
+    std::env::var("CRYPTOBOT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(400)
 }

@@ -55,7 +55,7 @@ campaign: setup
 	PROPTEST_CASES=20000 cargo test --locked --package cryptobot-model --package cryptobot-ledger \
 	  --package cryptobot-risk --package cryptobot-journal
 	PROPTEST_CASES=20000 cargo test --locked --package cryptobot-sim --lib
-	CRYPTOBOT_CASES=5000 cargo test --locked --package cryptobot-sim --test order_flows --test recorded
+	CRYPTOBOT_CASES=2000 cargo test --locked --package cryptobot-sim --test order_flows --test recorded
 	CRYPTOBOT_CASES=500 cargo test --locked --package cryptobot-determinism
 
 # Many mutations of what a stranger can hand over; another seed each time, which is printed.

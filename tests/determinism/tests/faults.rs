@@ -92,6 +92,7 @@ fn owner(entry: &Entry<'_>) -> Option<StrategyId> {
         Entry::Decision { id, .. } | Entry::Closing { id, .. } => id.strategy(),
         Entry::Order(event) => Some(event.strategy),
         Entry::Fill(fill) => Some(fill.strategy),
+        Entry::Market(seen) => seen.order.strategy(),
         Entry::Trade(trade) => Some(trade.strategy),
         Entry::Funding(payment) => Some(payment.strategy),
         Entry::Liquidation(liquidation) => Some(liquidation.strategy),

@@ -125,8 +125,7 @@ pub struct Engine<V> {
     has_higher_bars: bool,
     has_news: bool,
     operator: Operator,
-    /// When the next report that is under way is back, a fresh instance takes over, or the operator gives the next
-    /// command.
+    /// When the next report that is under way is back, a fresh instance takes over, or the operator gives a command.
     next_event: Timestamp,
     changes: Changes,
     retire: Option<Retire>,

@@ -112,7 +112,7 @@ pub enum JournalEntry {
         /// What happened.
         message: String,
     },
-    /// The host closes a position of a strategy that it stopped, with the order that is decided next.
+    /// The host closes a position of a strategy that it stopped or the operator flattened, with the order that is decided next.
     Closing {
         /// When.
         ts: Timestamp,

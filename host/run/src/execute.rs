@@ -117,6 +117,7 @@ impl PreparedRun {
         }
         let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
         self.warnings.extend(recorder.refusals.warnings(&names));
+        self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         let mut changes = changes::report(&outcome.changes, &names);
         self.warnings.append(&mut changes.warnings);
         self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));

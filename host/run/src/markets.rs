@@ -91,8 +91,8 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     let markets = instruments.into_iter().zip(bases.values()).zip(read);
     let market = |((instrument, timeframe), (bars, funding))| {
         let (timeframe, bars): (&Timeframe, Bars) = (timeframe, bars);
-        let Bars { source, count, mark, events } = bars;
-        Market { instrument, timeframe: *timeframe, source, expected_bars: count, events, mark, funding }
+        let Bars { source, rows: expected_bars, mark, events } = bars;
+        Market { instrument, timeframe: *timeframe, source, expected_bars, events, mark, funding }
     };
     Ok(Markets {
         list: markets.map(market).collect(),
@@ -109,7 +109,7 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
 /// The bars of an instrument.
 struct Bars {
     source: Box<dyn BarSource>,
-    count: u64,
+    rows: u64,
     mark: Option<SeriesReader>,
     events: Option<Box<dyn MarketSource>>,
 }
@@ -136,8 +136,8 @@ fn stored(
     let marks = marks::open(catalog, instruments, &readers, warnings)?;
     let touched = readers.iter().chain(marks.iter().flatten()).flat_map(SeriesReader::touched).collect();
     let bars = |(reader, mark): (SeriesReader, Option<SeriesReader>)| {
-        let expected_bars = reader.expected_rows();
-        Bars { source: Box::new(ReadAhead::new(reader)), count: expected_bars, mark, events: None }
+        let rows = reader.expected_rows();
+        Bars { source: Box::new(ReadAhead::new(reader)), rows, mark, events: None }
     };
     Ok(Read { series: readers.into_iter().zip(marks).map(bars).collect(), from, to, touched })
 }
@@ -159,7 +159,7 @@ fn recorded(
     let to = series.iter().map(RecordedSeries::to).max().unwrap_or_default();
     (config.period.from, config.period.to) = (Some(Spelled(from)), Some(Spelled(to)));
     let bars = |series: RecordedSeries| Bars {
-        count: series.bars.len() as u64,
+        rows: series.bars.len() as u64,
         source: Box::new(MemorySource::new(vec![series.bars])),
         mark: None,
         events: Some(series.events),

@@ -140,7 +140,7 @@ impl<V: Venue> Engine<V> {
         let quantity = quantity.to_f64();
         let terms = OrderTerms::REDUCE_ONLY;
         let wish =
-            Wish { id, series, side, quantity, kind: OrderKind::Market, terms, stop: None, by_host: true };
+            Wish { id, series, side, quantity, kind: OrderKind::Market, terms, stop: None, of_host: true };
         let sent = self.decide(index, instrument, &wish, recorder).is_some();
         self.slots[index].refresh_pending(instrument);
         sent

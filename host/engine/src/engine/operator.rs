@@ -1,6 +1,6 @@
 //! Commands of the operator: halt, reduce, resume and the kill switch, each executed in one step.
 
-use cryptobot_model::Timestamp;
+use cryptobot_model::{StrategyId, Timestamp};
 use cryptobot_risk::{Command, CommandError, Scope};
 
 use super::Engine;
@@ -59,6 +59,12 @@ impl Operator {
         if self.flattened.is_empty() { NEVER } else { now }
     }
 
+    fn flattens(&self, strategy: StrategyId) -> bool {
+        self.flattened
+            .iter()
+            .any(|scope| matches!(scope, Scope::Portfolio) || *scope == Scope::Strategy(strategy))
+    }
+
     fn remember(&mut self, scope: Scope, command: Command) {
         let is_within = |flattened: &Scope| scope == Scope::Portfolio || *flattened == scope;
         match command {
@@ -86,9 +92,9 @@ impl<V: Venue> Engine<V> {
         while let Some(given) = self.operator.due.pop_if(|given| given.at <= self.now) {
             self.execute(given, recorder);
         }
-        for scope in self.operator.flattened.clone() {
-            for closing in self.risk.closings(scope) {
-                self.flatten(closing.strategy.index(), recorder);
+        for index in 0..self.slots.len() {
+            if self.operator.flattens(self.slots[index].id) {
+                self.flatten(index, recorder);
             }
         }
         self.next_event = self.next_event.min(self.operator.next());

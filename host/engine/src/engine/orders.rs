@@ -4,7 +4,9 @@ use cryptobot_model::{
     InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Quantity,
     RefusalReason, SeriesId, Side, StrategyId, Timestamp, TriggerSource,
 };
-use cryptobot_risk::{Approved, Evidence, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment};
+use cryptobot_risk::{
+    Approved, Evidence, Exposure, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment,
+};
 
 use super::Engine;
 use crate::desk::Signal;
@@ -23,8 +25,8 @@ pub(super) struct Wish {
     pub(super) terms: OrderTerms,
     /// Trigger of the stop that comes with it.
     pub(super) stop: Option<f64>,
-    /// The host closes a position: however many orders the strategy has open.
-    pub(super) by_host: bool,
+    /// The host closes a position by it: it is sent however many orders are open.
+    pub(super) of_host: bool,
 }
 
 impl Wish {
@@ -77,10 +79,9 @@ impl<V: Venue> Engine<V> {
         let slot = &self.slots[index];
         let proposed = wish.proposed(slot.id, instrument, self.now);
         let market = &self.markets[instrument.index()];
-        let mut exposure = slot.exposure(instrument, &self.prices, &self.marks);
-        if wish.by_host {
-            exposure.open_orders = 0;
-        }
+        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        let open_orders = if wish.of_host { 0 } else { exposure.open_orders };
+        let exposure = Exposure { open_orders, ..exposure };
         let view = RiskView {
             exposure: &exposure,
             prices: &self.marks,
@@ -154,7 +155,7 @@ impl<V: Venue> Engine<V> {
             kind: OrderKind::Market,
             terms: OrderTerms::FREE,
             stop,
-            by_host: false,
+            of_host: false,
         };
         match self.size(index, signal) {
             Ok(quantity) => wish.quantity = quantity,

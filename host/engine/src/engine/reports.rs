@@ -13,8 +13,8 @@ use crate::slot::{Learned, Slot};
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
-    /// Follows the operator, lets fresh instances take over where that is due, and strategies know of what was reported
-    /// back by now.
+    /// Follows the operator, lets strategies know of what was reported back by now, and lets fresh instances take over
+    /// where that is due.
     #[inline(never)]
     pub(super) fn receive_reports(&mut self, recorder: &mut dyn Recorder) {
         self.next_event = NEVER;

@@ -63,8 +63,9 @@ impl Failure {
 
     /// The failure as a fault of one line.
     pub(crate) fn fault(&self, source: &Source) -> Fault {
-        let fault = Fault::new(self.kind, source.one_line(&self.problem));
-        Fault { backtrace: self.backtrace.clone(), ..fault }
+        let mut fault = Fault::new(self.kind, source.one_line(&self.problem));
+        fault.detail.backtrace.clone_from(&self.backtrace);
+        fault
     }
 }
 

@@ -365,6 +365,6 @@ fn tunable_parameters_change_on_the_way() {
 fn a_fault_names_the_functions_that_were_running() {
     let mut player = Player::of("fn f() { g(1); } fn g(x) { throw \"deep\" } fn on_bar(bar) { f(); }");
     let fault = player.bar_of(0, 1.0).unwrap_err();
-    assert_eq!(fault.backtrace, ["g", "f"]);
+    assert_eq!(fault.detail.backtrace, ["g", "f"]);
     assert!(fault.message.starts_with("test.rhai:1:28: deep"), "{fault}");
 }

@@ -127,6 +127,7 @@ fn accepted(
     };
     let plugin = plugin_name(file, path);
     let how = format!("accept it with `host plugin accept {}`", path.display());
+    let mut told = None;
     let new = if acceptance.accept {
         true
     } else {
@@ -137,6 +138,11 @@ fn accepted(
                 return Err(format!("`{plugin}` has not been accepted yet: it declares {wants}; {how}"));
             }
             Standing::New => true,
+            // A script is a text that its user changes; before it trades for real he is told and not stopped.
+            Standing::Beyond(items) if mode != RunMode::Live && matches!(file, PluginFile::Script(_)) => {
+                told = Some(format!("{plugin} uses more than before: {}", items.join(", ")));
+                true
+            }
             Standing::Beyond(items) => {
                 let items = items.join(", ");
                 return Err(format!(
@@ -149,7 +155,7 @@ fn accepted(
         return Ok(None);
     }
     match store.accept(&plugin, declared) {
-        Ok(()) => Ok(None),
+        Ok(()) => Ok(told),
         Err(error) if mode == RunMode::Live => Err(error.to_string()),
         Err(error) => {
             Ok(Some(format!("a later version of {plugin} that asks for more will not be noticed: {error}")))

@@ -27,7 +27,6 @@ fn a_script_trades_as_the_component_does() {
             sandbox.host(&format!("run --plugin sma-flip.rhai --out b {FLIP} {more}")).expect(0).json();
         assert!(script["fills"].as_u64().unwrap() > 50);
         assert_eq!(script["journal_sha256"], component["journal_sha256"]);
-        assert_eq!(script["run"]["config_sha256"], component["run"]["config_sha256"]);
         assert_ne!(script["run"]["id"], component["run"]["id"]);
         for field in ["final_equity", "orders", "fills", "trades", "costs", "metrics"] {
             assert_eq!(script[field], component[field], "{field}");
@@ -164,7 +163,7 @@ fn a_script_is_swapped_with_its_state() {
     let run = "run --plugin sma-flip.rhai --timeframe 15m --to 2024-03-01 --set quantity=0.1 --format json";
     let plain = sandbox.host(run).expect(0).json();
     let swapped = sandbox
-        .host(&format!("{run} --swap 2024-01-20=sma-flip.rhai --swap bar:20000=sma-flip.rhai"))
+        .host(&format!("{run} --swap 2024-01-20=sma-flip.rhai --swap bar:3000=sma-flip.rhai"))
         .expect(0)
         .json();
     assert_eq!(swapped["journal_sha256"], plain["journal_sha256"]);
@@ -183,7 +182,7 @@ fn a_script_is_swapped_with_its_state() {
     );
     sandbox.write("broken.rhai", "fn on_bar(bar) { nothing }\n");
     let ran = sandbox.host(
-        "run --plugin a.rhai --timeframe 1h --to 2024-02-01 --swap bar:9000=b.rhai --swap bar:30000=broken.rhai \
+        "run --plugin a.rhai --timeframe 1h --to 2024-02-01 --swap bar:150=b.rhai --swap bar:500=broken.rhai \
          --out run --format json",
     );
     assert_eq!(ran.json()["swaps"][0]["done"], true, "{}", ran.stdout);
@@ -201,4 +200,16 @@ fn a_script_gets_no_more_than_it_is_granted() {
         "period: {to: 2024-01-08}\nbots: {b: {plugin: ema.rhai, timeframe: 1h, grants: {deny: [orders]}}}\n",
     );
     sandbox.host("run --config deny.yaml").refused(4, &["ema.rhai: it uses the interface `orders`"]);
+}
+
+#[test]
+fn a_script_that_calls_more_than_before_is_told_of() {
+    let sandbox = sandbox();
+    let run = "run --plugin x.rhai --timeframe 1h --to 2024-01-08 --format json";
+    sandbox.write("x.rhai", "fn on_bar(bar) { target_position(0.01); }\n");
+    assert_eq!(sandbox.host(run).expect(0).json()["warnings"], serde_json::json!([]));
+    sandbox.write("x.rhai", "let line = ema(3);\nfn on_bar(bar) { target_position(0.01); }\n");
+    let told = sandbox.host(run).expect(0).json()["warnings"].to_string();
+    assert!(told.contains("x.rhai uses more than before: interface indicators"), "{told}");
+    assert_eq!(sandbox.host(run).expect(0).json()["warnings"], serde_json::json!([]));
 }

@@ -55,6 +55,12 @@ pub(crate) enum CommandError {
     /// There is no earlier version of a plugin.
     #[error(transparent)]
     RollBackPlugin(#[from] cryptobot_plugin::RollbackError),
+    /// The project of a plugin has no built plugin.
+    #[error(transparent)]
+    BuiltPlugin(#[from] cryptobot_plugin::BuiltError),
+    /// There is no test case to play.
+    #[error(transparent)]
+    Cases(#[from] cryptobot_plugin::CasesError),
     /// A plugin cannot be examined.
     #[error("{}: {source}", path.display())]
     InspectPlugin {
@@ -77,6 +83,20 @@ pub(crate) enum CommandError {
     /// There is no place to keep what was accepted.
     #[error("there is no folder to keep what you accept; set HOME or CRYPTOBOT_ACCEPTED")]
     NoAcceptedFolder,
+    /// A plugin cannot be measured.
+    #[error("{}: {source}", path.display())]
+    Bench {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: cryptobot_plugin::BenchError,
+    },
+    /// A parameter is not given as a pair.
+    #[error("--set {0}: write NAME=VALUE")]
+    Set(String),
+    /// The data have several venues.
+    #[error("the data have several venues ({0}); choose one with --venue")]
+    Venue(String),
     /// The plugin runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] cryptobot_wasm::RuntimeError),
@@ -125,6 +145,10 @@ impl CommandError {
             | Self::FindPlugin(_)
             | Self::NoAcceptedFolder
             | Self::NewPlugin(_)
+            | Self::BuiltPlugin(_)
+            | Self::Cases(_)
+            | Self::Set(_)
+            | Self::Venue(_)
             | Self::OpenJournal { .. } => ExitCode::Usage,
             Self::Explain(error) => error.exit_code(),
             Self::BuildPlugin(_)
@@ -136,6 +160,13 @@ impl CommandError {
             | Self::Runtime(_) => ExitCode::Failed,
             Self::InspectPlugin { .. } | Self::RollBackPlugin(_) | Self::LoadPlugin { .. } => {
                 ExitCode::Plugin
+            }
+            Self::Bench { source, .. } => {
+                if source.is_of_plugin() {
+                    ExitCode::Plugin
+                } else {
+                    ExitCode::Usage
+                }
             }
         }
     }

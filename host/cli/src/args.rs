@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Journal(JournalCommand),
     /// Margin and liquidation price of a position.
     Margin(Box<MarginArguments>),
+    /// Check what this machine has for building and running plugins, and say how to get what is missing.
+    Doctor(DoctorArguments),
     /// Completions for a shell, to be sourced.
     Completions {
         /// The shell.
@@ -98,6 +100,29 @@ pub(crate) enum Fills {
     Trades,
     /// A recorded order book and its trades.
     Depth,
+}
+
+/// Where to look, and what to clean up.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Remove compiled plugins: `stale`, which this host never reads, or `all`.
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "stale")]
+    pub(crate) clean: Option<Clean>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Which compiled plugins are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Clean {
+    /// Those of other versions, settings or processors.
+    Stale,
+    /// All.
+    All,
 }
 
 /// Flags override the run file.

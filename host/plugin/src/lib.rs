@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod project;
 mod stage;
 pub mod tape;
+pub mod toolchain;
 pub mod watch;
 
 pub use accepted::{Accepted, AcceptedError, Standing, plugin_name};

@@ -20,6 +20,7 @@ mod manifest;
 mod orders;
 mod plugin;
 mod runtime;
+mod stored;
 mod strategy;
 mod ticker;
 
@@ -33,4 +34,5 @@ pub use limits::Limits;
 pub use manifest::read_manifest;
 pub use plugin::{CompileOutcome, Plugin};
 pub use runtime::{Runtime, RuntimeConfig, RuntimeError, STACK_BYTES, sha256};
+pub use stored::{Amount, Evict, EvictError, StoredPlugins, evict_plugins, stored_plugins};
 pub use strategy::WasmStrategy;

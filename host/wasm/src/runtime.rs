@@ -78,6 +78,10 @@ impl Runtime {
         })
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Why the folder of compiled plugins is not used, where one was given.
     pub fn cache_problem(&self) -> Option<&str> {
         self.cache_problem.as_deref()

@@ -3,6 +3,7 @@
 mod compiler;
 mod config;
 mod data;
+mod doctor;
 mod explain;
 mod journal;
 mod margin;
@@ -97,6 +98,9 @@ pub(crate) enum CommandError {
     /// The data have several venues.
     #[error("the data have several venues ({0}); choose one with --venue")]
     Venue(String),
+    /// Compiled plugins cannot be removed.
+    #[error(transparent)]
+    Evict(#[from] cryptobot_wasm::EvictError),
     /// The plugin runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] cryptobot_wasm::RuntimeError),
@@ -157,6 +161,7 @@ impl CommandError {
             | Self::Output(_)
             | Self::Print(_)
             | Self::Accepted(_)
+            | Self::Evict(_)
             | Self::Runtime(_) => ExitCode::Failed,
             Self::InspectPlugin { .. } | Self::RollBackPlugin(_) | Self::LoadPlugin { .. } => {
                 ExitCode::Plugin
@@ -182,6 +187,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
         Command::Config(command) => config::run(&command),
         Command::Journal(command) => journal::run(&command),
         Command::Margin(arguments) => margin::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "host", &mut script);

@@ -11,6 +11,7 @@
 mod containment;
 mod data_faults;
 mod determinism;
+mod doctor;
 mod explain;
 mod funding;
 mod hostile;

@@ -10,6 +10,8 @@ use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime, WasmStrategy};
 
 use crate::limits::host_limits;
 
+use crate::advice::advised;
+
 /// Bars of each series in the trial, besides the plugin's warm-up.
 const BARS: u32 = 500;
 /// Warm-up that the trial honours; a longer one would only take time.
@@ -50,7 +52,7 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
     let desk = &DeskLimits::default().with(&host_limits().stricter(declared));
     report.passed.push("it is a component of this plugin contract and compiles".to_owned());
 
-    let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {fault}"))?;
+    let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {}", advised(&fault)))?;
     report.passed.push(format!(
         "it describes itself as {} {} with {} parameters and {} series",
         info.name,
@@ -117,7 +119,7 @@ impl Trial<'_> {
                 desk.account.marks.set(info.instrument.index(), bar.close);
                 desk.observe(info.id, &bar);
                 let called = strategy.on_bar(info.id, &bar);
-                called.map_err(|fault| format!("on-bar failed at bar {}: {fault}", step + 1))?;
+                called.map_err(|fault| format!("on-bar failed at bar {}: {}", step + 1, advised(&fault)))?;
                 strategy.desk().take_intents(&mut outcome.intents);
                 strategy.desk().take_timers(&mut Vec::new());
             }
@@ -162,7 +164,7 @@ impl Trial<'_> {
 }
 
 fn named(callback: &'static str) -> impl Fn(Fault) -> String {
-    move |fault| format!("{callback} failed: {fault}")
+    move |fault| format!("{callback} failed: {}", advised(&fault))
 }
 
 /// A price that swings with two periods, so that crossovers and bands have something to see.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accepted;
+mod advice;
 pub mod bench;
 pub mod build;
 pub mod check;

@@ -43,7 +43,10 @@ pub enum LoadError {
     #[error("not a file; give the path of a .wasm component")]
     NotAFile,
     /// It is larger than any plugin may be.
-    #[error("{bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}")]
+    #[error(
+        "{bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}: build it for release and without \
+         debug information"
+    )]
     TooLarge {
         /// Its size.
         bytes: u64,
@@ -86,7 +89,10 @@ pub enum LoadError {
         missing: &'static str,
     },
     /// A component that wraps a model.
-    #[error("a model wrapper (it exports {PACKAGE}predictor); this host runs strategies only")]
+    #[error(
+        "a model wrapper (it exports {PACKAGE}predictor); this host runs strategies only: \
+         build it for the world `strategy` of wit/v0.1"
+    )]
     Model,
     /// It speaks another version of the contract.
     #[error("built for plugin contract {theirs}, this host speaks {TRACK}; rebuild it with a matching SDK")]
@@ -106,13 +112,18 @@ pub enum LoadError {
     )]
     Wasi(String),
     /// It needs something that the contract does not know.
-    #[error("it imports `{0}`, which is not part of the plugin contract {TRACK}")]
+    #[error(
+        "it imports `{0}`, which is not part of the plugin contract {TRACK}; \
+         remove its use: a plugin gets only the interfaces of the world `strategy` of wit/v0.1"
+    )]
     Unknown(String),
     /// It names the contract's interfaces but means other types.
     #[error("it does not fit plugin contract {TRACK} ({0}); rebuild it with a matching SDK")]
     Mismatch(String),
     /// Valid, but the compiler refuses it or needs more than it may have.
-    #[error("the component cannot be compiled: {0}")]
+    #[error(
+        "the component cannot be compiled: {0}; make it smaller, or build it again with `host plugin build`"
+    )]
     Compile(String),
 }
 

@@ -122,7 +122,7 @@ pub enum LoadError {
     Mismatch(String),
     /// Valid, but the compiler refuses it or needs more than it may have.
     #[error(
-        "the component cannot be compiled: {0}; make it smaller, or build it again with `host plugin build`"
+        "the component cannot be compiled: {0}"
     )]
     Compile(String),
 }

@@ -6,11 +6,10 @@ use cryptobot_engine::{Desk, DeskLimits, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
-use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime, WasmStrategy};
-
-use crate::limits::host_limits;
+use cryptobot_wasm::{ContractVersion, Limits, Plugin, PluginFile, Runtime, WasmStrategy};
 
 use crate::advice::advised;
+use crate::limits::host_limits;
 
 /// Bars of each series in the trial, besides the plugin's warm-up.
 const BARS: u32 = 500;
@@ -50,7 +49,7 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
     let declared = file.declaration().limits;
     let limits = &limits.at_most(&declared);
     let desk = &DeskLimits::default().with(&host_limits().stricter(declared));
-    report.passed.push("it is a component of this plugin contract and compiles".to_owned());
+    report.passed.push(of_contract(plugin.contract()));
 
     let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {}", advised(&fault)))?;
     report.passed.push(format!(
@@ -86,6 +85,15 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
         report.passed.push(format!("its state of {} bytes can be restored", state.len()));
     }
     Ok(())
+}
+
+fn of_contract(version: ContractVersion) -> String {
+    let compiles = format!("it is a component of plugin contract {version} and compiles");
+    if version == ContractVersion::NEWEST {
+        return compiles;
+    }
+    let newest = ContractVersion::NEWEST;
+    format!("{compiles}; the newest contract is {newest}, and this one goes on running as it is")
 }
 
 struct Trial<'a> {

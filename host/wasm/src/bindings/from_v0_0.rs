@@ -252,3 +252,42 @@ impl account::Host for HostState {
         newest::account::Host::equity(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_event_keeps_its_numbers_and_its_step() {
+        use newest::types::OrderEventKind as Kind;
+        let event = |kind| newest::types::OrderEvent {
+            ts: 5,
+            series: 2,
+            id: 7,
+            kind,
+            side: newest::types::Side::Sell,
+            price: 1.5,
+            quantity: 2.5,
+            remaining: 3.5,
+            fee: 0.5,
+            maker: true,
+            reason: 9,
+        };
+        let told = |kind| step(kind).map(|step| order_event(&event(kind), step));
+        let filled = told(Kind::Filled).unwrap();
+        assert_eq!((filled.ts, filled.series, filled.id, filled.side), (5, 2, 7, types::Side::Sell));
+        let numbers = [filled.price, filled.quantity, filled.remaining, filled.fee];
+        assert_eq!((numbers, filled.step), ([1.5, 2.5, 3.5, 0.5], types::OrderStep::Filled));
+        assert_eq!(told(Kind::Expired).unwrap().step, types::OrderStep::Cancelled);
+        assert_eq!(told(Kind::Rejected).unwrap().step, types::OrderStep::Refused);
+        // Steps of orders that did not exist then.
+        assert!(told(Kind::Triggered).is_none() && told(Kind::Modified).is_none());
+    }
+
+    #[test]
+    fn a_description_wants_what_it_wanted() {
+        let wants = newest::types::Wants::from(types::Wants::BARS | types::Wants::TIMERS);
+        assert_eq!(wants, newest::types::Wants::BARS | newest::types::Wants::TIMERS);
+        assert_eq!(newest::types::Wants::from(types::Wants::empty()), newest::types::Wants::empty());
+    }
+}

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Journal(JournalCommand),
     /// Margin and liquidation price of a position.
     Margin(Box<MarginArguments>),
+    /// Check what this machine has for building and running plugins, and say how to get what is missing.
+    Doctor(DoctorArguments),
     /// Completions for a shell, to be sourced.
     Completions {
         /// The shell.
@@ -98,6 +100,29 @@ pub(crate) enum Fills {
     Trades,
     /// A recorded order book and its trades.
     Depth,
+}
+
+/// Where to look, and what to clean up.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Remove compiled plugins: `stale`, which this host never reads, or `all`.
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "stale")]
+    pub(crate) clean: Option<Clean>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Which compiled plugins are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Clean {
+    /// Those of other versions, settings or processors.
+    Stale,
+    /// All.
+    All,
 }
 
 /// Flags override the run file.
@@ -233,6 +258,58 @@ pub(crate) enum PluginCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Play tapes to a built plugin and compare what it does with what is expected.
+    Test {
+        /// Plugin: a .wasm file, a name, or the folder of a project that was built.
+        #[arg(default_value = ".")]
+        plugin: String,
+        /// Folder of test cases [default: `tests` beside the plugin or its `dist` folder].
+        #[arg(long, value_name = "DIR")]
+        tests: Option<PathBuf>,
+        /// Only the case of this name; give it several times for several.
+        #[arg(long = "case", value_name = "NAME")]
+        cases: Vec<String>,
+        /// Write what the plugin does as what is expected.
+        #[arg(long)]
+        update: bool,
+        /// How the result is printed.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Measure what a plugin costs on this machine: compilation, start, each callback, memory.
+    Bench(BenchArguments),
+}
+
+/// What to measure a plugin on.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    /// Plugin: a .wasm file, a name, or the folder of a project that was built.
+    #[arg(default_value = ".")]
+    pub(crate) plugin: String,
+    /// Parameter of the plugin.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Most bars of a round.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) bars: usize,
+    /// Rounds, of which the median counts.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    /// Folder of market data to measure on [default: generated bars].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Venue of the market data; needed where there are several.
+    #[arg(long, requires = "data")]
+    pub(crate) venue: Option<String>,
+    /// Symbol of the market data.
+    #[arg(long, requires = "data", default_value = "BTCUSDT")]
+    pub(crate) symbol: String,
+    /// Length of the bars.
+    #[arg(long, requires = "data", default_value_t = Timeframe::MINUTE)]
+    pub(crate) timeframe: Timeframe,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 /// Language of a plugin project.

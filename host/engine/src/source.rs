@@ -30,6 +30,17 @@ impl BarBlock {
         self.open_ms.is_empty()
     }
 
+    /// Adds the first rows of another block, at most `count`.
+    pub fn append(&mut self, other: &Self, count: usize) {
+        let rows = ..count.min(other.len());
+        self.open_ms.extend_from_slice(&other.open_ms[rows]);
+        self.open.extend_from_slice(&other.open[rows]);
+        self.high.extend_from_slice(&other.high[rows]);
+        self.low.extend_from_slice(&other.low[rows]);
+        self.close.extend_from_slice(&other.close[rows]);
+        self.volume.extend_from_slice(&other.volume[rows]);
+    }
+
     /// Removes all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.open_ms.clear();

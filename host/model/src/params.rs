@@ -107,6 +107,16 @@ pub enum ParamError {
         /// What was given.
         given: String,
     },
+    /// The plugin has no parameter of that name.
+    #[error("plugin {plugin} has no parameter `{name}`; it has {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The plugin.
+        plugin: String,
+        /// Those it has, for people.
+        known: String,
+    },
     /// The number lies outside the declared range.
     #[error("`{name}` must lie in {range}, not {given}")]
     OutOfRange {
@@ -117,6 +127,15 @@ pub enum ParamError {
         /// What was given.
         given: String,
     },
+}
+
+impl ParamError {
+    /// The parameter that was given.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::WrongType { name, .. } | Self::Unknown { name, .. } | Self::OutOfRange { name, .. } => name,
+        }
+    }
 }
 
 impl ParamSpec {

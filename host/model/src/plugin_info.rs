@@ -1,8 +1,11 @@
 //! What a plugin says of itself, and the series it is given.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{InstrumentId, ParamSpec, SeriesId, Timeframe};
+use crate::params::ParamError;
+use crate::{InstrumentId, ParamSpec, ParamValue, SeriesId, Timeframe};
 
 /// The kinds of events a plugin asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +59,39 @@ pub struct PluginInfo {
     pub series: Vec<SeriesSpec>,
     /// Events it asks for.
     pub wants: Wants,
+}
+
+impl PluginInfo {
+    /// All parameters in the declared order: what is given, checked, and the defaults of the others.
+    pub fn complete(
+        &self,
+        given: &BTreeMap<String, ParamValue>,
+    ) -> Result<Vec<(String, ParamValue)>, ParamError> {
+        if let Some(name) = given.keys().find(|name| !self.params.iter().any(|spec| spec.name == **name)) {
+            let (name, plugin) = (name.clone(), self.name.clone());
+            return Err(ParamError::Unknown { name, plugin, known: self.listed_params() });
+        }
+        let value = |spec: &ParamSpec| {
+            let value = match given.get(&spec.name) {
+                None => Ok(spec.default.clone()),
+                Some(value) => spec.accept(value.clone()),
+            };
+            value.map(|value| (spec.name.clone(), value))
+        };
+        self.params.iter().map(value).collect()
+    }
+
+    /// Its parameters for people: `fast (integer, 2..500), slow (…)`.
+    pub fn listed_params(&self) -> String {
+        if self.params.is_empty() {
+            return "none".to_owned();
+        }
+        let one = |spec: &ParamSpec| match spec.range() {
+            range if range.is_empty() => format!("{} ({})", spec.name, spec.default.param_type()),
+            range => format!("{} ({}, {range})", spec.name, spec.default.param_type()),
+        };
+        self.params.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A series as it is given to a plugin in `init`: its id is its position in the list.

@@ -13,9 +13,7 @@ use wit_component::ComponentEncoder;
 
 use crate::kept::{keep, replace};
 use crate::manifest;
-
-/// The target of plugins: no operating system, so that nothing of one can be imported.
-const TARGET: &str = "wasm32-unknown-unknown";
+use crate::toolchain::{GetTarget, INSTALL_RUST, TARGET, has_target};
 
 /// A plugin that was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +37,10 @@ pub enum BuildError {
     #[error("{} has no Cargo.toml; give the folder of a plugin (`host plugin new NAME` makes one)", .0.display())]
     NoManifest(PathBuf),
     /// `cargo` or `rustc` does not run.
-    #[error("cannot run `{program}` ({source}); install Rust from https://rustup.rs")]
+    #[error(
+        "cannot run `{program}` ({source}); install Rust with `{INSTALL_RUST}`, then open a new shell \
+         (`host doctor` shows what else is missing)"
+    )]
     NoToolchain {
         /// The program.
         program: &'static str,
@@ -47,8 +48,8 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// The target's standard library is not installed.
-    #[error("the compiler target {TARGET} is missing; install it with `rustup target add {TARGET}`")]
-    NoTarget,
+    #[error("the compiler target {TARGET} is missing; {0}")]
+    NoTarget(GetTarget),
     /// The manifest does not describe a plugin.
     #[error("{} cannot be read by cargo: {reason}", manifest.display())]
     Manifest {
@@ -173,8 +174,9 @@ pub fn build(dir: &Path, out_dir: &Path) -> Result<BuiltPlugin, BuildError> {
     let metadata = metadata(dir, &manifest)?;
     let package = package(&metadata, &manifest)?;
     let declared = declared(package, &manifest)?;
-    if !target_installed(dir)? {
-        return Err(BuildError::NoTarget);
+    let no_compiler = |source| BuildError::NoToolchain { program: "rustc", source };
+    if !has_target(dir).map_err(no_compiler)? {
+        return Err(BuildError::NoTarget(GetTarget::here()));
     }
     let module = compile(dir, &manifest, &metadata, package)?;
     let mut component = encode(&package.name, &module)?;
@@ -264,16 +266,6 @@ fn package<'a>(metadata: &'a Metadata, manifest: &Path) -> Result<&'a Package, B
     } else {
         Err(BuildError::NotCdylib(package.name.clone()))
     }
-}
-
-/// Whether the toolchain that this folder uses has the standard library of the target.
-fn target_installed(dir: &Path) -> Result<bool, BuildError> {
-    let output = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(dir)
-        .output()
-        .map_err(|source| BuildError::NoToolchain { program: "rustc", source })?;
-    Ok(output.status.success() && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
 /// Runs cargo and returns the core module.

@@ -6,7 +6,9 @@ use cryptobot_engine::{Desk, DeskLimits, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
+use cryptobot_wasm::ContractVersion;
 
+use crate::advice::advised;
 use crate::backend::{Limits, Loader, Plugin, PluginFile};
 use crate::limits::host_limits;
 
@@ -48,11 +50,10 @@ fn trial(loader: &Loader, path: &Path, limits: &Limits, report: &mut CheckReport
         place => format!("{}{place}: {error}", path.display()),
     })?;
     let plugin = loader.compile(&file).map_err(|error| error.to_string())?;
-    let kind = match plugin {
-        Plugin::Component(_) => "it is a component of this plugin contract and compiles",
-        Plugin::Script(_) => "it is a script and its syntax is right",
-    };
-    report.passed.push(kind.to_owned());
+    report.passed.push(match &plugin {
+        Plugin::Component(component) => of_contract(component.contract()),
+        Plugin::Script(_) => "it is a script and its syntax is right".to_owned(),
+    });
     let declared = file.declaration().limits;
     let desk = DeskLimits::default().with(&host_limits().stricter(declared));
     tried(&plugin, &limits.at_most(&declared), &desk, report).map_err(|problem| {
@@ -69,7 +70,7 @@ fn tried(
     desk: &DeskLimits,
     report: &mut CheckReport,
 ) -> Result<(), String> {
-    let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {fault}"))?;
+    let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {}", advised(&fault)))?;
     report.passed.push(format!(
         "it describes itself as {} {} with {} parameters and {} series",
         info.name,
@@ -105,6 +106,15 @@ fn tried(
     Ok(())
 }
 
+fn of_contract(version: ContractVersion) -> String {
+    let compiles = format!("it is a component of plugin contract {version} and compiles");
+    if version == ContractVersion::NEWEST {
+        return compiles;
+    }
+    let newest = ContractVersion::NEWEST;
+    format!("{compiles}; the newest contract is {newest}, and this one goes on running as it is")
+}
+
 struct Trial<'a> {
     plugin: &'a Plugin,
     info: &'a PluginInfo,
@@ -136,7 +146,7 @@ impl Trial<'_> {
                 desk.account.marks.set(info.instrument.index(), bar.close);
                 desk.observe(info.id, &bar);
                 let called = strategy.on_bar(info.id, &bar);
-                called.map_err(|fault| format!("on-bar failed at bar {}: {fault}", step + 1))?;
+                called.map_err(|fault| format!("on-bar failed at bar {}: {}", step + 1, advised(&fault)))?;
                 strategy.desk().take_intents(&mut outcome.intents);
                 strategy.desk().take_timers(&mut Vec::new());
             }
@@ -181,7 +191,7 @@ impl Trial<'_> {
 }
 
 fn named(callback: &'static str) -> impl Fn(Fault) -> String {
-    move |fault| format!("{callback} failed: {fault}")
+    move |fault| format!("{callback} failed: {}", advised(&fault))
 }
 
 /// A price that swings with two periods, so that crossovers and bands have something to see.

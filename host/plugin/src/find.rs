@@ -68,6 +68,58 @@ pub fn resolve(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf, Resol
     })
 }
 
+/// Folder of a project with its built plugins, and of its test cases.
+const DIST: &str = "dist";
+const TESTS: &str = "tests";
+
+/// Why a project's plugin is not known.
+#[derive(Debug, Error)]
+pub enum BuiltError {
+    /// Nothing was built.
+    #[error("{} has no built plugin; run `host plugin build` there first", .0.join(DIST).display())]
+    None(PathBuf),
+    /// Several were built.
+    #[error("{} has several plugins; give the file of one: {}", folder.join(DIST).display(), list(found))]
+    Several {
+        /// The project.
+        folder: PathBuf,
+        /// Its plugins.
+        found: Vec<PathBuf>,
+    },
+}
+
+/// The plugin that was built in a project's folder; `None` where the path is no folder.
+pub fn built(project: &Path) -> Result<Option<PathBuf>, BuiltError> {
+    if !project.is_dir() {
+        return Ok(None);
+    }
+    // Paths are shown: `dist/x.wasm` says as much as `./dist/x.wasm`.
+    let dist = if project == Path::new(".") { PathBuf::from(DIST) } else { project.join(DIST) };
+    let entries = std::fs::read_dir(dist).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_plugin(path)).collect();
+    found.sort();
+    match found.as_slice() {
+        [] => Err(BuiltError::None(project.to_owned())),
+        [only] => Ok(Some(only.clone())),
+        _ => Err(BuiltError::Several { folder: project.to_owned(), found }),
+    }
+}
+
+fn is_plugin(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wasm") && path.is_file()
+}
+
+/// The folder of a plugin's test cases: `tests` beside the file, or beside the `dist` folder that it is in.
+pub fn tests_folder(plugin: &Path) -> PathBuf {
+    let beside = plugin.parent().unwrap_or(plugin);
+    let here = if beside.as_os_str().is_empty() { Path::new(".") } else { beside };
+    let in_dist = std::fs::canonicalize(here).is_ok_and(|folder| folder.ends_with(DIST));
+    if !in_dist || beside.join(TESTS).is_dir() {
+        return beside.join(TESTS);
+    }
+    if beside.ends_with(DIST) { beside.with_file_name(TESTS) } else { here.join("..").join(TESTS) }
+}
+
 /// Folders of plugins: the repository's build products, then the user's own plugins.
 pub fn plugin_folders() -> Vec<PathBuf> {
     let mut folders = vec![Path::new("plugins").join("dist")];
@@ -95,6 +147,24 @@ fn user_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_is_known_by_the_one_plugin_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path();
+        assert_eq!(built(&project.join("no-folder")).unwrap(), None);
+        assert!(built(project).unwrap_err().to_string().contains("run `host plugin build`"));
+        std::fs::create_dir(project.join("dist")).unwrap();
+        let file = project.join("dist/a.wasm");
+        std::fs::write(&file, b"").unwrap();
+        assert_eq!(built(project).unwrap(), Some(file.clone()));
+        assert_eq!(tests_folder(&file), project.join("tests"));
+        assert_eq!(tests_folder(&project.join("a.wasm")), project.join("tests"));
+        std::fs::write(project.join("dist/b.wasm"), b"").unwrap();
+        assert!(built(project).unwrap_err().to_string().contains("several plugins"));
+        std::fs::create_dir(project.join("dist/tests")).unwrap();
+        assert_eq!(tests_folder(&file), project.join("dist/tests"));
+    }
 
     #[test]
     fn names_are_looked_up_and_paths_are_taken_as_they_are() {

@@ -107,17 +107,21 @@ pub struct Series {
     pub timeframe: Option<String>,
 }
 
+/// What a plugin says of itself.
+pub(crate) fn described(plugin: &Plugin, limits: &Limits) -> Result<PluginInfo, InspectError> {
+    plugin.describe(limits).map_err(|fault| {
+        let excerpt = plugin.excerpt(&fault.message).map(|excerpt| format!("\n{excerpt}"));
+        InspectError::Describe { fault: Box::new(fault), excerpt: excerpt.unwrap_or_default() }
+    })
+}
+
 /// Loads a plugin and asks it to describe itself.
 pub fn inspect(loader: &Loader, path: &Path, limits: &Limits) -> Result<Inspection, InspectError> {
     let file = PluginFile::read(path)?;
     let plugin = loader.compile(&file)?;
     let declaration = file.declaration();
-    let describe = |fault: Fault| {
-        let excerpt = plugin.excerpt(&fault.message).map(|excerpt| format!("\n{excerpt}"));
-        InspectError::Describe { fault: Box::new(fault), excerpt: excerpt.unwrap_or_default() }
-    };
     let PluginInfo { name, version, state_version, warmup_bars, params, series, wants } =
-        plugin.describe(&limits.at_most(&declaration.limits)).map_err(describe)?;
+        described(&plugin, &limits.at_most(&declaration.limits))?;
     let (contract, imports, exports) = surface(&file, &plugin);
     Ok(Inspection {
         name,

@@ -8,12 +8,14 @@ use thiserror::Error;
 use crate::backend::{SCRIPT_EXTENSION, is_script};
 
 /// The SDK as it was when this binary was built: path in the repository and text.
-const SDK_FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk_files.rs"));
+pub(crate) const SDK_FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk_files.rs"));
 
 /// Files of a new project in Rust; `{name}`, `{crate}` and `{sdk}` are filled in.
-const RUST_FILES: [(&str, &str); 4] = [
+const RUST_FILES: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.template")),
     ("src/lib.rs", include_str!("../templates/rust/lib.rs.template")),
+    ("tests/rise-and-fall/tape.csv", include_str!("../templates/rust/rise-and-fall/tape.csv")),
+    ("tests/rise-and-fall/case.yaml", include_str!("../templates/rust/rise-and-fall/case.yaml")),
     ("README.md", include_str!("../templates/rust/README.md.template")),
     (".gitignore", include_str!("../templates/rust/gitignore.template")),
 ];

@@ -10,6 +10,7 @@ use cryptobot_model::RunMode;
 use cryptobot_plugin::inspect::Interface;
 use cryptobot_plugin::{BuildError, Language, Limits, Loader, PluginFile, build, check, inspect, new};
 use cryptobot_wasm::RuntimeConfig;
+use proptest::prelude::*;
 
 fn plugins() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins")
@@ -193,4 +194,34 @@ fn the_check_says_what_is_wrong() {
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let report = check(&loader(), &text, &Limits::default());
     assert!(report.problems[0].contains("not a WebAssembly file"), "{:?}", report.problems);
+}
+
+proptest! {
+    // Each case may compile and run a component.
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_file_is_the_check_ends_in_plain_lines(
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 0..4),
+        kept in prop_oneof![3 => Just(1.0), 1 => 0.0..1.0_f64],
+        noise in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut bytes = fs::read(honest()).unwrap();
+        for (index, change) in flips {
+            let index = index.index(bytes.len());
+            bytes[index] ^= change;
+        }
+        bytes.truncate((bytes.len() as f64 * kept) as usize);
+        bytes.extend(&noise);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        let mut limits = Limits::default();
+        limits.component.callback_deadline_ms = 100;
+        limits.component.init_deadline_ms = 400;
+        let report = check(&loader(), file.path(), &limits);
+        for line in report.passed.iter().chain(&report.problems) {
+            prop_assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
+        }
+        prop_assert!(report.is_ok() || report.problems.iter().all(|line| line.len() < 1_000), "{report:?}");
+    }
 }

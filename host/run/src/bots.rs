@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use cryptobot_model::{InstrumentPattern, Money, ParamSpec, ParamValue, PluginInfo, PluginLimits};
+use cryptobot_model::params::ParamError;
+use cryptobot_model::{InstrumentPattern, Money, ParamValue, PluginInfo, PluginLimits};
 use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 
 use crate::changes::{self, Loaded};
@@ -97,34 +98,11 @@ fn balances(config: &RunConfig) -> Result<Vec<Money>, RunError> {
 }
 
 fn params(name: &str, bot: &Bot, info: &PluginInfo) -> Result<Vec<(String, ParamValue)>, RunError> {
-    for given in bot.params.keys() {
-        if !info.params.iter().any(|spec| spec.name == *given) {
-            let problem =
-                format!("plugin {} has no parameter `{given}`; it has {}", info.name, listed(&info.params));
-            return Err(RunError::config(format!("bots.{name}.params"), problem));
+    info.complete(&bot.params).map_err(|error| {
+        if let ParamError::Unknown { .. } = error {
+            return RunError::config(format!("bots.{name}.params"), error.to_string());
         }
-    }
-    let value = |spec: &ParamSpec| {
-        let value = match bot.params.get(&spec.name) {
-            None => Ok(spec.default.clone()),
-            Some(value) => spec.accept(value.clone()),
-        };
-        value.map(|value| (spec.name.clone(), value)).map_err(|error| {
-            let problem = format!("{error}; {} has {}", info.name, listed(&info.params));
-            RunError::config(format!("bots.{name}.params.{}", spec.name), problem)
-        })
-    };
-    info.params.iter().map(value).collect()
-}
-
-/// `fast (integer, 2..500), slow (…)`.
-fn listed(specs: &[ParamSpec]) -> String {
-    if specs.is_empty() {
-        return "none".to_owned();
-    }
-    let one = |spec: &ParamSpec| match spec.range() {
-        range if range.is_empty() => format!("{} ({})", spec.name, spec.default.param_type()),
-        range => format!("{} ({}, {range})", spec.name, spec.default.param_type()),
-    };
-    specs.iter().map(one).collect::<Vec<_>>().join(", ")
+        let problem = format!("{error}; {} has {}", info.name, info.listed_params());
+        RunError::config(format!("bots.{name}.params.{}", error.name()), problem)
+    })
 }

@@ -27,7 +27,8 @@ const DIGEST_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Cache {
     dir: OwnedFd,
-    engine_hash: u64,
+    /// End of the names of the engine's entries.
+    tag: String,
 }
 
 impl Cache {
@@ -40,9 +41,14 @@ impl Cache {
         if !private(&handle) {
             return Err(fail("must belong to you and be writable by nobody else (chmod 700)".to_owned()));
         }
+        Ok(Self { dir: handle, tag: Self::tag(engine) })
+    }
+
+    /// What tells the entries of an engine from those of others: its version, settings and processor.
+    pub(crate) fn tag(engine: &Engine) -> String {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { dir: handle, engine_hash: hasher.finish() })
+        format!("{:016x}", hasher.finish())
     }
 
     /// The compiled component, where there is a sound entry for it.
@@ -86,7 +92,7 @@ impl Cache {
     }
 
     fn name(&self, component_hash: &str) -> String {
-        format!("{component_hash}-{:016x}", self.engine_hash)
+        format!("{component_hash}-{}", self.tag)
     }
 }
 

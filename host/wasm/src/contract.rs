@@ -6,31 +6,17 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::caps;
 use crate::host::printable;
+use crate::version::{ContractVersion, spoken};
 
 /// Largest plugin file. Components that carry a language runtime measure up to about 20 MB.
 pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
-/// The package of the contract and its version track.
+/// The package of the contract.
 const PACKAGE: &str = "cryptobot:plugin/";
-const TRACK: &str = "0.1";
+/// What messages tell authors to build for.
+const NEWEST: ContractVersion = ContractVersion::NEWEST;
 
-/// Interfaces a plugin may import.
-const SERVED: [&str; 11] = [
-    "log",
-    "clock",
-    "random",
-    "timers",
-    "types",
-    "market",
-    "orders",
-    "advanced-orders",
-    "signals",
-    "account",
-    "indicators",
-];
-/// Interfaces of the contract that this host does not serve yet.
-const NOT_SERVED: [&str; 3] = ["features", "predictions", "inference"];
-/// Interfaces a strategy must export.
+/// Interfaces a strategy must export, in every version.
 const REQUIRED: [&str; 2] = ["lifecycle", "events"];
 
 /// Why a file is not a plugin that this host can run. The message speaks of the file without naming it.
@@ -43,7 +29,10 @@ pub enum LoadError {
     #[error("not a file; give the path of a .wasm component")]
     NotAFile,
     /// It is larger than any plugin may be.
-    #[error("{bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}")]
+    #[error(
+        "{bytes} bytes long; the largest that is loaded is {MAX_COMPONENT_BYTES}: build it for release and without \
+         debug information"
+    )]
     TooLarge {
         /// Its size.
         bytes: u64,
@@ -78,21 +67,46 @@ pub enum LoadError {
     CoreModule,
     /// A component for something else.
     #[error(
-        "a component, but not a strategy: it does not export {PACKAGE}{missing}@{TRACK}; \
-         build it for the world `strategy` of wit/v0.1"
+        "a component, but not a strategy: it does not export {PACKAGE}{missing}@{NEWEST}; \
+         build it for the world `strategy` of {folder}", folder = NEWEST.folder()
     )]
     OtherWorld {
         /// The first interface it lacks.
         missing: &'static str,
     },
     /// A component that wraps a model.
-    #[error("a model wrapper (it exports {PACKAGE}predictor); this host runs strategies only")]
+    #[error(
+        "a model wrapper (it exports {PACKAGE}predictor); this host runs strategies only: \
+         build it for the world `strategy` of {}", NEWEST.folder()
+    )]
     Model,
+    /// It speaks a version of the contract that came after this host.
+    #[error(
+        "built for plugin contract {theirs}, which is newer than what this host speaks ({}); \
+         take a newer host, or build the plugin with the SDK of this one",
+        spoken()
+    )]
+    NewerVersion {
+        /// The version it was built for.
+        theirs: String,
+    },
     /// It speaks another version of the contract.
-    #[error("built for plugin contract {theirs}, this host speaks {TRACK}; rebuild it with a matching SDK")]
+    #[error(
+        "built for plugin contract {theirs}, which this host does not speak (it speaks {}); \
+         build the plugin with the SDK of this host",
+        spoken()
+    )]
     OtherVersion {
         /// The version it was built for.
         theirs: String,
+    },
+    /// Its interfaces are of several versions of the contract.
+    #[error("it mixes plugin contracts {one} and {other}; build it with one SDK")]
+    MixedVersions {
+        /// A version.
+        one: String,
+        /// Another one.
+        other: String,
     },
     /// It needs an interface that exists in the contract but not in this host.
     #[error(
@@ -106,11 +120,24 @@ pub enum LoadError {
     )]
     Wasi(String),
     /// It needs something that the contract does not know.
-    #[error("it imports `{0}`, which is not part of the plugin contract {TRACK}")]
-    Unknown(String),
+    #[error(
+        "it imports `{import}`, which is not part of the plugin contract {version}; \
+         remove its use: a plugin gets only the interfaces of the world `strategy` of {}", version.folder()
+    )]
+    Unknown {
+        /// The import.
+        import: String,
+        /// The version it was built for.
+        version: ContractVersion,
+    },
     /// It names the contract's interfaces but means other types.
-    #[error("it does not fit plugin contract {TRACK} ({0}); rebuild it with a matching SDK")]
-    Mismatch(String),
+    #[error("it does not fit plugin contract {version} ({reason}); rebuild it with a matching SDK")]
+    Mismatch {
+        /// The version it was built for.
+        version: ContractVersion,
+        /// What does not fit.
+        reason: String,
+    },
     /// Valid, but the compiler refuses it or needs more than it may have.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
@@ -119,6 +146,7 @@ pub enum LoadError {
 /// The instances a component imports and exports, by full name, and its manifest as it stands in the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surface {
+    pub(crate) version: ContractVersion,
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
     pub(crate) manifest: Option<Vec<u8>>,
@@ -142,8 +170,11 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Surface, LoadError> {
     }
     caps::check(bytes)?;
     Validator::new_with_features(features()).validate_all(bytes).map_err(|error| damaged(&error))?;
-    let surface = surface(bytes)?;
-    surface.imports.iter().try_for_each(|import| check_import(import))?;
+    let mut surface = surface(bytes)?;
+    let names = surface.exports.iter().chain(&surface.imports);
+    let version = ContractVersion::of(names.filter_map(|name| Some(ours(name)?.1)))?;
+    surface.version = version.unwrap_or(NEWEST);
+    surface.imports.iter().try_for_each(|import| check_import(surface.version, import))?;
     check_exports(&surface.exports)?;
     Ok(surface)
 }
@@ -207,34 +238,23 @@ pub(crate) fn capability(name: &str) -> Option<Capability> {
     Capability::of_interface(ours(name)?.0)
 }
 
-/// Whether a version belongs to the track, as semver has it for versions before 1.0.
-fn on_track(version: &str) -> bool {
-    version.strip_prefix(TRACK).is_some_and(|rest| rest.starts_with('.') && !rest.contains('-'))
-}
-
-fn check_import(name: &str) -> Result<(), LoadError> {
-    let Some((interface, version)) = ours(name) else {
-        let name = printable(name);
-        return Err(if name.starts_with("wasi:") { LoadError::Wasi(name) } else { LoadError::Unknown(name) });
+fn check_import(version: ContractVersion, name: &str) -> Result<(), LoadError> {
+    let unknown = || LoadError::Unknown { import: printable(name), version };
+    let Some((interface, _)) = ours(name) else {
+        return Err(if name.starts_with("wasi:") { LoadError::Wasi(printable(name)) } else { unknown() });
     };
-    if !on_track(version) {
-        return Err(LoadError::OtherVersion { theirs: printable(version) });
-    }
-    if SERVED.contains(&interface) {
+    if version.served().contains(&interface) {
         Ok(())
-    } else if NOT_SERVED.contains(&interface) {
+    } else if version.not_served().contains(&interface) {
         Err(LoadError::NotServed(interface.to_owned()))
     } else {
-        Err(LoadError::Unknown(printable(name)))
+        Err(unknown())
     }
 }
 
 fn check_exports(exports: &[String]) -> Result<(), LoadError> {
-    let ours: Vec<(&str, &str)> = exports.iter().filter_map(|name| ours(name)).collect();
-    if let Some((_, version)) = ours.iter().find(|(_, version)| !on_track(version)) {
-        return Err(LoadError::OtherVersion { theirs: printable(version) });
-    }
-    let has = |interface: &str| ours.iter().any(|(name, _)| *name == interface);
+    let has =
+        |interface: &str| exports.iter().filter_map(|name| ours(name)).any(|(name, _)| name == interface);
     if has("predictor") {
         return Err(LoadError::Model);
     }

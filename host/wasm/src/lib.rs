@@ -1,7 +1,8 @@
 //! The wasmtime runtime behind the [`Strategy`](cryptobot_engine::Strategy) trait.
 //!
 //! [`Runtime`] compiles plugin files into [`Plugin`]s, a plugin describes itself and is instantiated as a
-//! [`WasmStrategy`]. A plugin sees nothing but the functions of the contract (`wit/v0.1`): it has no files, network,
+//! [`WasmStrategy`]. A plugin sees nothing but the functions of the contract (`wit/`), in the version
+//! that it was built for: it has no files, network,
 //! clock or threads, and its memory, time, stack and host calls are limited by [`Limits`].
 #![allow(clippy::disallowed_types, reason = "this crate is at the edge: it opens files and measures time")]
 
@@ -20,8 +21,10 @@ mod manifest;
 mod orders;
 mod plugin;
 mod runtime;
+mod stored;
 mod strategy;
 mod ticker;
+mod version;
 
 pub use caps::{
     MAX_DECLARATIONS, MAX_FUNCTION_BYTES, MAX_FUNCTIONS, MAX_IMPORTS, MAX_MODULES, MAX_NESTING, MAX_TYPES,
@@ -33,4 +36,6 @@ pub use limits::Limits;
 pub use manifest::read_manifest;
 pub use plugin::{CompileOutcome, Plugin};
 pub use runtime::{Runtime, RuntimeConfig, RuntimeError, STACK_BYTES, sha256};
+pub use stored::{Amount, Evict, EvictError, StoredPlugins, evict_plugins, stored_plugins};
 pub use strategy::WasmStrategy;
+pub use version::ContractVersion;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cryptobot_engine::{Desk, DeskLimits, Fault};
 use cryptobot_model::{ParamValue, PluginInfo, StrategyId};
 
-use crate::bindings::StrategyPre;
+use crate::bindings::Ready;
 use crate::contract::Surface;
 use crate::describe;
 use crate::file::PluginFile;
@@ -14,6 +14,7 @@ use crate::host::HostState;
 use crate::limits::Limits;
 use crate::strategy::{Instance, WasmStrategy};
 use crate::ticker::Ticker;
+use crate::version::ContractVersion;
 
 /// Whether a plugin had to be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum CompileOutcome {
 /// A checked and compiled plugin, ready to be instantiated any number of times.
 #[derive(Clone)]
 pub struct Plugin {
-    pre: StrategyPre<HostState>,
+    pre: Ready,
     ticker: Arc<Ticker>,
     strict: bool,
     sha256: String,
@@ -47,7 +48,7 @@ impl fmt::Debug for Plugin {
 
 impl Plugin {
     pub(crate) fn new(
-        pre: StrategyPre<HostState>,
+        pre: Ready,
         ticker: Arc<Ticker>,
         strict: bool,
         file: &PluginFile,
@@ -65,6 +66,11 @@ impl Plugin {
     /// Size of the file.
     pub fn size_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Version of the contract that it was built for.
+    pub fn contract(&self) -> ContractVersion {
+        self.surface.version
     }
 
     /// Interfaces it imports, by full name.

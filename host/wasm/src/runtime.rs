@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, OptLevel};
 
-use crate::bindings::{Strategy, StrategyPre};
+use crate::bindings::Ready;
 use crate::cache::Cache;
 use crate::compile::Compiler;
 use crate::contract::{LoadError, first_line};
@@ -60,7 +60,7 @@ impl Runtime {
         let fail = |error: wasmtime::Error| RuntimeError(first_line(&error.to_string()));
         let engine = Engine::new(&engine_config(config.strict)).map_err(fail)?;
         let mut linker = Linker::new(&engine);
-        Strategy::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state).map_err(fail)?;
+        Ready::link(&mut linker).map_err(fail)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError(error.to_string()))?;
         let (cache, cache_problem) = match config.cache_dir.as_deref().map(|dir| Cache::open(dir, &engine)) {
             None => (None, None),
@@ -76,6 +76,10 @@ impl Runtime {
             strict: config.strict,
             compiler: config.compiler.clone(),
         })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Why the folder of compiled plugins is not used, where one was given.
@@ -96,9 +100,13 @@ impl Runtime {
     /// Compiles a checked plugin or takes it from the cache.
     pub fn compile(&self, file: &PluginFile) -> Result<Plugin, LoadError> {
         let (component, outcome) = self.component(file)?;
-        let mismatch = |error: wasmtime::Error| LoadError::Mismatch(first_line(&format!("{error:#}")));
+        let version = file.surface().version;
+        let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
+            version,
+            reason: first_line(&format!("{error:#}")),
+        };
         let pre = self.linker.instantiate_pre(&component).map_err(mismatch)?;
-        let pre = StrategyPre::new(pre).map_err(mismatch)?;
+        let pre = Ready::new(version, pre).map_err(mismatch)?;
         Ok(Plugin::new(pre, Arc::clone(&self.ticker), self.strict, file, outcome))
     }
 

@@ -8,8 +8,8 @@ use cryptobot_engine::{Desk, Fault, GuestCall, Params, Resources, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp};
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
-use crate::bindings::{self, StrategyPre};
+use crate::bindings::exports::cryptobot::plugin::lifecycle::Info;
+use crate::bindings::{Guest, Guests, Ready};
 use crate::convert;
 use crate::fault;
 use crate::host::HostState;
@@ -26,7 +26,7 @@ struct Allowance {
 /// A store with one instance. After a fault it is dead: every further call answers with the same fault.
 pub(crate) struct Instance {
     store: Store<HostState>,
-    guest: bindings::Strategy,
+    guest: Guests,
     callback: Allowance,
     lifecycle: Allowance,
     strict: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn start(
-        pre: &StrategyPre<HostState>,
+        pre: &Ready,
         state: HostState,
         limits: Limits,
         strict: bool,
@@ -70,31 +70,31 @@ impl Instance {
         })
     }
 
-    pub(crate) fn describe(&mut self) -> Result<lifecycle::Info, Fault> {
-        self.lifecycle(GuestCall::Describe, |guest, store| guest.call_describe(store))
+    pub(crate) fn describe(&mut self) -> Result<Info, Fault> {
+        self.lifecycle(GuestCall::Describe, Guests::call_describe)
     }
 
     fn lifecycle<R>(
         &mut self,
         name: GuestCall,
-        call: impl FnOnce(&lifecycle::Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
+        call: impl FnOnce(&Guests, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
-        self.call(name, self.lifecycle, |guest, store| call(guest.cryptobot_plugin_lifecycle(), store))
+        self.call(name, self.lifecycle, call)
     }
 
     fn event(
         &mut self,
         name: GuestCall,
-        call: impl FnOnce(&events::Guest, &mut Store<HostState>) -> wasmtime::Result<()>,
+        call: impl FnOnce(&Guests, &mut Store<HostState>) -> wasmtime::Result<()>,
     ) -> Result<(), Fault> {
-        self.call(name, self.callback, |guest, store| call(guest.cryptobot_plugin_events(), store))
+        self.call(name, self.callback, call)
     }
 
     fn call<R>(
         &mut self,
         name: GuestCall,
         allowance: Allowance,
-        call: impl FnOnce(&bindings::Strategy, &mut Store<HostState>) -> wasmtime::Result<R>,
+        call: impl FnOnce(&Guests, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
@@ -196,9 +196,7 @@ impl Strategy for WasmStrategy {
     }
 
     fn stop(&mut self) -> Result<(), Fault> {
-        self.instance.call(GuestCall::Stop, self.instance.callback, |guest, store| {
-            guest.cryptobot_plugin_lifecycle().call_stop(store)
-        })
+        self.instance.call(GuestCall::Stop, self.instance.callback, Guests::call_stop)
     }
 
     fn resources(&mut self) -> Resources {
@@ -206,7 +204,7 @@ impl Strategy for WasmStrategy {
     }
 
     fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
-        self.instance.lifecycle(GuestCall::Snapshot, |guest, store| guest.call_snapshot(store))
+        self.instance.lifecycle(GuestCall::Snapshot, Guests::call_snapshot)
     }
 
     fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), Fault> {
@@ -217,12 +215,9 @@ impl Strategy for WasmStrategy {
 
     fn tune(&mut self, params: &Params) -> Result<(), Fault> {
         let given = convert::params(params);
-        let guest = |guest: &bindings::Strategy, store: &mut Store<HostState>| {
-            guest.cryptobot_plugin_lifecycle().call_tune(store, &given)
-        };
         // A refusal is no fault: the instance goes on.
         self.instance
-            .call(GuestCall::Tune, self.instance.callback, guest)?
+            .call(GuestCall::Tune, self.instance.callback, |guest, store| guest.call_tune(store, &given))?
             .map_err(|reason| fault::refused("tune", &reason))
     }
 

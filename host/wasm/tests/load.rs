@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{dummy, dummy_of, hostile, liar, runtime};
 use cryptobot_engine::FaultKind;
-use cryptobot_wasm::{Limits, LoadError, MAX_COMPONENT_BYTES, Runtime};
+use cryptobot_wasm::{ContractVersion, Limits, LoadError, MAX_COMPONENT_BYTES, Runtime};
 use proptest::prelude::*;
 
 fn refusal(runtime: &Runtime, bytes: &[u8]) -> String {
@@ -76,33 +76,66 @@ fn operating_systems_are_not_served() {
     );
 }
 
-#[test]
-fn other_versions_of_the_contract_are_named() {
+/// A component of a contract that differs from the newest one by a replacement in its text.
+fn of_changed_contract(from: &str, to: &str, world: &str) -> Vec<u8> {
     let contract = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/v0.1");
     for file in fs::read_dir(source).unwrap() {
         let file = file.unwrap();
         let text = fs::read_to_string(file.path()).unwrap();
-        fs::write(contract.path().join(file.file_name()), text.replace("plugin@0.1.0", "plugin@0.2.0"))
-            .unwrap();
+        fs::write(contract.path().join(file.file_name()), text.replace(from, to)).unwrap();
     }
-    let bytes = dummy_of(contract.path(), "world w { include cryptobot:plugin/strategy@0.2.0; }");
-    let line = refusal(&runtime(), &bytes);
-    assert!(line.contains("built for plugin contract 0.2.0, this host speaks 0.1"), "{line}");
+    dummy_of(contract.path(), world)
+}
+
+#[test]
+fn other_versions_of_the_contract_are_named() {
+    let of = |version: &str| {
+        let world = format!("world w {{ include cryptobot:plugin/strategy@{version}; }}");
+        let bytes = of_changed_contract("plugin@0.1.0", &format!("plugin@{version}"), &world);
+        refusal(&runtime(), &bytes)
+    };
+    for newer in ["0.2.0", "1.0.0", "1.2.3"] {
+        let line = of(newer);
+        assert!(
+            line.contains(&format!("plugin contract {newer}, which is newer than what this host speaks")),
+            "{line}"
+        );
+        assert!(line.contains("(0.0.1 and 0.1); take a newer host"), "{line}");
+    }
+    let line = of("0.0.7");
+    assert!(
+        line.contains("contract 0.0.7, which this host does not speak (it speaks 0.0.1 and 0.1)"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_later_patch_of_a_track_is_taken_as_far_as_it_is_known() {
+    let world = "world w { include cryptobot:plugin/strategy@0.1.4; }";
+    let same = of_changed_contract("plugin@0.1.0", "plugin@0.1.4", world);
+    assert_eq!(runtime().load_bytes(&same).unwrap().contract(), ContractVersion::V0_1);
 }
 
 #[test]
 fn changed_types_are_noticed() {
-    let contract = tempfile::tempdir().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/v0.1");
-    for file in fs::read_dir(source).unwrap() {
-        let file = file.unwrap();
-        let text = fs::read_to_string(file.path()).unwrap();
-        let changed = text.replace("equity: func() -> f64", "equity: func() -> string");
-        fs::write(contract.path().join(file.file_name()), changed).unwrap();
-    }
-    let bytes = dummy_of(contract.path(), "world w { include cryptobot:plugin/strategy@0.1.0; }");
-    assert!(matches!(runtime().load_bytes(&bytes), Err(LoadError::Mismatch(_))));
+    let world = "world w { include cryptobot:plugin/strategy@0.1.0; }";
+    let bytes = of_changed_contract("equity: func() -> f64", "equity: func() -> string", world);
+    let version = ContractVersion::V0_1;
+    assert!(
+        matches!(runtime().load_bytes(&bytes), Err(LoadError::Mismatch { version: of, .. }) if of == version)
+    );
+}
+
+#[test]
+fn the_version_is_read_from_the_component() {
+    let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/v0.0");
+    let world = "world w { include cryptobot:plugin/strategy@0.0.1; }";
+    let plugin = runtime().load_bytes(&dummy_of(&first, world)).unwrap();
+    assert_eq!(plugin.contract(), ContractVersion::V0_0);
+    let newest =
+        runtime().load_bytes(&dummy("world w { include cryptobot:plugin/strategy@0.1.0; }")).unwrap();
+    assert_eq!(newest.contract(), ContractVersion::V0_1);
 }
 
 #[test]

@@ -1,19 +1,43 @@
 //! Components that no compiler made: no strategies, or strategies that are never run.
 
+use std::fs;
+use std::path::Path;
+
 use wasm_encoder::{
     CodeSection, ComponentSection, Function, FunctionSection, Instruction, Module, ModuleSection,
     TypeSection, ValType,
 };
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, PackageId, Resolve, SourceMap};
 
 /// A component of a world in which every function traps.
 pub fn component_of(world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("other.wit", &format!("package other:thing;\n{world}")).expect("a world");
-    let world = resolve.select_world(&[package], None).expect("one world");
-    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).expect("a module");
+    encoded(&resolve, package, None)
+}
+
+/// The world `strategy` of a contract whose version is called another one; every function traps.
+pub fn strategy_of(contract: &Path, version: &str, called: &str) -> Vec<u8> {
+    let mut files = SourceMap::default();
+    for file in fs::read_dir(contract).expect("a contract") {
+        let path = file.expect("a file").path();
+        let text = fs::read_to_string(&path).expect("a text");
+        files.push_str(
+            &path.display().to_string(),
+            text.replace(&format!("@{version}"), &format!("@{called}")),
+        );
+    }
+    let mut resolve = Resolve::default();
+    let group = files.parse().map_err(|(_, error)| error).expect("a contract");
+    let package = resolve.push_group(group).expect("a package");
+    encoded(&resolve, package, Some("strategy"))
+}
+
+fn encoded(resolve: &Resolve, package: PackageId, world: Option<&str>) -> Vec<u8> {
+    let world = resolve.select_world(&[package], world).expect("one world");
+    let mut module = dummy_module(resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8, false).expect("a module");
     ComponentEncoder::default().module(&module).expect("a module").encode().expect("a component")
 }
 
@@ -27,10 +51,7 @@ pub fn strategy_importing(interfaces: &[&str]) -> Vec<u8> {
     let exports = "export cryptobot:plugin/lifecycle@0.1.0; export cryptobot:plugin/events@0.1.0;";
     let world = format!("package test:test;\nworld w {{ {imports} {exports} }}");
     let package = resolve.push_str("test.wit", &world).expect("a world");
-    let world = resolve.select_world(&[package], None).expect("one world");
-    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).expect("a module");
-    ComponentEncoder::default().module(&module).expect("a module").encode().expect("a component")
+    encoded(&resolve, package, None)
 }
 
 /// Adds a manifest that declares what `table` says in JSON.

@@ -23,7 +23,7 @@ mod sandbox;
 
 pub use built::{built_release, host_binary, plugin, repository, sample, scratch};
 pub use catalog::{MINUTE_MS, START_MS, write_minutes};
-pub use component::{compile_bomb, component_of, strategy_importing, with_manifest};
+pub use component::{compile_bomb, component_of, strategy_importing, strategy_of, with_manifest};
 pub use crafted::{Craft, crafted};
 pub use process::{Ran, run_to_end, start};
 pub use sandbox::Sandbox;

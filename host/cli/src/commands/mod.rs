@@ -3,6 +3,7 @@
 mod compiler;
 mod config;
 mod data;
+mod doctor;
 mod explain;
 mod journal;
 mod margin;
@@ -55,6 +56,12 @@ pub(crate) enum CommandError {
     /// There is no earlier version of a plugin.
     #[error(transparent)]
     RollBackPlugin(#[from] cryptobot_plugin::RollbackError),
+    /// The project of a plugin has no built plugin.
+    #[error(transparent)]
+    BuiltPlugin(#[from] cryptobot_plugin::BuiltError),
+    /// There is no test case to play.
+    #[error(transparent)]
+    Cases(#[from] cryptobot_plugin::CasesError),
     /// A plugin cannot be examined.
     #[error("{}{}: {source}", path.display(), source.place())]
     InspectPlugin {
@@ -77,6 +84,23 @@ pub(crate) enum CommandError {
     /// There is no place to keep what was accepted.
     #[error("there is no folder to keep what you accept; set HOME or CRYPTOBOT_ACCEPTED")]
     NoAcceptedFolder,
+    /// A plugin cannot be measured.
+    #[error("{}: {source}", path.display())]
+    Bench {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: cryptobot_plugin::BenchError,
+    },
+    /// A parameter is not given as a pair.
+    #[error("--set {0}: write NAME=VALUE")]
+    Set(String),
+    /// The data have several venues.
+    #[error("the data have several venues ({0}); choose one with --venue")]
+    Venue(String),
+    /// Compiled plugins cannot be removed.
+    #[error(transparent)]
+    Evict(#[from] cryptobot_wasm::EvictError),
     /// A journal cannot be opened.
     #[error("cannot open {}: {source}", path.display())]
     OpenJournal {
@@ -122,6 +146,10 @@ impl CommandError {
             | Self::FindPlugin(_)
             | Self::NoAcceptedFolder
             | Self::NewPlugin(_)
+            | Self::BuiltPlugin(_)
+            | Self::Cases(_)
+            | Self::Set(_)
+            | Self::Venue(_)
             | Self::OpenJournal { .. } => ExitCode::Usage,
             Self::Explain(error) => error.exit_code(),
             Self::BuildPlugin(_)
@@ -129,9 +157,17 @@ impl CommandError {
             | Self::ReadJournal { .. }
             | Self::Output(_)
             | Self::Print(_)
-            | Self::Accepted(_) => ExitCode::Failed,
+            | Self::Accepted(_)
+            | Self::Evict(_) => ExitCode::Failed,
             Self::InspectPlugin { .. } | Self::RollBackPlugin(_) | Self::LoadPlugin { .. } => {
                 ExitCode::Plugin
+            }
+            Self::Bench { source, .. } => {
+                if source.is_of_plugin() {
+                    ExitCode::Plugin
+                } else {
+                    ExitCode::Usage
+                }
             }
         }
     }
@@ -147,6 +183,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
         Command::Config(command) => config::run(&command),
         Command::Journal(command) => journal::run(&command),
         Command::Margin(arguments) => margin::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "host", &mut script);

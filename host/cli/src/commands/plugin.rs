@@ -1,11 +1,14 @@
 //! `host plugin`.
 
+mod bench;
+mod test;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use cryptobot_plugin::{
-    Accepted, Inspection, Language, Limits, Loader, PluginFile, Standing, cache_folder, check, inspect,
-    plugin_folders, plugin_name, resolve, rollback,
+    Accepted, Inspection, Language, Limits, Loaded, Loader, PluginFile, Standing, built, cache_folder, check,
+    inspect, plugin_folders, plugin_name, resolve, rollback,
 };
 use cryptobot_run::ExitCode;
 use cryptobot_wasm::RuntimeConfig;
@@ -22,6 +25,10 @@ pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CommandError> {
         PluginCommand::Rollback { plugin } => roll_back(&plugin),
         PluginCommand::Accept { plugin } => accept(&plugin),
         PluginCommand::Inspect { plugin, format } => inspect_plugin(&plugin, format),
+        PluginCommand::Test { plugin, tests, cases, update, format } => {
+            test::run(&plugin, tests, &cases, update, format)
+        }
+        PluginCommand::Bench(arguments) => bench::run(&arguments),
     }
 }
 
@@ -42,14 +49,17 @@ fn new(dir: &Path, language: args::Language, sdk: Option<&Path>) -> Result<ExitC
     for file in &project.files {
         print(format_args!("  {}", file.display()))?;
     }
-    print(format_args!("next: cd {} && cargo test && host plugin build", project.dir.display()))?;
+    print(format_args!(
+        "next: cd {} && cargo test && host plugin build && host plugin test",
+        project.dir.display()
+    ))?;
     Ok(ExitCode::Done)
 }
 
 fn build(dir: &Path, out: &Path) -> Result<ExitCode, CommandError> {
-    let built = cryptobot_plugin::build(dir, out)?;
-    print(format_args!("{}  {} bytes  sha256 {}", built.path.display(), built.size_bytes, built.sha256))?;
-    for note in &built.notes {
+    let made = cryptobot_plugin::build(dir, out)?;
+    print(format_args!("{}  {} bytes  sha256 {}", made.path.display(), made.size_bytes, made.sha256))?;
+    for note in &made.notes {
         complain(format_args!("note: {note}"));
     }
     Ok(ExitCode::Done)
@@ -102,6 +112,19 @@ fn accept(plugin: &str) -> Result<ExitCode, CommandError> {
     store.accept(&name, &declaration)?;
     print(format_args!("accepted {name}, {change}"))?;
     Ok(ExitCode::Done)
+}
+
+/// The file of a plugin, which may be named by the folder of its project.
+fn named(plugin: &str) -> Result<PathBuf, CommandError> {
+    built(Path::new(plugin))?.map_or_else(|| found(plugin), Ok)
+}
+
+fn opened(plugin: &str) -> Result<(PathBuf, Loaded), CommandError> {
+    let path = named(plugin)?;
+    match Loaded::open(&loader(), &path, &Limits::default()) {
+        Ok(loaded) => Ok((path, loaded)),
+        Err(source) => Err(CommandError::InspectPlugin { path, source }),
+    }
 }
 
 fn inspect_plugin(plugin: &str, format: Format) -> Result<ExitCode, CommandError> {

@@ -9,8 +9,10 @@
 #![allow(clippy::disallowed_types, reason = "they open files and wait for processes")]
 
 mod containment;
+mod contracts;
 mod data_faults;
 mod determinism;
+mod doctor;
 mod explain;
 mod funding;
 mod hostile;

@@ -41,6 +41,17 @@ fn a_new_plugin_is_tested_built_checked_and_run() {
 
     let built = in_project(&sandbox, &mut sandbox.command("plugin build")).expect(0);
     assert!(built.stdout.contains("dist/my-strategy.wasm"), "{}", built.stdout);
+    let played = in_project(&sandbox, &mut sandbox.command("plugin test")).expect(0);
+    assert!(played.stdout.ends_with("1 passed, 0 failed\n"), "{}", played.stdout);
+    let case = "my-strategy/tests/rise-and-fall/case.yaml";
+    sandbox.write(case, sandbox.read(case).replace("equity: 930", "equity: 931"));
+    let failed = sandbox.host("plugin test my-strategy").expect(1);
+    assert!(failed.stdout.contains("equity: expected 931, is 930"), "{}", failed.stdout);
+    let failed = sandbox.host("plugin test my-strategy --format json").expect(1).json();
+    assert_eq!((&failed["failed"], &failed["cases"][0]["name"]), (&1.into(), &"rise-and-fall".into()));
+    sandbox.host("plugin test my-strategy --case none").refused(2, &["no test case `none`", "rise-and-fall"]);
+    sandbox.host("plugin test my-strategy --update").expect(0);
+    sandbox.host("plugin test my-strategy/dist/my-strategy.wasm").expect(0);
     let plugin = "my-strategy/dist/my-strategy.wasm";
     let checked = sandbox.host(&format!("plugin check {plugin}")).expect(0);
     assert!(!checked.stdout.contains("problem"), "{}", checked.stdout);

@@ -1,0 +1,199 @@
+//! The exports of a plugin, whatever version of the contract it was built for.
+
+use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::{Engine, Result, Store};
+
+use crate::bindings::cryptobot::plugin::types::{Bar, OrderEvent, Param, PositionClose, SeriesInfo};
+use crate::bindings::exports::cryptobot::plugin::lifecycle::Info;
+use crate::bindings::{v0_0, v0_1};
+use crate::host::HostState;
+use crate::version::ContractVersion;
+
+/// The calls into a plugin, in the terms of the newest version.
+pub(crate) trait Guest {
+    fn call_describe(&self, store: &mut Store<HostState>) -> Result<Info>;
+
+    fn call_init(
+        &self,
+        store: &mut Store<HostState>,
+        params: &[Param],
+        series: &[SeriesInfo],
+    ) -> Result<Result<(), String>>;
+
+    fn call_snapshot(&self, store: &mut Store<HostState>) -> Result<Vec<u8>>;
+
+    fn call_restore(
+        &self,
+        store: &mut Store<HostState>,
+        state_version: u32,
+        state: &[u8],
+    ) -> Result<Result<(), String>>;
+
+    fn call_tune(&self, store: &mut Store<HostState>, params: &[Param]) -> Result<Result<(), String>>;
+
+    fn call_stop(&self, store: &mut Store<HostState>) -> Result<()>;
+
+    fn call_on_bar(&self, store: &mut Store<HostState>, series: u32, bar: Bar) -> Result<()>;
+
+    fn call_on_order(&self, store: &mut Store<HostState>, event: OrderEvent) -> Result<()>;
+
+    fn call_on_position_close(&self, store: &mut Store<HostState>, close: PositionClose) -> Result<()>;
+
+    fn call_on_timer(&self, store: &mut Store<HostState>, id: u32, now: i64) -> Result<()>;
+}
+
+impl Guest for v0_1::Strategy {
+    fn call_describe(&self, store: &mut Store<HostState>) -> Result<Info> {
+        self.cryptobot_plugin_lifecycle().call_describe(store)
+    }
+
+    fn call_init(
+        &self,
+        store: &mut Store<HostState>,
+        params: &[Param],
+        series: &[SeriesInfo],
+    ) -> Result<Result<(), String>> {
+        self.cryptobot_plugin_lifecycle().call_init(store, params, series)
+    }
+
+    fn call_snapshot(&self, store: &mut Store<HostState>) -> Result<Vec<u8>> {
+        self.cryptobot_plugin_lifecycle().call_snapshot(store)
+    }
+
+    fn call_restore(
+        &self,
+        store: &mut Store<HostState>,
+        state_version: u32,
+        state: &[u8],
+    ) -> Result<Result<(), String>> {
+        self.cryptobot_plugin_lifecycle().call_restore(store, state_version, state)
+    }
+
+    fn call_tune(&self, store: &mut Store<HostState>, params: &[Param]) -> Result<Result<(), String>> {
+        self.cryptobot_plugin_lifecycle().call_tune(store, params)
+    }
+
+    fn call_stop(&self, store: &mut Store<HostState>) -> Result<()> {
+        self.cryptobot_plugin_lifecycle().call_stop(store)
+    }
+
+    #[inline]
+    fn call_on_bar(&self, store: &mut Store<HostState>, series: u32, bar: Bar) -> Result<()> {
+        self.cryptobot_plugin_events().call_on_bar(store, series, bar)
+    }
+
+    fn call_on_order(&self, store: &mut Store<HostState>, event: OrderEvent) -> Result<()> {
+        self.cryptobot_plugin_events().call_on_order(store, event)
+    }
+
+    fn call_on_position_close(&self, store: &mut Store<HostState>, close: PositionClose) -> Result<()> {
+        self.cryptobot_plugin_events().call_on_position_close(store, close)
+    }
+
+    fn call_on_timer(&self, store: &mut Store<HostState>, id: u32, now: i64) -> Result<()> {
+        self.cryptobot_plugin_events().call_on_timer(store, id, now)
+    }
+}
+
+/// An instance of a plugin of any version.
+pub(crate) enum Guests {
+    V0_0(v0_0::Strategy),
+    V0_1(v0_1::Strategy),
+}
+
+/// The same call for each version: which one it is, is one comparison, and the call behind it is a direct one.
+macro_rules! of_version {
+    ($guests:expr, $guest:ident => $call:expr) => {
+        match $guests {
+            Self::V0_0($guest) => $call,
+            Self::V0_1($guest) => $call,
+        }
+    };
+}
+
+impl Guest for Guests {
+    fn call_describe(&self, store: &mut Store<HostState>) -> Result<Info> {
+        of_version!(self, guest => guest.call_describe(store))
+    }
+
+    fn call_init(
+        &self,
+        store: &mut Store<HostState>,
+        params: &[Param],
+        series: &[SeriesInfo],
+    ) -> Result<Result<(), String>> {
+        of_version!(self, guest => guest.call_init(store, params, series))
+    }
+
+    fn call_snapshot(&self, store: &mut Store<HostState>) -> Result<Vec<u8>> {
+        of_version!(self, guest => guest.call_snapshot(store))
+    }
+
+    fn call_restore(
+        &self,
+        store: &mut Store<HostState>,
+        state_version: u32,
+        state: &[u8],
+    ) -> Result<Result<(), String>> {
+        of_version!(self, guest => guest.call_restore(store, state_version, state))
+    }
+
+    fn call_tune(&self, store: &mut Store<HostState>, params: &[Param]) -> Result<Result<(), String>> {
+        of_version!(self, guest => guest.call_tune(store, params))
+    }
+
+    fn call_stop(&self, store: &mut Store<HostState>) -> Result<()> {
+        of_version!(self, guest => guest.call_stop(store))
+    }
+
+    #[inline]
+    fn call_on_bar(&self, store: &mut Store<HostState>, series: u32, bar: Bar) -> Result<()> {
+        of_version!(self, guest => guest.call_on_bar(store, series, bar))
+    }
+
+    fn call_on_order(&self, store: &mut Store<HostState>, event: OrderEvent) -> Result<()> {
+        of_version!(self, guest => guest.call_on_order(store, event))
+    }
+
+    fn call_on_position_close(&self, store: &mut Store<HostState>, close: PositionClose) -> Result<()> {
+        of_version!(self, guest => guest.call_on_position_close(store, close))
+    }
+
+    fn call_on_timer(&self, store: &mut Store<HostState>, id: u32, now: i64) -> Result<()> {
+        of_version!(self, guest => guest.call_on_timer(store, id, now))
+    }
+}
+
+/// A compiled plugin whose imports are resolved.
+#[derive(Clone)]
+pub(crate) enum Ready {
+    V0_0(v0_0::StrategyPre<HostState>),
+    V0_1(v0_1::StrategyPre<HostState>),
+}
+
+impl Ready {
+    /// Gives a linker the imports of all versions; their names tell them apart.
+    pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
+        v0_0::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
+        v0_1::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)
+    }
+
+    /// Finds the exports of a version; an error where they are not what it says.
+    pub(crate) fn new(version: ContractVersion, pre: InstancePre<HostState>) -> Result<Self> {
+        Ok(match version {
+            ContractVersion::V0_0 => Self::V0_0(v0_0::StrategyPre::new(pre)?),
+            ContractVersion::V0_1 => Self::V0_1(v0_1::StrategyPre::new(pre)?),
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        of_version!(self, pre => pre.engine())
+    }
+
+    pub(crate) fn instantiate(&self, store: &mut Store<HostState>) -> Result<Guests> {
+        Ok(match self {
+            Self::V0_0(pre) => Guests::V0_0(pre.instantiate(store)?),
+            Self::V0_1(pre) => Guests::V0_1(pre.instantiate(store)?),
+        })
+    }
+}

@@ -9,7 +9,7 @@ use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime};
 use crate::changes::{self, Loaded};
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
-use crate::permissions::{self, Acceptance};
+use crate::permissions::Gate;
 
 /// A bot whose plugin is loaded and whose parameters are checked.
 pub(crate) struct LoadedBot {
@@ -19,12 +19,12 @@ pub(crate) struct LoadedBot {
     /// All declared parameters, in the declared order.
     pub(crate) params: Vec<(String, ParamValue)>,
     pub(crate) balance: Money,
+    /// The plugins of its swaps, in their order.
+    pub(crate) swaps: Vec<Loaded>,
     /// What it may use.
     pub(crate) limits: PluginLimits,
     /// Instruments that it declares.
     pub(crate) instruments: Vec<InstrumentPattern>,
-    /// The plugins of its swaps, in their order.
-    pub(crate) swaps: Vec<Loaded>,
 }
 
 /// Loads the plugins of all bots and completes the configuration with their parameters and balances.
@@ -32,32 +32,32 @@ pub(crate) fn load(
     config: &mut RunConfig,
     runtime: &Runtime,
     folders: &[PathBuf],
-    acceptance: &Acceptance,
+    gate: &Gate<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<LoadedBot>, RunError> {
-    let (mode, run_limits) = (config.mode.run_mode(), config.limits.stated());
     let balances = balances(config)?;
     let mut loaded = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
         let path = resolve(&bot.plugin, folders)?;
         let refused = |source| RunError::LoadPlugin { path: path.clone(), source };
         let file = PluginFile::read(&path).map_err(refused)?;
-        let admitted = permissions::admit(name, bot, mode, run_limits, (&path, &file), acceptance)?;
+        let admitted = gate.admit(name, bot, &path, &file)?;
         warnings.extend(admitted.warning);
         let plugin = runtime.compile(&file).map_err(refused)?;
         let info = plugin
             .describe(&Limits::default().with(&admitted.limits))
             .map_err(|fault| RunError::PluginFault { plugin: path.display().to_string(), fault })?;
         let params = params(name, bot, &info)?;
-        let swaps = changes::load(name, bot, &info, runtime, folders, |bot, path, file| {
-            permissions::admit(name, bot, mode, run_limits, (path, file), acceptance)
-                .map(|admitted| admitted.limits)
-        })?;
+        let swaps = changes::load(name, bot, &info, runtime, folders, gate)?;
         bot.plugin = path.display().to_string();
         bot.params = params.iter().cloned().collect();
         bot.balance = Some(balance);
-        bot.grants.allow = Some(admitted.granted);
-        bot.limits = admitted.limits;
+        let later = swaps.iter().flatten().flat_map(|later| &later.granted);
+        bot.grants.allow = Some(later.chain(&admitted.granted).copied().collect());
+        if swaps.is_empty() {
+            // With swaps there is more than one answer; each follows from the limits that are stated.
+            bot.limits = admitted.limits;
+        }
         loaded.push(LoadedBot {
             name: name.clone(),
             plugin,
@@ -65,8 +65,8 @@ pub(crate) fn load(
             params,
             balance,
             limits: admitted.limits,
-            instruments: file.declaration().instruments,
             swaps,
+            instruments: file.declaration().instruments,
         });
     }
     Ok(loaded)

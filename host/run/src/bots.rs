@@ -9,7 +9,7 @@ use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 use crate::changes::{self, Loaded};
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
-use crate::permissions::{self, Acceptance};
+use crate::permissions::Gate;
 
 /// A bot whose plugin is loaded and whose parameters are checked.
 pub(crate) struct LoadedBot {
@@ -19,17 +19,17 @@ pub(crate) struct LoadedBot {
     /// All declared parameters, in the declared order.
     pub(crate) params: Vec<(String, ParamValue)>,
     pub(crate) balance: Money,
+    /// The plugins of its swaps, in their order.
+    pub(crate) swaps: Vec<Loaded>,
     /// What it may use.
     pub(crate) limits: PluginLimits,
     /// Instruments that it declares.
     pub(crate) instruments: Vec<InstrumentPattern>,
-    /// The plugins of its swaps, in their order.
-    pub(crate) swaps: Vec<Loaded>,
 }
 
 /// The plugin that a bot begins with, and those of its swaps.
 pub(crate) fn plugins(bot: LoadedBot) -> Vec<Plugin> {
-    let later = bot.swaps.into_iter().flatten().map(|(plugin, ..)| plugin);
+    let later = bot.swaps.into_iter().flatten().map(|later| later.plugin);
     std::iter::once(bot.plugin).chain(later).collect()
 }
 
@@ -38,32 +38,32 @@ pub(crate) fn load(
     config: &mut RunConfig,
     loader: &Loader,
     folders: &[PathBuf],
-    acceptance: &Acceptance,
+    gate: &Gate<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<LoadedBot>, RunError> {
-    let (mode, run_limits) = (config.mode.run_mode(), config.limits.stated());
     let balances = balances(config)?;
     let mut bots = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
         let path = resolve(&bot.plugin, folders)?;
         let refused = |source| RunError::LoadPlugin { path: path.clone(), source };
         let file = PluginFile::read(&path).map_err(refused)?;
-        let admitted = permissions::admit(name, bot, mode, run_limits, (&path, &file), acceptance)?;
+        let admitted = gate.admit(name, bot, &path, &file)?;
         warnings.extend(admitted.warning);
         let plugin = loader.compile(&file).map_err(refused)?;
         let info = plugin
             .describe(&Limits::default().with(&admitted.limits))
             .map_err(|fault| RunError::plugin_fault(&path.display().to_string(), &plugin, fault))?;
         let params = params(name, bot, &info)?;
-        let swaps = changes::load(name, bot, &info, loader, folders, |bot, path, file| {
-            permissions::admit(name, bot, mode, run_limits, (path, file), acceptance)
-                .map(|admitted| admitted.limits)
-        })?;
+        let swaps = changes::load(name, bot, &info, loader, folders, gate)?;
         bot.plugin = path.display().to_string();
         bot.params = params.iter().cloned().collect();
         bot.balance = Some(balance);
-        bot.grants.allow = Some(admitted.granted);
-        bot.limits = admitted.limits;
+        let later = swaps.iter().flatten().flat_map(|later| &later.granted);
+        bot.grants.allow = Some(later.chain(&admitted.granted).copied().collect());
+        if swaps.is_empty() {
+            // With swaps there is more than one answer; each follows from the limits that are stated.
+            bot.limits = admitted.limits;
+        }
         bots.push(LoadedBot {
             name: name.clone(),
             plugin,
@@ -71,8 +71,8 @@ pub(crate) fn load(
             params,
             balance,
             limits: admitted.limits,
-            instruments: file.declaration().instruments,
             swaps,
+            instruments: file.declaration().instruments,
         });
     }
     Ok(bots)

@@ -1,6 +1,6 @@
 //! Changes of bots on the way: other versions that take over, and new values of live-tunable parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +10,10 @@ use std::thread;
 
 use cryptobot_analytics::{SwapSummary, TuningSummary};
 use cryptobot_engine::{Change, ChangeReport, ChangeRequest, Params, Retire, Version, When};
-use cryptobot_model::{Instrument, ParamSpec, ParamValue, PluginInfo, PluginLimits, StrategyId, Timestamp};
+use cryptobot_model::{
+    Capability, Instrument, InstrumentPattern, ParamSpec, ParamValue, PluginInfo, PluginLimits, StrategyId,
+    Timestamp,
+};
 use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,7 @@ use crate::bots::LoadedBot;
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
 use crate::markets;
+use crate::permissions::{self, Gate};
 use crate::spelled::Spelled;
 use crate::versions::version;
 
@@ -92,53 +96,62 @@ pub struct Tuning {
 }
 
 /// The plugin of a swap, or why there is none.
-pub(crate) type Loaded = Result<(Plugin, PluginInfo, PluginLimits), String>;
+pub(crate) type Loaded = Result<Later, String>;
 
-/// Loads the plugins of a bot's swaps, each file once, and checks what is set. What is no plugin, or is not admitted, is
-/// refused when its time comes, so that the running version goes on; a file that does not exist is a mistake of the user.
+/// A plugin that may take over.
+#[derive(Clone)]
+pub(crate) struct Later {
+    pub(crate) plugin: Plugin,
+    pub(crate) info: PluginInfo,
+    /// Interfaces that it may use.
+    pub(crate) granted: BTreeSet<Capability>,
+    /// What it may use. Limits of the desk (orders, log lines, timers, state) stay those that the bot began with.
+    pub(crate) limits: PluginLimits,
+    /// Instruments that it declares.
+    pub(crate) instruments: Vec<InstrumentPattern>,
+}
+
+/// Loads the plugins of a bot's swaps, each file once, and checks what is set. What is no plugin, or may not do what it
+/// asks for, is refused when its time comes, so that the running version goes on; a file that does not exist is a mistake of the user.
 pub(crate) fn load(
     name: &str,
     bot: &mut Bot,
     first: &PluginInfo,
     loader: &Loader,
     folders: &[PathBuf],
-    admit: impl Fn(&Bot, &Path, &PluginFile) -> Result<PluginLimits, RunError>,
+    gate: &Gate<'_>,
 ) -> Result<Vec<Loaded>, RunError> {
-    let grants = bot.clone();
+    let asked = bot.clone();
     let mut files: BTreeMap<PathBuf, Loaded> = BTreeMap::new();
     let mut later = Vec::with_capacity(bot.swaps.len());
     for (index, swap) in bot.swaps.iter_mut().enumerate() {
         let path = resolve(&swap.plugin, folders)?;
         swap.plugin = path.display().to_string();
-        let plugin = files
-            .entry(path)
-            .or_insert_with_key(|path| load_file(path, loader, |file| admit(&grants, path, file)))
-            .clone();
-        if let Ok((_, info, _)) = &plugin {
+        let load = |path: &PathBuf| load_file(path, name, &asked, loader, gate);
+        let plugin = files.entry(path).or_insert_with_key(load).clone();
+        if let Ok(Later { info, .. }) = &plugin {
             check(&format!("bots.{name}.swaps[{index}].set"), &mut swap.set, &[info], |_| true)?;
         }
         later.push(plugin);
     }
     let versions: Vec<&PluginInfo> =
-        std::iter::once(first).chain(later.iter().flatten().map(|(_, info, _)| info)).collect();
+        std::iter::once(first).chain(later.iter().flatten().map(|later| &later.info)).collect();
     for (index, tuning) in bot.tuning.iter_mut().enumerate() {
         check(&format!("bots.{name}.tuning[{index}].set"), &mut tuning.set, &versions, |spec| spec.tunable)?;
     }
     Ok(later)
 }
 
-fn load_file(
-    path: &Path,
-    loader: &Loader,
-    admit: impl FnOnce(&PluginFile) -> Result<PluginLimits, RunError>,
-) -> Loaded {
+fn load_file(path: &Path, name: &str, bot: &Bot, loader: &Loader, gate: &Gate<'_>) -> Loaded {
     let refused = |reason: String| format!("{}: {reason}", path.display());
     let file = PluginFile::read(path).map_err(|error| refused(error.to_string()))?;
-    let limits = admit(&file).map_err(|error| error.to_string())?;
+    let admitted = gate.admit(name, bot, path, &file).map_err(|error| error.to_string())?;
     let plugin = loader.compile(&file).map_err(|error| refused(error.to_string()))?;
+    let limits = admitted.limits;
     let info =
         plugin.describe(&Limits::default().with(&limits)).map_err(|fault| refused(fault.to_string()))?;
-    Ok((plugin, info, limits))
+    let instruments = file.declaration().instruments;
+    Ok(Later { plugin, info, granted: admitted.granted, limits, instruments })
 }
 
 /// Reads the values by the declaration of a version that allows them, the newest that does.
@@ -177,9 +190,11 @@ pub(crate) fn requests(
         let mut versions: BTreeMap<&str, Result<Arc<Version>, String>> = BTreeMap::new();
         for (swap, loaded) in entry.swaps.iter().zip(&bot.swaps) {
             let made = || {
-                let (plugin, info, limits) = loaded.as_ref().map_err(Clone::clone)?;
-                let series = markets::series_of(entry, info, instruments)?;
-                Ok(version(plugin, info, series, limits))
+                let later = loaded.as_ref().map_err(Clone::clone)?;
+                permissions::check_instruments(&bot.name, entry, &later.instruments)
+                    .map_err(|reason| format!("{}: {reason}", swap.plugin))?;
+                let series = markets::series_of(entry, &later.info, instruments)?;
+                Ok(version(&later.plugin, &later.info, series, &later.limits))
             };
             let version = versions.entry(&swap.plugin).or_insert_with(made).clone();
             let change = Change::Swap { version, set: params(&swap.set) };

@@ -78,7 +78,7 @@ fn config_sha256(config: &RunConfig, bots: &[LoadedBot]) -> Result<String, RunEr
     for (bot, loaded) in config.bots.values_mut().zip(bots) {
         bot.plugin.clear();
         for (swap, loaded) in bot.swaps.iter_mut().zip(&loaded.swaps) {
-            swap.plugin = loaded.as_ref().map(|(plugin, ..)| plugin.sha256().to_owned()).unwrap_or_default();
+            swap.plugin = loaded.as_ref().map(|later| later.plugin.sha256().to_owned()).unwrap_or_default();
         }
     }
     let file = config.execution.latency.take_file();

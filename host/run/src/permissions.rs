@@ -48,35 +48,48 @@ pub(crate) struct Admitted {
     pub(crate) warning: Option<String>,
 }
 
-/// Decides about a plugin before it is compiled.
-pub(crate) fn admit(
-    name: &str,
-    bot: &Bot,
-    mode: RunMode,
-    run_limits: PluginLimits,
-    (path, file): (&Path, &PluginFile),
-    acceptance: &Acceptance,
-) -> Result<Admitted, RunError> {
-    let refuse = |reason: String| RunError::PluginNotAllowed { path: path.to_owned(), reason };
-    let declared = file.declaration();
-    check_mode(name, bot, mode, file, &declared).map_err(refuse)?;
-    let granted = granted(&bot.grants, &declared.interfaces);
-    let missing = file.capabilities().difference(&granted).next().copied();
-    if let Some(missing) = missing {
-        let field = format!("bots.{name}.grants");
-        return Err(refuse(if bot.grants.deny.contains(&missing) {
-            format!(
-                "it uses the interface `{missing}`, which {field}.deny names; the plugin does not work without it"
-            )
-        } else {
-            format!(
-                "it uses the interface `{missing}`, which {field}.allow does not name; add it, or use another plugin"
-            )
-        }));
+/// What decides about the plugins of a run.
+pub(crate) struct Gate<'a> {
+    /// The mode of the run.
+    pub(crate) mode: RunMode,
+    /// The limits that the run file states for all plugins.
+    pub(crate) limits: PluginLimits,
+    pub(crate) acceptance: &'a Acceptance,
+}
+
+impl Gate<'_> {
+    /// Decides about a plugin of the bot `name` before it is compiled.
+    pub(crate) fn admit(
+        &self,
+        name: &str,
+        bot: &Bot,
+        path: &Path,
+        file: &PluginFile,
+    ) -> Result<Admitted, RunError> {
+        let refuse = |reason: String| RunError::PluginNotAllowed { path: path.to_owned(), reason };
+        let declared = file.declaration();
+        check_mode(name, bot, self.mode, file, &declared).map_err(refuse)?;
+        let granted = granted(&bot.grants, &declared.interfaces);
+        if let Some(missing) = file.capabilities().difference(&granted).next() {
+            return Err(refuse(not_granted(name, bot, *missing)));
+        }
+        let warning = accepted(file, path, self.mode, &declared, self.acceptance).map_err(refuse)?;
+        let limits = self.limits.stricter(bot.limits).stricter(declared.limits);
+        Ok(Admitted { granted, limits, warning })
     }
-    let warning = accepted(file, path, mode, &declared, acceptance).map_err(refuse)?;
-    let limits = run_limits.stricter(bot.limits).stricter(declared.limits);
-    Ok(Admitted { granted, limits, warning })
+}
+
+fn not_granted(name: &str, bot: &Bot, missing: Capability) -> String {
+    let field = format!("bots.{name}.grants");
+    if bot.grants.deny.contains(&missing) {
+        format!(
+            "it uses the interface `{missing}`, which {field}.deny names; the plugin does not work without it"
+        )
+    } else {
+        format!(
+            "it uses the interface `{missing}`, which {field}.allow does not name; add it, or use another plugin"
+        )
+    }
 }
 
 fn granted(grants: &Grants, declared: &BTreeSet<Capability>) -> BTreeSet<Capability> {
@@ -171,30 +184,32 @@ fn names(interfaces: &BTreeSet<Capability>) -> String {
 }
 
 /// Refuses bots with an instrument that their plugin does not declare or that they are not granted.
-pub(crate) fn check_instruments(config: &RunConfig, bots: &[LoadedBot]) -> Result<(), RunError> {
+pub(crate) fn check_all_instruments(config: &RunConfig, bots: &[LoadedBot]) -> Result<(), RunError> {
     for loaded in bots {
         let Some(bot) = config.bots.get(&loaded.name) else { continue };
-        let venue = bot.venue.as_deref().unwrap_or_default();
-        let list = |patterns: &[InstrumentPattern]| {
-            patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-        };
-        for symbol in &bot.symbols {
-            let meant =
-                |patterns: &[InstrumentPattern]| patterns.iter().any(|one| one.matches(venue, symbol));
-            let reason = match &bot.grants.instruments {
-                Some(granted) if !meant(granted) => {
-                    let name = &loaded.name;
-                    format!("bots.{name}.grants.instruments has {}, and not {venue}/{symbol}", list(granted))
-                }
-                _ if !meant(&loaded.instruments) => {
-                    format!(
-                        "its manifest declares the instruments {}, and not {venue}/{symbol}",
-                        list(&loaded.instruments)
-                    )
-                }
-                _ => continue,
-            };
-            return Err(RunError::PluginNotAllowed { path: bot.plugin.clone().into(), reason });
+        let refuse = |reason| RunError::PluginNotAllowed { path: bot.plugin.clone().into(), reason };
+        check_instruments(&loaded.name, bot, &loaded.instruments).map_err(refuse)?;
+    }
+    Ok(())
+}
+
+/// Says which instrument of a bot a plugin does not declare or is not granted.
+pub(crate) fn check_instruments(name: &str, bot: &Bot, declared: &[InstrumentPattern]) -> Result<(), String> {
+    let venue = bot.venue.as_deref().unwrap_or_default();
+    let list = |patterns: &[InstrumentPattern]| {
+        patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    for symbol in &bot.symbols {
+        let meant = |patterns: &[InstrumentPattern]| patterns.iter().any(|one| one.matches(venue, symbol));
+        if let Some(granted) = bot.grants.instruments.as_deref().filter(|granted| !meant(granted)) {
+            let granted = list(granted);
+            return Err(format!("bots.{name}.grants.instruments has {granted}, and not {venue}/{symbol}"));
+        }
+        if !meant(declared) {
+            let declared = list(declared);
+            return Err(format!(
+                "its manifest declares the instruments {declared}, and not {venue}/{symbol}"
+            ));
         }
     }
     Ok(())
@@ -223,8 +238,8 @@ mod tests {
         file: &PluginFile,
         acceptance: &Acceptance,
     ) -> Result<Admitted, String> {
-        admit("a", bot, mode, PluginLimits::default(), (Path::new("p.wasm"), file), acceptance)
-            .map_err(|error| error.to_string())
+        let gate = Gate { mode, limits: PluginLimits::default(), acceptance };
+        gate.admit("a", bot, Path::new("p.wasm"), file).map_err(|error| error.to_string())
     }
 
     fn trading() -> Declaration {

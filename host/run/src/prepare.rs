@@ -21,7 +21,7 @@ use crate::faults;
 use crate::identity;
 use crate::markets::{self, Markets};
 use crate::operator;
-use crate::permissions::{self, Acceptance};
+use crate::permissions::{self, Acceptance, Gate};
 use crate::recordings;
 use crate::risk;
 use crate::venue::Simulated;
@@ -80,10 +80,14 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         compiler: environment.compiler.clone(),
     });
     let mut warnings = Vec::new();
-    let (folders, acceptance) = (&environment.plugin_folders, &environment.acceptance);
-    let bots = bots::load(&mut config, &loader, folders, acceptance, &mut warnings)?;
+    let gate = Gate {
+        mode: config.mode.run_mode(),
+        limits: config.limits.stated(),
+        acceptance: &environment.acceptance,
+    };
+    let bots = bots::load(&mut config, &loader, &environment.plugin_folders, &gate, &mut warnings)?;
     let mut markets = markets::open(&mut config, &bots)?;
-    permissions::check_instruments(&config, &bots)?;
+    permissions::check_all_instruments(&config, &bots)?;
     markets.warnings.splice(0..0, warnings);
     let mut traded: Vec<&mut Instrument> =
         markets.list.iter_mut().map(|market| &mut market.instrument).collect();

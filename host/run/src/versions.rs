@@ -16,32 +16,31 @@ pub(crate) fn version(
     plugin: &Plugin,
     info: &PluginInfo,
     series: Vec<SeriesInfo>,
-    granted: &PluginLimits,
+    limits: &PluginLimits,
 ) -> Arc<Version> {
-    let (made_of, limits) = (plugin.clone(), Limits::default().with(granted));
+    let (made_of, of_instance) = (plugin.clone(), Limits::default().with(limits));
     Arc::new(Version {
         info: info.clone(),
         sha256: plugin.sha256().to_owned(),
         series,
-        look_back: look_back(plugin, info, granted),
-        make: Box::new(move |params| made_of.instantiate(Desk::vacant(), params.clone(), &limits)),
+        look_back: look_back(plugin, info, limits),
+        make: Box::new(move |params| made_of.instantiate(Desk::vacant(), params.clone(), &of_instance)),
     })
 }
 
 /// Closed bars of each series that a plugin can look back on.
-pub(crate) fn look_back(plugin: &Plugin, info: &PluginInfo, granted: &PluginLimits) -> usize {
+pub(crate) fn look_back(plugin: &Plugin, info: &PluginInfo, limits: &PluginLimits) -> usize {
     let warm_up = (info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
-    let most = granted.history_bars.unwrap_or_default() as usize;
+    let most = limits.history_bars.unwrap_or_default() as usize;
     if plugin.looks_back() { most.max(warm_up) } else { 0 }
 }
 
 /// Closed bars of each series that are kept for the indicators of versions that take over.
 pub(crate) fn kept_bars(bot: &LoadedBot) -> usize {
-    let later = bot.swaps.iter().flatten().map(|(_, info, _)| info);
-    let warm_ups = later.chain([&bot.info]).map(|info| info.warmup_bars as usize);
-    warm_ups
-        .max()
-        .unwrap_or(0)
-        .min(MOST_WARM_UP_BARS)
-        .max(bot.limits.history_bars.unwrap_or_default() as usize)
+    let later = bot.swaps.iter().flatten().map(|later| (&later.info, &later.limits));
+    let needs = later.chain([(&bot.info, &bot.limits)]).map(|(info, limits)| {
+        let warm_up = (info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
+        warm_up.max(limits.history_bars.unwrap_or_default() as usize)
+    });
+    needs.max().unwrap_or(0)
 }

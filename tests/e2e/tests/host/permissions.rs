@@ -161,6 +161,50 @@ fn more_than_was_accepted_has_to_be_accepted() {
     );
 }
 
+/// A version that takes over is examined like the first, and the first goes on where it is refused.
+#[test]
+fn a_swap_gives_no_more_than_was_granted_and_accepted() {
+    let sandbox = Sandbox::with_sample().with_plugin("hostile");
+    let more = |manifest| with_manifest(strategy_importing(&["random"]), "sma-flip", &manifest);
+    sandbox.write("more.wasm", more(json!({"interfaces": ["random"], "limits": {"memory_mib": 16}})));
+    let run = "run --plugin sma-flip --timeframe 1h --to 2024-01-08 --format json";
+    let alone = sandbox.host(run).expect(0).json();
+    let swapped = |flags: &str, words: &str| {
+        let ran = sandbox.host(&format!("{run} --swap 2024-01-03=more.wasm {flags}"));
+        let summary = ran.expect(4).json();
+        assert_eq!(summary["journal_sha256"], alone["journal_sha256"], "{flags}");
+        let warnings = summary["warnings"].to_string();
+        assert!(warnings.contains("the running version went on") && warnings.contains(words), "{warnings}");
+    };
+    swapped(
+        "",
+        "`sma-flip` asks for more than you accepted: interface random; accept it with `host plugin accept more.wasm`",
+    );
+    sandbox.write("deny.yaml", "bots: {sma-flip: {plugin: sma-flip, grants: {deny: [random]}}}\n");
+    swapped(
+        "--config deny.yaml",
+        "more.wasm: it uses the interface `random`, which bots.sma-flip.grants.deny names",
+    );
+    let declares = json!({"interfaces": CAPABILITIES, "instruments": ["ETH*"]});
+    let describing = sandbox.bytes("plugins/dist/hostile.wasm");
+    sandbox.write("more.wasm", with_manifest(describing, "sma-flip", &declares));
+    swapped("--accept", "its manifest declares the instruments ETH*, and not synthetic/BTCUSDT");
+
+    // What run.yaml records is what every version was granted, so that it gives the same run again.
+    let declares = json!({"interfaces": CAPABILITIES, "limits": {"timers": 7}});
+    sandbox
+        .write("more.wasm", with_manifest(sandbox.bytes("plugins/dist/hostile.wasm"), "sma-flip", &declares));
+    let reason = |run: &str| {
+        let ran = sandbox.host(run).expect(4).json();
+        ran["swaps"][0]["reason"].as_str().expect("a reason").to_owned()
+    };
+    let first = reason(&format!("{run} --swap 2024-01-03=more.wasm --accept --out first"));
+    assert!(first.contains("state"), "admitted, and not able to read the state: {first}");
+    sandbox.write("again.yaml", sandbox.read("first/run.yaml"));
+    assert_eq!(reason("run --config again.yaml --accept --format json --out again"), first);
+    assert_eq!(sandbox.summary("again")["run"]["id"], sandbox.summary("first")["run"]["id"]);
+}
+
 #[test]
 fn a_record_that_cannot_be_kept_is_a_warning() {
     let sandbox = Sandbox::with_sample();
@@ -210,7 +254,7 @@ fn the_child_compiles_what_this_process_would() {
 
 #[test]
 fn a_compile_bomb_ends_in_one_line() {
-    let bomb = compile_bomb(64, 200_000);
+    let bomb = compile_bomb(40, 200_000);
     let refusal = |limits: CompileLimits| {
         let started = std::time::Instant::now();
         let line = compiled_in_child(limits).load_bytes(&bomb).unwrap_err().to_string();

@@ -86,7 +86,8 @@ pub enum Entry<'a> {
         /// Why.
         fault: &'a Fault,
     },
-    /// The host itself closes a position of a strategy that it stopped or the operator flattened, with the order that is decided next.
+    /// The host closes a position of a strategy that it stopped, or that the operator flattened, with the order that is
+    /// decided next.
     Closing {
         /// When.
         ts: Timestamp,

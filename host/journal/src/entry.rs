@@ -112,7 +112,8 @@ pub enum JournalEntry {
         /// What happened.
         message: String,
     },
-    /// The host closes a position of a strategy that it stopped or the operator flattened, with the order that is decided next.
+    /// The host closes a position of a strategy that it stopped, or that the operator flattened, with the order that is
+    /// decided next.
     Closing {
         /// When.
         ts: Timestamp,

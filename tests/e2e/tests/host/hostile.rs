@@ -185,7 +185,7 @@ fn what_happened_is_told_in_the_output_the_journal_and_the_summary() {
     assert!(faults[0]["used"]["memory_bytes"].as_u64() > Some(0));
     assert_eq!(summary["reproducible"], true);
     let journal = sandbox.host("journal show run").expect(0).stdout;
-    assert_eq!(journal.matches("restart      strategy=0").count(), 2, "{journal}");
+    assert_eq!(journal.matches("  restart     strategy=0").count(), 2, "{journal}");
     assert!(journal.contains("call=on-bar message=the plugin panicked or aborted; it said: panicked at"));
     sandbox.host("run --config run.yaml --out again").expect(4);
     assert_eq!(sandbox.bytes("run/journal.bin"), sandbox.bytes("again/journal.bin"));

@@ -162,3 +162,62 @@ fn the_others_go_on_as_if_it_had_not_been_there() {
         sandbox.host("journal verify both").expect(0);
     }
 }
+
+#[test]
+fn what_happened_is_told_in_the_output_the_journal_and_the_summary() {
+    let sandbox = sandbox();
+    let bot = "  villain: {plugin: hostile, params: {behaviour: panic}, timeframe: 1h, on_fault: flatten,\n\
+               \x20   restart: {max: 2, window: 1d, backoff: 2h}}\n";
+    sandbox.write("run.yaml", format!("balance: 1000000\n{LIMITS}bots:\n{bot}"));
+    let ran = sandbox.host("run --config run.yaml --out run").expect(4);
+    assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error: plugin villain")).count(), 3);
+    for words in ["Faults", "on-bar", "KiB", "2024-01-01T03:00:00Z", "no"] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+    let summary = sandbox.summary("run");
+    let faults = summary["faults"].as_array().unwrap();
+    let times = |field: &str| faults.iter().map(|fault| fault[field].clone()).collect::<Vec<_>>();
+    // A fault on every first bar: restarts two and four hours later, then no more.
+    assert_eq!(times("ts"), ["2024-01-01T01:00:00Z", "2024-01-01T03:00:00Z", "2024-01-01T07:00:00Z"]);
+    assert_eq!(times("restarted_at")[..2], ["2024-01-01T03:00:00Z", "2024-01-01T07:00:00Z"]);
+    assert!(times("restarted_at")[2].is_null());
+    assert_eq!((&faults[0]["call"], &faults[0]["used"]["log_lines"]), (&"on-bar".into(), &1.into()));
+    assert!(faults[0]["used"]["memory_bytes"].as_u64() > Some(0));
+    assert_eq!(summary["reproducible"], true);
+    let journal = sandbox.host("journal show run").expect(0).stdout;
+    assert_eq!(journal.matches("  restart     strategy=0").count(), 2, "{journal}");
+    assert!(journal.contains("call=on-bar message=the plugin panicked or aborted; it said: panicked at"));
+    sandbox.host("run --config run.yaml --out again").expect(4);
+    assert_eq!(sandbox.bytes("run/journal.bin"), sandbox.bytes("again/journal.bin"));
+    let report = sandbox.read("run/report.html");
+    assert!(report.contains("\"restarted_at\":\"2024-01-01T03:00:00Z\""));
+}
+
+#[test]
+fn a_position_is_closed_held_or_left_to_its_stops() {
+    let closings = |on_fault: &str| {
+        let sandbox = sandbox();
+        // It is long by the time that its first order event comes.
+        let bot = format!(
+            "  villain: {{plugin: hostile, params: {{behaviour: trap, in: on-position-close}}, timeframe: 1h, \
+             on_fault: {on_fault}}}\n"
+        );
+        sandbox.write("run.yaml", format!("balance: 1000000\n{LIMITS}bots:\n{bot}"));
+        sandbox.host("run --config run.yaml --out run").expect(4);
+        let open = sandbox.summary("run")["open_positions"].as_array().unwrap().len();
+        let journal = sandbox.host("journal show run").expect(0).stdout;
+        (open, journal.lines().filter(|line| line.contains("  closing ")).count())
+    };
+    assert_eq!(closings("flatten"), (0, 1));
+    assert_eq!(closings("cancel-and-hold"), (1, 0));
+    assert_eq!(closings("keep-stops"), (1, 0));
+}
+
+#[test]
+fn a_run_in_which_wall_time_decided_says_so() {
+    let sandbox = sandbox();
+    let ran = sandbox
+        .host("run --config limits.yaml --plugin hostile --timeframe 1h --set behaviour=loop --out run");
+    assert!(ran.expect(4).stderr.contains("warning: not reproducible"));
+    assert_eq!(sandbox.summary("run")["reproducible"], false);
+}

@@ -103,7 +103,7 @@ pub(crate) enum Fills {
 /// Flags override the run file.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// Plugin: a .wasm file, or a name in plugins/dist or your plugin folder.
+    /// Plugin: a .wasm or .rhai file, or a name in plugins/dist or your plugin folder.
     #[arg(long, value_name = "FILE|NAME", required_unless_present = "config")]
     pub(crate) plugin: Option<String>,
     /// Run file (YAML); `host config schema` prints its schema.
@@ -192,7 +192,7 @@ pub(crate) struct ExplainArguments {
 pub(crate) enum PluginCommand {
     /// Start a new plugin project.
     New {
-        /// Folder of the project; its last part is the plugin's name.
+        /// Folder of the project; its last part is the plugin's name. In Rhai the file NAME.rhai.
         dir: PathBuf,
         /// Language.
         #[arg(long, value_enum, default_value_t)]
@@ -212,7 +212,7 @@ pub(crate) enum PluginCommand {
     },
     /// Load a plugin, run it on a few bars and say what is wrong with it.
     Check {
-        /// Plugin: a .wasm file or a name.
+        /// Plugin: a .wasm or .rhai file, or a name.
         plugin: String,
     },
     /// Accept what a plugin asks for, where it is more than you accepted before.
@@ -227,7 +227,7 @@ pub(crate) enum PluginCommand {
     },
     /// Show what a plugin is, asks for, takes and wants.
     Inspect {
-        /// Plugin: a .wasm file or a name.
+        /// Plugin: a .wasm or .rhai file, or a name.
         plugin: String,
         /// How the result is printed.
         #[arg(long, value_enum, default_value_t)]
@@ -238,9 +238,11 @@ pub(crate) enum PluginCommand {
 /// Language of a plugin project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
-    /// Rust.
+    /// Rust: a project that is built into a component.
     #[default]
     Rust,
+    /// Rhai: a script of one file, nothing to build.
+    Rhai,
 }
 
 #[derive(Debug, Subcommand)]

@@ -255,6 +255,8 @@ plugin_limits! {
     callback_deadline_ms,
     /// Wall time of `describe`, `init`, `snapshot` and `restore`, ms.
     init_deadline_ms,
+    /// Operations of one callback of a script.
+    script_operations,
     /// Wall time of all callbacks in a run, seconds; the host itself states none.
     total_callbacks_s,
     /// Orders, signals, changes and cancels in one callback.
@@ -302,6 +304,7 @@ impl PluginLimits {
         range("memory_mib", self.memory_mib, 1, Self::MOST_MEMORY_MIB)
             .or_else(|| range("callback_deadline_ms", self.callback_deadline_ms, 1, most))
             .or_else(|| range("init_deadline_ms", self.init_deadline_ms, 1, most))
+            .or_else(|| range("script_operations", self.script_operations, 1, most))
             .or_else(|| range("history_bars", self.history_bars, 0, Self::MOST_HISTORY_BARS))
             .or_else(|| self.by_name().find_map(|(name, value)| range(name, value, 0, most)))
     }

@@ -10,9 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cryptobot_model::Declaration;
-use cryptobot_wasm::PluginFile;
 use thiserror::Error;
 
+use crate::backend::{PluginFile, SCRIPT_EXTENSION};
 use crate::find::data_folder;
 
 /// Environment variable that names another folder.
@@ -106,14 +106,19 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The name under which a plugin's declaration is accepted: that of its manifest, else of its file.
+/// The name under which a plugin's declaration is accepted: that of its manifest, else of its file, which for a script has
+/// its extension.
 pub fn plugin_name(file: &PluginFile, path: &Path) -> String {
     if let Some(manifest) = file.manifest() {
         return manifest.plugin.clone();
     }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
-    stem.chars().take(64).map(letter).collect()
+    let name: String = stem.chars().take(64).map(letter).collect();
+    match file {
+        PluginFile::Component(_) => name,
+        PluginFile::Script(_) => format!("{name}.{SCRIPT_EXTENSION}"),
+    }
 }
 
 #[cfg(test)]

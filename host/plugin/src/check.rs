@@ -6,8 +6,8 @@ use cryptobot_engine::{Desk, DeskLimits, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
-use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime, WasmStrategy};
 
+use crate::backend::{Limits, Loader, Plugin, PluginFile};
 use crate::limits::host_limits;
 
 /// Bars of each series in the trial, besides the plugin's warm-up.
@@ -34,22 +34,41 @@ impl CheckReport {
 }
 
 /// Loads a plugin, starts it with its default parameters on made-up bars and takes it through its life.
-pub fn check(runtime: &Runtime, path: &Path, limits: &Limits) -> CheckReport {
+pub fn check(loader: &Loader, path: &Path, limits: &Limits) -> CheckReport {
     let mut report = CheckReport { info: None, passed: Vec::new(), problems: Vec::new() };
-    if let Err(problem) = trial(runtime, path, limits, &mut report) {
+    if let Err(problem) = trial(loader, path, limits, &mut report) {
         report.problems.push(problem);
     }
     report
 }
 
-fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckReport) -> Result<(), String> {
-    let file = PluginFile::read(path).map_err(|error| error.to_string())?;
-    let plugin = runtime.compile(&file).map_err(|error| error.to_string())?;
+fn trial(loader: &Loader, path: &Path, limits: &Limits, report: &mut CheckReport) -> Result<(), String> {
+    let file = PluginFile::read(path).map_err(|error| match error.place() {
+        place if place.is_empty() => error.to_string(),
+        place => format!("{}{place}: {error}", path.display()),
+    })?;
+    let plugin = loader.compile(&file).map_err(|error| error.to_string())?;
+    let kind = match plugin {
+        Plugin::Component(_) => "it is a component of this plugin contract and compiles",
+        Plugin::Script(_) => "it is a script and its syntax is right",
+    };
+    report.passed.push(kind.to_owned());
     let declared = file.declaration().limits;
-    let limits = &limits.at_most(&declared);
-    let desk = &DeskLimits::default().with(&host_limits().stricter(declared));
-    report.passed.push("it is a component of this plugin contract and compiles".to_owned());
+    let desk = DeskLimits::default().with(&host_limits().stricter(declared));
+    tried(&plugin, &limits.at_most(&declared), &desk, report).map_err(|problem| {
+        match plugin.excerpt(&problem) {
+            Some(excerpt) => format!("{problem}\n{excerpt}"),
+            None => problem,
+        }
+    })
+}
 
+fn tried(
+    plugin: &Plugin,
+    limits: &Limits,
+    desk: &DeskLimits,
+    report: &mut CheckReport,
+) -> Result<(), String> {
     let info = plugin.describe(limits).map_err(|fault| format!("describe failed: {fault}"))?;
     report.passed.push(format!(
         "it describes itself as {} {} with {} parameters and {} series",
@@ -63,11 +82,11 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
     }
     report.info = Some(info.clone());
 
-    let plain = Trial { plugin: &plugin, info: &info, limits, desk, snapshot_at: None }.run()?;
+    let plain = Trial { plugin, info: &info, limits, desk, snapshot_at: None }.run()?;
     report.passed.push(format!("it starts with its default parameters and survives {} bars", plain.bars));
 
     let half = Some(plain.bars / 2);
-    let interrupted = Trial { plugin: &plugin, info: &info, limits, desk, snapshot_at: half }.run()?;
+    let interrupted = Trial { plugin, info: &info, limits, desk, snapshot_at: half }.run()?;
     if plain.intents == interrupted.intents {
         report.passed.push(format!(
             "it gives the same {} orders and cancels again, also with a snapshot in between",
@@ -80,7 +99,7 @@ fn trial(runtime: &Runtime, path: &Path, limits: &Limits, report: &mut CheckRepo
         );
     }
     if let Some(state) = interrupted.state {
-        Trial { plugin: &plugin, info: &info, limits, desk, snapshot_at: None }.restore(&state)?;
+        Trial { plugin, info: &info, limits, desk, snapshot_at: None }.restore(&state)?;
         report.passed.push(format!("its state of {} bytes can be restored", state.len()));
     }
     Ok(())
@@ -134,11 +153,11 @@ impl Trial<'_> {
     }
 
     /// Starts it on one symbol, or on two where it does not want to be alone.
-    fn start(&self) -> Result<WasmStrategy, String> {
+    fn start(&self) -> Result<Box<dyn Strategy>, String> {
         self.start_on(1).or_else(|alone| self.start_on(2).map_err(|_| alone))
     }
 
-    fn start_on(&self, symbols: usize) -> Result<WasmStrategy, String> {
+    fn start_on(&self, symbols: usize) -> Result<Box<dyn Strategy>, String> {
         let specs = (0..symbols).flat_map(|symbol| self.info.series.iter().map(move |spec| (symbol, spec)));
         let series = (0_u32..).zip(specs).map(|(id, (symbol, spec))| SeriesInfo {
             id: SeriesId(id),

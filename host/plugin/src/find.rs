@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::backend::SCRIPT_EXTENSION;
+
 /// Folder name of this product below the user's data and cache folders.
 const PRODUCT: &str = "cryptobot-pro";
+
+/// Extensions of plugin files.
+const EXTENSIONS: [&str; 2] = ["wasm", SCRIPT_EXTENSION];
 
 /// Why a plugin was not found.
 #[derive(Debug, Error)]
@@ -16,7 +21,7 @@ pub enum ResolveError {
     NoFile(PathBuf),
     /// The path is that of a folder.
     #[error(
-        "{folder} is a folder; build it with `host plugin build {folder}` and give the .wasm file",
+        "{folder} is a folder; build it with `host plugin build {folder}` and give the .wasm file, or give a .rhai script",
         folder = .0.display()
     )]
     Folder(PathBuf),
@@ -34,16 +39,21 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The file of a plugin: a path, or a bare name that is looked up as `NAME.wasm` in `folders`, in their order.
+/// The file of a plugin: a path, or a bare name that is looked up as `NAME.wasm` and `NAME.rhai` in `folders`, in their
+/// order.
 pub fn resolve(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf, ResolveError> {
     let path = Path::new(name_or_path);
     if path.is_file() {
         return Ok(path.to_owned());
     }
-    let bare = path.components().count() == 1 && path.extension().is_none_or(|extension| extension != "wasm");
+    let named_file =
+        path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
+    let bare = path.components().count() == 1 && !named_file;
     if bare {
-        let looked: Vec<PathBuf> =
-            folders.iter().map(|folder| folder.join(format!("{name_or_path}.wasm"))).collect();
+        let looked: Vec<PathBuf> = folders
+            .iter()
+            .flat_map(|folder| EXTENSIONS.map(|kind| folder.join(format!("{name_or_path}.{kind}"))))
+            .collect();
         if let Some(found) = looked.iter().find(|file| file.is_file()) {
             return Ok(found.clone());
         }
@@ -94,6 +104,10 @@ mod tests {
         let folders = [folder.path().join("none"), folder.path().to_owned()];
         assert_eq!(resolve("trend", &folders).unwrap(), file);
         assert_eq!(resolve(file.to_str().unwrap(), &[]).unwrap(), file);
+        let script = folders[1].join("ema.rhai");
+        std::fs::write(&script, b"").unwrap();
+        assert_eq!(resolve("ema", &folders).unwrap(), script);
+        assert_eq!(resolve("ema.rhai", &folders).unwrap_err().to_string(), "there is no plugin ema.rhai");
         let missing = resolve("trnd", &folders).unwrap_err().to_string();
         assert!(missing.contains("no plugin `trnd`") && missing.contains("none/trnd.wasm"), "{missing}");
         let missing = resolve("a/trend.wasm", &folders).unwrap_err().to_string();

@@ -8,11 +8,11 @@ use cryptobot_model::{
     Capability, Manifest, ParamSpec, ParamType, PluginInfo, PluginLimits, RunMode, SeriesSpec, Timeframe,
     Wants,
 };
-use cryptobot_wasm::{Limits, LoadError, PluginFile, Runtime};
 use serde::Serialize;
 use thiserror::Error;
 use wit_component::DecodedWasm;
 
+use crate::backend::{Limits, LoadError, Loader, Plugin, PluginFile};
 use crate::limits::host_limits;
 
 /// Why a file cannot be inspected.
@@ -22,8 +22,23 @@ pub enum InspectError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// It does not describe itself.
-    #[error("the plugin does not describe itself: {0}")]
-    Describe(#[from] Fault),
+    #[error("the plugin does not describe itself: {fault}{excerpt}")]
+    Describe {
+        /// What it did instead.
+        fault: Fault,
+        /// The place in its source, on lines of its own; empty where it has none.
+        excerpt: String,
+    },
+}
+
+impl InspectError {
+    /// `:line:column` of the mistake in the file; nothing where it has no place.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Load(error) => error.place(),
+            Self::Describe { .. } => String::new(),
+        }
+    }
 }
 
 /// Everything that a plugin file tells without being run on data.
@@ -33,7 +48,7 @@ pub struct Inspection {
     pub name: String,
     /// Version, semver.
     pub version: String,
-    /// Version of the plugin contract it was built for.
+    /// Version of the plugin contract it was built for; `script` for scripts, which need none.
     pub contract: String,
     /// Size of the file.
     pub size_bytes: usize,
@@ -66,7 +81,7 @@ pub struct Inspection {
 /// An interface with its functions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Interface {
-    /// Full name with version.
+    /// Full name with version; without a version where a script uses its functions.
     pub name: String,
     /// Functions that the plugin uses or has.
     pub functions: Vec<String>,
@@ -93,18 +108,21 @@ pub struct Series {
 }
 
 /// Loads a plugin and asks it to describe itself.
-pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspection, InspectError> {
+pub fn inspect(loader: &Loader, path: &Path, limits: &Limits) -> Result<Inspection, InspectError> {
     let file = PluginFile::read(path)?;
-    let plugin = runtime.compile(&file)?;
+    let plugin = loader.compile(&file)?;
     let declaration = file.declaration();
+    let describe = |fault: Fault| {
+        let excerpt = plugin.excerpt(&fault.message).map(|excerpt| format!("\n{excerpt}"));
+        InspectError::Describe { fault, excerpt: excerpt.unwrap_or_default() }
+    };
     let PluginInfo { name, version, state_version, warmup_bars, params, series, wants } =
-        plugin.describe(&limits.at_most(&declaration.limits))?;
-    let (imports, exports) = interfaces(file.bytes());
-    let contract = plugin.exports().iter().find_map(|name| name.split_once('@')).map(|(_, version)| version);
+        plugin.describe(&limits.at_most(&declaration.limits)).map_err(describe)?;
+    let (contract, imports, exports) = surface(&file, &plugin);
     Ok(Inspection {
         name,
         version,
-        contract: contract.unwrap_or_default().to_owned(),
+        contract,
         size_bytes: plugin.size_bytes(),
         sha256: plugin.sha256().to_owned(),
         manifest: file.manifest().cloned(),
@@ -122,6 +140,24 @@ pub fn inspect(runtime: &Runtime, path: &Path, limits: &Limits) -> Result<Inspec
         warmup_bars,
         state_version,
     })
+}
+
+/// Version of the contract, imports and exports.
+fn surface(file: &PluginFile, plugin: &Plugin) -> (String, Vec<Interface>, Vec<Interface>) {
+    match (file, plugin) {
+        (PluginFile::Component(file), Plugin::Component(plugin)) => {
+            let (imports, exports) = interfaces(file.bytes());
+            let exported = plugin.exports().iter().find_map(|name| name.split_once('@'));
+            (exported.map_or("", |(_, version)| version).to_owned(), imports, exports)
+        }
+        (PluginFile::Script(script), _) | (_, Plugin::Script(script)) => {
+            let used = script.interfaces().into_iter().map(|(interface, functions)| Interface {
+                name: interface.to_owned(),
+                functions: functions.into_iter().map(str::to_owned).collect(),
+            });
+            ("script".to_owned(), used.collect(), Vec::new())
+        }
+    }
 }
 
 /// Imports and exports by interface and function. A component that was loaded can be decoded; should it not, the

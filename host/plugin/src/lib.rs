@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accepted;
+pub mod backend;
 pub mod build;
 pub mod check;
 pub mod find;
@@ -17,6 +18,7 @@ pub mod project;
 pub mod watch;
 
 pub use accepted::{Accepted, AcceptedError, Standing, plugin_name};
+pub use backend::{Limits, LoadError, Loader, Plugin, PluginFile};
 pub use build::{BuildError, BuiltPlugin, build};
 pub use check::{CheckReport, check};
 pub use find::{ResolveError, cache_folder, plugin_folders, resolve};

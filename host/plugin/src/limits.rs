@@ -2,7 +2,8 @@
 
 use cryptobot_engine::DeskLimits;
 use cryptobot_model::PluginLimits;
-use cryptobot_wasm::Limits;
+
+use crate::backend::Limits;
 
 /// Orders open at once.
 const OPEN_ORDERS: u64 = 200;
@@ -11,11 +12,13 @@ const HISTORY_BARS: u64 = 1_024;
 
 /// All limits as the host has them.
 pub fn host_limits() -> PluginLimits {
-    let (desk, wasm) = (DeskLimits::default(), Limits::default());
+    let (desk, limits) = (DeskLimits::default(), Limits::default());
+    let wasm = limits.component;
     PluginLimits {
         memory_mib: Some((wasm.memory_bytes >> 20) as u64),
         callback_deadline_ms: Some(wasm.callback_deadline_ms),
         init_deadline_ms: Some(wasm.init_deadline_ms),
+        script_operations: Some(limits.script.callback_operations),
         total_callbacks_s: None,
         orders_per_callback: Some(desk.intents as u64),
         orders_per_minute: Some(desk.intents_per_minute as u64),

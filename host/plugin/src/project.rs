@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::backend::{SCRIPT_EXTENSION, is_script};
+
 /// The SDK as it was when this binary was built: path in the repository and text.
 const SDK_FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk_files.rs"));
 
@@ -16,6 +18,9 @@ const RUST_FILES: [(&str, &str); 4] = [
     (".gitignore", include_str!("../templates/rust/gitignore.template")),
 ];
 
+/// A new script; `{name}` is filled in.
+const RHAI_FILE: &str = include_str!("../templates/rhai/script.rhai.template");
+
 /// Longest name of a plugin.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -25,6 +30,8 @@ pub enum Language {
     /// Rust with the SDK's macro.
     #[default]
     Rust,
+    /// A Rhai script: one file, nothing to build.
+    Rhai,
 }
 
 /// A project that was written.
@@ -65,8 +72,12 @@ pub enum NewError {
 ///
 /// `sdk` is the folder of an SDK crate to use; without one the SDK's sources are written into the project, which
 /// then needs nothing but the package registry.
+///
+/// In Rhai the project is one file, `NAME.rhai` beside where the folder would have been.
 pub fn new(dir: &Path, language: Language, sdk: Option<&Path>) -> Result<NewProject, NewError> {
-    let Language::Rust = language;
+    if language == Language::Rhai {
+        return new_script(dir);
+    }
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if !is_package_name(&name) {
         return Err(NewError::Name(if name.is_empty() { dir.display().to_string() } else { name }));
@@ -90,6 +101,22 @@ pub fn new(dir: &Path, language: Language, sdk: Option<&Path>) -> Result<NewProj
     }
     let files = RUST_FILES.iter().map(|(file, _)| PathBuf::from(file)).collect();
     Ok(NewProject { dir: dir.to_owned(), files })
+}
+
+/// Writes a new script. `path` is its name, with or without the extension.
+fn new_script(path: &Path) -> Result<NewProject, NewError> {
+    let path = if is_script(path) { path.to_owned() } else { path.with_added_extension(SCRIPT_EXTENSION) };
+    let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !is_package_name(&name) {
+        return Err(NewError::Name(if name.is_empty() { path.display().to_string() } else { name }));
+    }
+    if path.exists() {
+        return Err(NewError::Exists(path));
+    }
+    write(&path, &RHAI_FILE.replace("{name}", &name))?;
+    let file = PathBuf::from(path.file_name().unwrap_or_default());
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(NewProject { dir: dir.to_owned(), files: vec![file] })
 }
 
 fn is_package_name(name: &str) -> bool {

@@ -16,6 +16,7 @@ use cryptobot_wasm::sha256;
 use notify::{RecursiveMode, Watcher};
 use thiserror::Error;
 
+use crate::backend::PluginFile;
 use crate::kept::keep;
 
 /// How patient a watch is.
@@ -77,12 +78,13 @@ struct Waker {
 }
 
 impl Watch {
-    /// Watches a component; what it is now is the version that runs.
+    /// Watches a plugin file, a component or a script; what it is now is the version that runs.
     ///
     /// # Errors
     /// The file cannot be read, or no thread can be started.
-    pub fn component(file: &Path) -> io::Result<Self> {
-        let fit = |bytes: &[u8]| cryptobot_wasm::validate(bytes).map_err(|error| error.to_string());
+    pub fn plugin(file: &Path) -> io::Result<Self> {
+        let path = file.to_owned();
+        let fit = move |bytes: &[u8]| PluginFile::check(&path, bytes).map_err(|error| error.to_string());
         Self::new(file, Box::new(fit), Patience::default())
     }
 

@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 
 use cryptobot_model::RunMode;
 use cryptobot_plugin::inspect::Interface;
-use cryptobot_plugin::{BuildError, Language, build, check, inspect, new};
-use cryptobot_wasm::{Limits, PluginFile, Runtime, RuntimeConfig};
+use cryptobot_plugin::{BuildError, Language, Limits, Loader, PluginFile, build, check, inspect, new};
+use cryptobot_wasm::RuntimeConfig;
 
 fn plugins() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins")
 }
 
-fn runtime() -> Runtime {
-    Runtime::new(&RuntimeConfig::default()).unwrap()
+fn loader() -> Loader {
+    Loader::new(RuntimeConfig::default())
 }
 
 /// The hostile plugin, which is honest by default; built once.
@@ -66,7 +66,7 @@ fn a_new_project_tests_builds_and_passes_the_check() {
     let built = build(&dir, &dir).unwrap();
     assert_eq!(built.path, dir.join("my-first.wasm"));
     assert_eq!(built.size_bytes, fs::metadata(&built.path).unwrap().len());
-    let report = check(&runtime(), &built.path, &Limits::default());
+    let report = check(&loader(), &built.path, &Limits::default());
     assert!(report.is_ok(), "{:?}", report.problems);
     assert_eq!(report.info.unwrap().name, "my-first");
 
@@ -137,7 +137,7 @@ fn what_cannot_be_built_is_explained() {
 
 #[test]
 fn inspection_tells_what_a_plugin_is() {
-    let inspection = inspect(&runtime(), honest(), &Limits::default()).unwrap();
+    let inspection = inspect(&loader(), honest(), &Limits::default()).unwrap();
     assert_eq!((inspection.name.as_str(), inspection.contract.as_str()), ("hostile", "0.1.0"));
     assert_eq!(inspection.sha256, cryptobot_wasm::sha256(&fs::read(honest()).unwrap()));
     let functions = |interfaces: &[Interface], name: &str| {
@@ -164,13 +164,13 @@ fn first_party_plugins_pass_the_check() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-party");
     for name in ["sma-flip", "trend", "mean-reversion", "buy-and-hold", "arbitrage-scout", "breakout"] {
         let built = build(&plugins().join(name), &out).unwrap_or_else(|error| panic!("{error}"));
-        let report = check(&runtime(), &built.path, &Limits::default());
+        let report = check(&loader(), &built.path, &Limits::default());
         assert!(report.is_ok(), "{name}: {:?}", report.problems);
         assert_eq!(report.info.unwrap().name, name);
         assert_eq!(built.notes, Vec::<String>::new(), "{name} declares exactly what it uses");
         assert_eq!(PluginFile::read(&built.path).unwrap().manifest().unwrap().plugin, name);
         // A capability is an interface: who places no brackets does not ask for it.
-        let inspection = inspect(&runtime(), &built.path, &Limits::default()).unwrap();
+        let inspection = inspect(&loader(), &built.path, &Limits::default()).unwrap();
         let advanced =
             inspection.imports.iter().find(|import| import.name == "cryptobot:plugin/advanced-orders@0.1.0");
         let functions = advanced.map(|interface| interface.functions.join(" "));
@@ -180,17 +180,17 @@ fn first_party_plugins_pass_the_check() {
 
 #[test]
 fn the_check_says_what_is_wrong() {
-    let good = check(&runtime(), honest(), &Limits::default());
+    let good = check(&loader(), honest(), &Limits::default());
     assert!(good.is_ok(), "{:?}", good.problems);
     assert!(good.passed.iter().any(|line| line.contains("survives 500 bars")), "{:?}", good.passed);
 
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("liar");
     let liar = build(&plugins().join("hostile/liar"), &out).unwrap();
-    let report = check(&runtime(), &liar.path, &Limits::default());
+    let report = check(&loader(), &liar.path, &Limits::default());
     assert!(!report.is_ok());
     assert!(report.problems[0].contains("the default of `fast` must lie in 20..30"), "{:?}", report.problems);
 
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let report = check(&runtime(), &text, &Limits::default());
+    let report = check(&loader(), &text, &Limits::default());
     assert!(report.problems[0].contains("not a WebAssembly file"), "{:?}", report.problems);
 }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use cryptobot_model::{InstrumentPattern, Money, ParamSpec, ParamValue, PluginInfo, PluginLimits};
-use cryptobot_plugin::resolve;
-use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime};
+use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 
 use crate::changes::{self, Loaded};
 use crate::config::{Bot, RunConfig};
@@ -27,29 +26,35 @@ pub(crate) struct LoadedBot {
     pub(crate) swaps: Vec<Loaded>,
 }
 
+/// The plugin that a bot begins with, and those of its swaps.
+pub(crate) fn plugins(bot: LoadedBot) -> Vec<Plugin> {
+    let later = bot.swaps.into_iter().flatten().map(|(plugin, ..)| plugin);
+    std::iter::once(bot.plugin).chain(later).collect()
+}
+
 /// Loads the plugins of all bots and completes the configuration with their parameters and balances.
 pub(crate) fn load(
     config: &mut RunConfig,
-    runtime: &Runtime,
+    loader: &Loader,
     folders: &[PathBuf],
     acceptance: &Acceptance,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<LoadedBot>, RunError> {
     let (mode, run_limits) = (config.mode.run_mode(), config.limits.stated());
     let balances = balances(config)?;
-    let mut loaded = Vec::with_capacity(config.bots.len());
+    let mut bots = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
         let path = resolve(&bot.plugin, folders)?;
         let refused = |source| RunError::LoadPlugin { path: path.clone(), source };
         let file = PluginFile::read(&path).map_err(refused)?;
         let admitted = permissions::admit(name, bot, mode, run_limits, (&path, &file), acceptance)?;
         warnings.extend(admitted.warning);
-        let plugin = runtime.compile(&file).map_err(refused)?;
+        let plugin = loader.compile(&file).map_err(refused)?;
         let info = plugin
             .describe(&Limits::default().with(&admitted.limits))
-            .map_err(|fault| RunError::PluginFault { plugin: path.display().to_string(), fault })?;
+            .map_err(|fault| RunError::plugin_fault(&path.display().to_string(), &plugin, fault))?;
         let params = params(name, bot, &info)?;
-        let swaps = changes::load(name, bot, &info, runtime, folders, |bot, path, file| {
+        let swaps = changes::load(name, bot, &info, loader, folders, |bot, path, file| {
             permissions::admit(name, bot, mode, run_limits, (path, file), acceptance)
                 .map(|admitted| admitted.limits)
         })?;
@@ -58,7 +63,7 @@ pub(crate) fn load(
         bot.balance = Some(balance);
         bot.grants.allow = Some(admitted.granted);
         bot.limits = admitted.limits;
-        loaded.push(LoadedBot {
+        bots.push(LoadedBot {
             name: name.clone(),
             plugin,
             info,
@@ -69,7 +74,7 @@ pub(crate) fn load(
             swaps,
         });
     }
-    Ok(loaded)
+    Ok(bots)
 }
 
 /// Stated balances, and equal shares of the rest of the run's balance for the others; what cannot be divided goes to

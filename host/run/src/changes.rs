@@ -11,8 +11,7 @@ use std::thread;
 use cryptobot_analytics::{SwapSummary, TuningSummary};
 use cryptobot_engine::{Change, ChangeReport, ChangeRequest, Params, Retire, Version, When};
 use cryptobot_model::{Instrument, ParamSpec, ParamValue, PluginInfo, PluginLimits, StrategyId, Timestamp};
-use cryptobot_plugin::resolve;
-use cryptobot_wasm::{Limits, Plugin, PluginFile, Runtime};
+use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -101,42 +100,42 @@ pub(crate) fn load(
     name: &str,
     bot: &mut Bot,
     first: &PluginInfo,
-    runtime: &Runtime,
+    loader: &Loader,
     folders: &[PathBuf],
     admit: impl Fn(&Bot, &Path, &PluginFile) -> Result<PluginLimits, RunError>,
 ) -> Result<Vec<Loaded>, RunError> {
     let grants = bot.clone();
     let mut files: BTreeMap<PathBuf, Loaded> = BTreeMap::new();
-    let mut loaded = Vec::with_capacity(bot.swaps.len());
+    let mut later = Vec::with_capacity(bot.swaps.len());
     for (index, swap) in bot.swaps.iter_mut().enumerate() {
         let path = resolve(&swap.plugin, folders)?;
         swap.plugin = path.display().to_string();
         let plugin = files
             .entry(path)
-            .or_insert_with_key(|path| load_file(path, runtime, |file| admit(&grants, path, file)))
+            .or_insert_with_key(|path| load_file(path, loader, |file| admit(&grants, path, file)))
             .clone();
         if let Ok((_, info, _)) = &plugin {
             check(&format!("bots.{name}.swaps[{index}].set"), &mut swap.set, &[info], |_| true)?;
         }
-        loaded.push(plugin);
+        later.push(plugin);
     }
     let versions: Vec<&PluginInfo> =
-        std::iter::once(first).chain(loaded.iter().flatten().map(|(_, info, _)| info)).collect();
+        std::iter::once(first).chain(later.iter().flatten().map(|(_, info, _)| info)).collect();
     for (index, tuning) in bot.tuning.iter_mut().enumerate() {
         check(&format!("bots.{name}.tuning[{index}].set"), &mut tuning.set, &versions, |spec| spec.tunable)?;
     }
-    Ok(loaded)
+    Ok(later)
 }
 
 fn load_file(
     path: &Path,
-    runtime: &Runtime,
+    loader: &Loader,
     admit: impl FnOnce(&PluginFile) -> Result<PluginLimits, RunError>,
 ) -> Loaded {
     let refused = |reason: String| format!("{}: {reason}", path.display());
     let file = PluginFile::read(path).map_err(|error| refused(error.to_string()))?;
     let limits = admit(&file).map_err(|error| error.to_string())?;
-    let plugin = runtime.compile(&file).map_err(|error| refused(error.to_string()))?;
+    let plugin = loader.compile(&file).map_err(|error| refused(error.to_string()))?;
     let info =
         plugin.describe(&Limits::default().with(&limits)).map_err(|fault| refused(fault.to_string()))?;
     Ok((plugin, info, limits))

@@ -103,6 +103,8 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of `init`, ms.
     pub init_deadline_ms: u64,
+    /// Operations of one callback of a script: about one per operator, call and statement.
+    pub script_operations: u64,
     /// Wall time of all callbacks of one plugin in the run, seconds; no limit where it is absent.
     pub total_callbacks_s: Option<u64>,
     /// Orders, signals, changes and cancels in one callback.
@@ -139,6 +141,7 @@ impl Default for Limits {
             memory_mib: count(host.memory_mib),
             callback_deadline_ms: of(host.callback_deadline_ms),
             init_deadline_ms: of(host.init_deadline_ms),
+            script_operations: of(host.script_operations),
             total_callbacks_s: host.total_callbacks_s,
             orders_per_callback: count(host.orders_per_callback),
             orders_per_minute: count(host.orders_per_minute),
@@ -163,6 +166,7 @@ impl Limits {
             memory_mib: count(self.memory_mib),
             callback_deadline_ms: Some(self.callback_deadline_ms),
             init_deadline_ms: Some(self.init_deadline_ms),
+            script_operations: Some(self.script_operations),
             total_callbacks_s: self.total_callbacks_s,
             orders_per_callback: count(self.orders_per_callback),
             orders_per_minute: count(self.orders_per_minute),

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use cryptobot_analytics::FolderError;
 use cryptobot_data::DataError;
 use cryptobot_engine::{EngineError, Fault};
-use cryptobot_plugin::ResolveError;
-use cryptobot_wasm::{LoadError, RuntimeError};
+use cryptobot_plugin::{LoadError, Plugin, ResolveError};
 
 /// Exit codes of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ pub enum RunError {
     #[error(transparent)]
     FindPlugin(#[from] ResolveError),
     /// A file is not a plugin.
-    #[error("{}: {source}", path.display())]
+    #[error("{}{}: {source}", path.display(), source.place())]
     LoadPlugin {
         /// The file.
         path: PathBuf,
@@ -78,16 +77,15 @@ pub enum RunError {
         reason: String,
     },
     /// A plugin failed before the run.
-    #[error("plugin {plugin}: {fault}")]
+    #[error("plugin {plugin}: {fault}{excerpt}")]
     PluginFault {
         /// Its name in the run.
         plugin: String,
         /// What it did.
         fault: Fault,
+        /// The place in its source, on lines of its own; empty where it has none.
+        excerpt: String,
     },
-    /// The plugin runtime cannot start.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
     /// There is no market data at all.
     #[error(
         "{}: {}; give the folder of market data with --data, or make the sample with `host data generate`",
@@ -130,6 +128,13 @@ impl RunError {
         Self::Config { field: field.into(), problem: problem.into() }
     }
 
+    /// A plugin that failed before the run, with the place in its source.
+    pub(crate) fn plugin_fault(name: &str, plugin: &Plugin, fault: Fault) -> Self {
+        let excerpt =
+            plugin.excerpt(&fault.message).map(|excerpt| format!("\n{excerpt}")).unwrap_or_default();
+        Self::PluginFault { plugin: name.to_owned(), fault, excerpt }
+    }
+
     /// Names the file that the value of a [`Self::Config`] stands in.
     pub(crate) fn in_file(self, path: &Path) -> Self {
         match self {
@@ -148,15 +153,14 @@ impl RunError {
             | Self::Config { .. }
             | Self::FindPlugin(_)
             | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
+            Self::LoadPlugin { source: LoadError::Runtime(_), .. } => ExitCode::Failed,
             Self::LoadPlugin { .. } | Self::PluginNotAllowed { .. } | Self::PluginFault { .. } => {
                 ExitCode::Plugin
             }
             Self::NoData { .. } | Self::Data(_) | Self::Recording(_) => ExitCode::Data,
-            Self::Runtime(_)
-            | Self::Folder(_)
-            | Self::Journal { .. }
-            | Self::Engine(_)
-            | Self::Document { .. } => ExitCode::Failed,
+            Self::Folder(_) | Self::Journal { .. } | Self::Engine(_) | Self::Document { .. } => {
+                ExitCode::Failed
+            }
         }
     }
 }

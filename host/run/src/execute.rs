@@ -44,6 +44,8 @@ pub struct Finished {
     pub folder: PathBuf,
     /// How the process should exit.
     pub exit_code: ExitCode,
+    /// Of each fault of the summary, the place in the plugin's source, for terminals.
+    pub excerpts: Vec<Option<String>>,
 }
 
 /// The two listeners of every run.
@@ -171,6 +173,7 @@ impl PreparedRun {
         identity::complete(&mut self.identity, data.sha256);
         let configuration = self.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
+        let names: Vec<String> = self.strategies.iter().map(|(name, ..)| name.clone()).collect();
         let mut strategies = self.engine.into_strategies();
         let calls_s = call_times(&mut strategies, &self.strategies);
         write_log(&self.folder, strategies, &self.strategies, &mut self.warnings)?;
@@ -207,7 +210,12 @@ impl PreparedRun {
         summary.timing.report_s = reporting.elapsed().as_secs_f64();
         summary.timing.total_s = self.started.elapsed().as_secs_f64();
         self.folder.write_summary(&mut summary)?;
+        let excerpts = summary.faults.iter().map(|fault| {
+            let slot = names.iter().position(|name| *name == fault.strategy)?;
+            self.plugins.get(slot)?.iter().find_map(|plugin| plugin.excerpt(&fault.message))
+        });
         Ok(Finished {
+            excerpts: excerpts.collect(),
             summary,
             folder: self.folder.path().to_owned(),
             exit_code: exit_code(outcome, changes.refused),

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cryptobot_model::{Capability, Declaration, InstrumentPattern, PluginLimits, RunMode};
-use cryptobot_plugin::{Accepted, Standing, plugin_name};
-use cryptobot_wasm::PluginFile;
+use cryptobot_plugin::{Accepted, PluginFile, Standing, plugin_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +127,7 @@ fn accepted(
     };
     let plugin = plugin_name(file, path);
     let how = format!("accept it with `host plugin accept {}`", path.display());
+    let mut told = None;
     let new = if acceptance.accept {
         true
     } else {
@@ -138,6 +138,11 @@ fn accepted(
                 return Err(format!("`{plugin}` has not been accepted yet: it declares {wants}; {how}"));
             }
             Standing::New => true,
+            // A script is a text that its user changes; before it trades for real he is told and not stopped.
+            Standing::Beyond(items) if mode != RunMode::Live && matches!(file, PluginFile::Script(_)) => {
+                told = Some(format!("{plugin} uses more than before: {}", items.join(", ")));
+                true
+            }
             Standing::Beyond(items) => {
                 let items = items.join(", ");
                 return Err(format!(
@@ -150,7 +155,7 @@ fn accepted(
         return Ok(None);
     }
     match store.accept(&plugin, declared) {
-        Ok(()) => Ok(None),
+        Ok(()) => Ok(told),
         Err(error) if mode == RunMode::Live => Err(error.to_string()),
         Err(error) => {
             Ok(Some(format!("a later version of {plugin} that asks for more will not be noticed: {error}")))
@@ -209,7 +214,7 @@ mod tests {
             let manifest = Manifest { format: Manifest::FORMAT, plugin, version, declares };
             cryptobot_plugin::manifest::embed(&mut bytes, &manifest).unwrap();
         }
-        PluginFile::parse(bytes).unwrap()
+        cryptobot_wasm::PluginFile::parse(bytes).unwrap().into()
     }
 
     fn decide(

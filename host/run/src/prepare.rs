@@ -10,7 +10,8 @@ use cryptobot_engine::{
     Strategy, StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
-use cryptobot_wasm::{Compiler, Limits, Runtime, RuntimeConfig, WasmStrategy};
+use cryptobot_plugin::{Limits, Loader, Plugin};
+use cryptobot_wasm::{Compiler, RuntimeConfig};
 
 use crate::bots::{self, LoadedBot};
 use crate::changes;
@@ -54,6 +55,8 @@ pub struct PreparedRun {
     /// Length of the bars that the orders of each instrument are matched with.
     pub(crate) fill_timeframes: Vec<Timeframe>,
     pub(crate) strategies: Vec<(String, Money, StrategyInfo)>,
+    /// The plugins that each strategy begins with or is swapped to.
+    pub(crate) plugins: Vec<Vec<Plugin>>,
     /// The instrument of each series, by strategy.
     pub(crate) series: Vec<Vec<InstrumentId>>,
     pub(crate) from: Timestamp,
@@ -71,14 +74,14 @@ pub struct PreparedRun {
 pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<PreparedRun, RunError> {
     config.check()?;
     risk::check_modes(&config)?;
-    let runtime = Runtime::new(&RuntimeConfig {
+    let loader = Loader::new(RuntimeConfig {
         cache_dir: environment.cache_folder.clone(),
         strict: config.limits.strict,
         compiler: environment.compiler.clone(),
-    })?;
+    });
     let mut warnings = Vec::new();
     let (folders, acceptance) = (&environment.plugin_folders, &environment.acceptance);
-    let bots = bots::load(&mut config, &runtime, folders, acceptance, &mut warnings)?;
+    let bots = bots::load(&mut config, &loader, folders, acceptance, &mut warnings)?;
     let mut markets = markets::open(&mut config, &bots)?;
     permissions::check_instruments(&config, &bots)?;
     markets.warnings.splice(0..0, warnings);
@@ -108,7 +111,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         let version = version(&bot.plugin, &bot.info, series.clone(), &bot.limits);
         let desk = desk(&config, bot, StrategyId::from(slot), series, instruments.len());
         setups.push(StrategySetup {
-            strategy: Box::new(instantiate(bot, desk)?),
+            strategy: instantiate(bot, desk)?,
             origin: Some(Origin { version, params: bot.params.clone() }),
             wants: bot.info.wants,
             balance: bot.balance,
@@ -151,6 +154,7 @@ pub fn prepare(mut config: RunConfig, environment: &Environment) -> Result<Prepa
         instruments,
         fill_timeframes,
         strategies,
+        plugins: bots.into_iter().map(bots::plugins).collect(),
         series: instruments_of_series,
         from,
         to,
@@ -173,16 +177,16 @@ fn rehearse(config: &RunConfig, bots: &[LoadedBot], markets: &Markets) -> Result
         strategy.desk().begin(markets.from);
         match strategy.init() {
             Ok(()) => return Ok(()),
-            Err(fault) => first_fault = first_fault.or(Some((bot.name.clone(), fault))),
+            Err(fault) => first_fault = first_fault.or(Some((bot, fault))),
         }
     }
-    first_fault.map_or(Ok(()), |(plugin, fault)| Err(RunError::PluginFault { plugin, fault }))
+    first_fault.map_or(Ok(()), |(bot, fault)| Err(RunError::plugin_fault(&bot.name, &bot.plugin, fault)))
 }
 
-fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<WasmStrategy, RunError> {
+fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<Box<dyn Strategy>, RunError> {
     bot.plugin
         .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits))
-        .map_err(|fault| RunError::PluginFault { plugin: bot.name.clone(), fault })
+        .map_err(|fault| RunError::plugin_fault(&bot.name, &bot.plugin, fault))
 }
 
 fn desk(

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use cryptobot_engine::{Desk, Strategy, Version};
+use cryptobot_engine::{Desk, Version};
 use cryptobot_model::{PluginInfo, PluginLimits, SeriesInfo};
-use cryptobot_wasm::{Limits, Plugin};
+use cryptobot_plugin::{Limits, Plugin};
 
 use crate::bots::LoadedBot;
-
-/// The import by which plugins look back on closed bars; only to them the host shows any.
-const MARKET_INTERFACE: &str = "cryptobot:plugin/market@";
 
 /// A warm-up that is longer does not make the host keep more bars.
 const MOST_WARM_UP_BARS: usize = 100_000;
@@ -27,19 +24,15 @@ pub(crate) fn version(
         sha256: plugin.sha256().to_owned(),
         series,
         look_back: look_back(plugin, info, granted),
-        make: Box::new(move |params| {
-            let strategy = made_of.instantiate(Desk::vacant(), params.clone(), &limits)?;
-            Ok(Box::new(strategy) as Box<dyn Strategy>)
-        }),
+        make: Box::new(move |params| made_of.instantiate(Desk::vacant(), params.clone(), &limits)),
     })
 }
 
 /// Closed bars of each series that a plugin can look back on.
 pub(crate) fn look_back(plugin: &Plugin, info: &PluginInfo, granted: &PluginLimits) -> usize {
-    let looks_back = plugin.imports().iter().any(|import| import.starts_with(MARKET_INTERFACE));
     let warm_up = (info.warmup_bars as usize).min(MOST_WARM_UP_BARS);
     let most = granted.history_bars.unwrap_or_default() as usize;
-    if looks_back { most.max(warm_up) } else { 0 }
+    if plugin.looks_back() { most.max(warm_up) } else { 0 }
 }
 
 /// Closed bars of each series that are kept for the indicators of versions that take over.

@@ -137,7 +137,7 @@ fn a_watched_file_takes_over_while_the_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mine.wasm");
     std::fs::write(&file, hostile()).unwrap();
-    let watch = cryptobot_plugin::Watch::component(&file).unwrap();
+    let watch = cryptobot_plugin::Watch::plugin(&file).unwrap();
     let runtime = runtime();
     let first = version(&runtime.load_bytes(hostile()).unwrap());
     let mut recorder = HashOnly::default();

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use cryptobot_engine::{BarBlock, Strategy};
 use cryptobot_model::{Instrument, ParamValue, Timeframe, Wants};
+use cryptobot_rhai::Script;
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument};
 use cryptobot_test_support::sma_flip::SmaFlip;
@@ -14,6 +15,7 @@ use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
 const YEAR: usize = 525_600;
 const SYMBOLS: usize = 10;
+const SCRIPT: &str = include_str!("../../../examples/rhai/sma-flip.rhai");
 
 /// Prints the best of some rounds for every way to do the job, and its ratio to plain arrays.
 pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
@@ -34,8 +36,11 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         Ok(info) => info.wants,
         Err(fault) => return failed(&fault.to_string()),
     };
-    let (mut arrays, mut native, mut event, mut told, mut many) =
-        (f64::MAX, f64::MAX, f64::MAX, f64::MAX, f64::MAX);
+    let script = match Script::load_bytes(Path::new("sma-flip.rhai"), SCRIPT.as_bytes()) {
+        Ok(script) => script,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let [mut arrays, mut native, mut event, mut told, mut scripted, mut many] = [f64::MAX; 6];
     let mut hashes = Vec::new();
     for _ in 0..rounds {
         arrays = arrays.min(timed(|| black_box(plain(&one[0].1))).0);
@@ -51,6 +56,9 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         hashes.push(hash);
     }
     for _ in 0..rounds.div_ceil(3) {
+        let (took, hash) = engine(&one, |markets| from_script(markets, &script, wants));
+        scripted = scripted.min(took);
+        hashes.push(hash);
         many = many.min(engine(&ten, |markets| component(markets, &plugin, wants)).0);
     }
     hashes.dedup();
@@ -60,11 +68,12 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         ("native strategy, told of every order", native),
         ("component", event),
         ("component, told of every order", told),
+        ("script", scripted),
     ] {
         println!("{name:38} {took:8.2} {:8.1}", took / arrays);
     }
     println!("{:38} {many:8.2} {:8.1}", format!("component, {SYMBOLS} symbols"), many / arrays);
-    println!("journals of native strategy and component are equal: {}", hashes.len() == 1);
+    println!("journals of native strategy, component and script are equal: {}", hashes.len() == 1);
     if hashes.len() == 1 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -97,16 +106,26 @@ fn engine(
 fn component(markets: Vec<(Instrument, BarBlock)>, plugin: &Plugin, wants: Wants) -> MemoryRun {
     let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
+    #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
+    let strategy: Box<dyn Strategy> =
+        Box::new(plugin.instantiate(desk, params(), &Limits::default()).expect("sma-flip starts"));
+    MemoryRun::new(markets).with_strategy_wanting(strategy, wants)
+}
+
+fn from_script(markets: Vec<(Instrument, BarBlock)>, script: &Script, wants: Wants) -> MemoryRun {
+    let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+    let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
+    let strategy = script.instantiate(desk, params(), &cryptobot_rhai::Limits::default());
+    MemoryRun::new(markets).with_strategy_wanting(Box::new(strategy), wants)
+}
+
+fn params() -> Vec<(String, ParamValue)> {
     let params = [
         ("fast", ParamValue::Integer(10)),
         ("slow", ParamValue::Integer(30)),
         ("quantity", ParamValue::Number(1.0)),
     ];
-    let params = params.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
-    let strategy: Box<dyn Strategy> =
-        Box::new(plugin.instantiate(desk, params, &Limits::default()).expect("sma-flip starts"));
-    MemoryRun::new(markets).with_strategy_wanting(strategy, wants)
+    params.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
 /// The job without anything around it.

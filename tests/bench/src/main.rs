@@ -1,7 +1,7 @@
 //! Benchmarks of whole runs: ratios within one process, figures for people.
 //!
 //! ```text
-//! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, ten symbols
+//! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, script
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind

@@ -56,7 +56,7 @@ pub(crate) enum CommandError {
     #[error(transparent)]
     RollBackPlugin(#[from] cryptobot_plugin::RollbackError),
     /// A plugin cannot be examined.
-    #[error("{}: {source}", path.display())]
+    #[error("{}{}: {source}", path.display(), source.place())]
     InspectPlugin {
         /// The file.
         path: PathBuf,
@@ -64,12 +64,12 @@ pub(crate) enum CommandError {
         source: cryptobot_plugin::InspectError,
     },
     /// A plugin cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}{}: {source}", path.display(), source.place())]
     LoadPlugin {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: cryptobot_wasm::LoadError,
+        source: cryptobot_plugin::LoadError,
     },
     /// What was accepted cannot be read or written.
     #[error(transparent)]
@@ -77,9 +77,6 @@ pub(crate) enum CommandError {
     /// There is no place to keep what was accepted.
     #[error("there is no folder to keep what you accept; set HOME or CRYPTOBOT_ACCEPTED")]
     NoAcceptedFolder,
-    /// The plugin runtime cannot start.
-    #[error(transparent)]
-    Runtime(#[from] cryptobot_wasm::RuntimeError),
     /// A journal cannot be opened.
     #[error("cannot open {}: {source}", path.display())]
     OpenJournal {
@@ -132,8 +129,7 @@ impl CommandError {
             | Self::ReadJournal { .. }
             | Self::Output(_)
             | Self::Print(_)
-            | Self::Accepted(_)
-            | Self::Runtime(_) => ExitCode::Failed,
+            | Self::Accepted(_) => ExitCode::Failed,
             Self::InspectPlugin { .. } | Self::RollBackPlugin(_) | Self::LoadPlugin { .. } => {
                 ExitCode::Plugin
             }

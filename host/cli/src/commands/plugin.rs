@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cryptobot_plugin::{
-    Accepted, Inspection, Language, Standing, cache_folder, check, inspect, plugin_folders, plugin_name,
-    resolve, rollback,
+    Accepted, Inspection, Language, Limits, Loader, PluginFile, Standing, cache_folder, check, inspect,
+    plugin_folders, plugin_name, resolve, rollback,
 };
 use cryptobot_run::ExitCode;
-use cryptobot_wasm::{Limits, PluginFile, Runtime, RuntimeConfig};
+use cryptobot_wasm::RuntimeConfig;
 
 use crate::args::{self, Format, PluginCommand};
 use crate::commands::{CommandError, compiler};
@@ -26,8 +26,18 @@ pub(super) fn run(command: PluginCommand) -> Result<ExitCode, CommandError> {
 }
 
 fn new(dir: &Path, language: args::Language, sdk: Option<&Path>) -> Result<ExitCode, CommandError> {
-    let args::Language::Rust = language;
-    let project = cryptobot_plugin::new(dir, Language::Rust, sdk)?;
+    let language = match language {
+        args::Language::Rust => Language::Rust,
+        args::Language::Rhai => Language::Rhai,
+    };
+    let project = cryptobot_plugin::new(dir, language, sdk)?;
+    if language == Language::Rhai {
+        let script = project.files.iter().map(|file| project.dir.join(file)).collect::<PathBuf>();
+        let script = script.strip_prefix(".").unwrap_or(&script).display();
+        print(format_args!("made {script}"))?;
+        print(format_args!("next: host plugin check {script} && host run --plugin {script}"))?;
+        return Ok(ExitCode::Done);
+    }
     print(format_args!("made {}:", project.dir.display()))?;
     for file in &project.files {
         print(format_args!("  {}", file.display()))?;
@@ -52,12 +62,12 @@ fn roll_back(plugin: &str) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::Done)
 }
 
-fn runtime() -> Result<Runtime, CommandError> {
-    Ok(Runtime::new(&RuntimeConfig {
+fn loader() -> Loader {
+    Loader::new(RuntimeConfig {
         cache_dir: cache_folder(),
         compiler: compiler::in_child(),
         ..RuntimeConfig::default()
-    })?)
+    })
 }
 
 fn found(plugin: &str) -> Result<PathBuf, CommandError> {
@@ -66,7 +76,7 @@ fn found(plugin: &str) -> Result<PathBuf, CommandError> {
 
 fn check_plugin(plugin: &str) -> Result<ExitCode, CommandError> {
     let path = found(plugin)?;
-    let report = check(&runtime()?, &path, &Limits::default());
+    let report = check(&loader(), &path, &Limits::default());
     for passed in &report.passed {
         print(format_args!("ok       {passed}"))?;
     }
@@ -96,7 +106,7 @@ fn accept(plugin: &str) -> Result<ExitCode, CommandError> {
 
 fn inspect_plugin(plugin: &str, format: Format) -> Result<ExitCode, CommandError> {
     let path = found(plugin)?;
-    let inspection = inspect(&runtime()?, &path, &Limits::default())
+    let inspection = inspect(&loader(), &path, &Limits::default())
         .map_err(|source| CommandError::InspectPlugin { path, source })?;
     match format {
         Format::Json => print(serde_json::to_string_pretty(&inspection)?)?,

@@ -98,7 +98,7 @@ fn say_what_happened(finished: &Finished, format: Format) {
             output::complain(format_args!("warning: {warning}"));
         }
     }
-    for fault in &finished.summary.faults {
+    for (fault, excerpt) in finished.summary.faults.iter().zip(&finished.excerpts) {
         let call = fault.call.map(|call| format!(" in {call}")).unwrap_or_default();
         let function =
             fault.backtrace.first().map(|function| format!(" in `{function}`")).unwrap_or_default();
@@ -106,6 +106,9 @@ fn say_what_happened(finished: &Finished, format: Format) {
             "error: plugin {} was stopped at {}{call}: {}: {}{function}",
             fault.strategy, fault.ts, fault.kind, fault.message
         ));
+        if let Some(excerpt) = excerpt {
+            output::complain(excerpt);
+        }
     }
     if finished.exit_code == ExitCode::Interrupted {
         output::complain(format_args!("interrupted: the results end at {}", finished.summary.period.to));

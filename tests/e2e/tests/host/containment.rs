@@ -201,7 +201,7 @@ fn every_hostile_plugin_is_contained_beside_a_good_one() {
         let villain =
             format!("  villain: {{plugin: hostile, params: {params}, timeframe: 1h, balance: 1000000}}\n");
         let total = if behaviour == "slow" { "total_callbacks_s: 1" } else { "total_callbacks_s: null" };
-        sandbox.write("both.yaml", COMMON.replace("total_callbacks_s: null", total) + &villain);
+        sandbox.write("both.yaml", COMMON.replace("total_callbacks_s: null", total) + villain.as_str());
         let ran = sandbox.host("run --config both.yaml --out both");
         note(what, &ran, end, contained(&sandbox, &ran, end, &alone));
     }

@@ -94,7 +94,7 @@ fn debug_and_release_give_equal_journals() {
     assert_eq!(sandbox.bytes("run/journal.bin"), debug.1);
 }
 
-fn release_binary() -> Option<PathBuf> {
+pub(crate) fn release_binary() -> Option<PathBuf> {
     match std::env::var_os("CRYPTOBOT_HOST_RELEASE") {
         Some(path) if Path::new(&path).is_file() => Some(path.into()),
         Some(path) => panic!("CRYPTOBOT_HOST_RELEASE: there is no {}", Path::new(&path).display()),

@@ -23,6 +23,7 @@ mod permissions;
 mod real_data;
 mod recorded;
 mod results;
+mod rhai;
 mod swap;
 mod timeframes;
 mod usage;

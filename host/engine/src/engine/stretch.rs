@@ -24,8 +24,10 @@ use crate::venue::Venue;
 /// compute much that an order makes void.
 const ROWS: usize = 64;
 
-/// Rows of the first stretch after an order.
-const LEAST_ROWS: usize = 16;
+/// Rows of the first stretch after an order: about as many as passed before it, within these bounds. Where many markets
+/// trade, orders are close together.
+const LEAST_ROWS: usize = 4;
+const MOST_AFTER_ORDER: usize = 16;
 
 /// The numbers of a stretch, in columns of [`ROWS`].
 pub(super) struct Stretch {
@@ -42,6 +44,10 @@ pub(super) struct Stretch {
     margin_ratios: Vec<f64>,
     /// Rows to look ahead: fewer after an order, which is often followed by another one.
     reach: usize,
+    /// Rows passed since the newest order.
+    since_order: usize,
+    /// By instrument: the prices between which its bars cause nothing.
+    calm: Vec<Calm>,
 }
 
 impl Stretch {
@@ -53,7 +59,9 @@ impl Stretch {
             equities: vec![0.0; strategies * ROWS],
             portfolio: vec![0.0; ROWS],
             margin_ratios: vec![0.0; strategies * ROWS],
-            reach: LEAST_ROWS,
+            reach: MOST_AFTER_ORDER,
+            since_order: 0,
+            calm: vec![Calm::NONE; instruments],
         }
     }
 }
@@ -130,9 +138,11 @@ impl<V: Venue> Engine<V> {
         }
         let (passed, interruption) = self.show(rows);
         self.commit(passed, recorder)?;
+        self.stretch.since_order += passed;
         self.stretch.reach = (2 * self.stretch.reach).min(ROWS);
         if let Some(Interruption { market, subscriber, slot, asked }) = interruption {
-            self.stretch.reach = LEAST_ROWS;
+            let passed = std::mem::take(&mut self.stretch.since_order);
+            self.stretch.reach = passed.clamp(LEAST_ROWS, MOST_AFTER_ORDER);
             self.due.clear();
             self.due.extend(0..self.markets.len());
             self.finish_callback(slot, GuestCall::OnBar, asked, recorder);
@@ -160,17 +170,33 @@ impl<V: Venue> Engine<V> {
         horizon.min(self.timers.next().unwrap_or(horizon))
     }
 
+    /// Finds the calm of every market; `false` where one of them has none.
+    fn find_calm(&mut self) -> bool {
+        let Self { venue, risk, margin, stretch, .. } = self;
+        for (index, calm) in stretch.calm.iter_mut().enumerate() {
+            let instrument = InstrumentId::from(index);
+            *calm = venue.calm(instrument);
+            if *calm == Calm::NONE {
+                return false;
+            }
+            *calm = calm.and(risk.calm(instrument));
+            if let Some(margin) = margin {
+                *calm = calm.and(margin.calm(instrument));
+            }
+        }
+        true
+    }
+
     /// Computes the steps ahead, at most `most`, that are those of all markets at once, before the horizon, in the calm
     /// and without a change of a trading state; returns how many.
     fn compute(&mut self, horizon: Timestamp, most: usize) -> usize {
-        let Self { venue, risk, margin, markets, slots, stretch, .. } = self;
+        if !self.find_calm() {
+            return 0;
+        }
+        let Self { risk, markets, slots, stretch, .. } = self;
         let mut rows = most;
         for (index, market) in markets.iter().enumerate() {
-            let instrument = InstrumentId::from(index);
-            let mut calm = venue.calm(instrument).and(risk.calm(instrument));
-            if let Some(margin) = margin {
-                calm = calm.and(margin.calm(instrument));
-            }
+            let calm = stretch.calm[index];
             let columns = index * ROWS..(index + 1) * ROWS;
             let (closes, marks) = (&mut stretch.closes[columns.clone()], &mut stretch.marks[columns]);
             let ahead = market.feed.ahead();

@@ -242,11 +242,35 @@ impl Books {
     }
 }
 
+/// Whatever the account says of a fill beforehand, at prices around the level that the booked fill leads to.
+fn check_safety_after(account: &MarginAccount, fill: &Fill) -> Result<(), TestCaseError> {
+    let mut booked = account.clone();
+    booked.apply(fill);
+    let position = booked.position(fill.instrument).quantity();
+    let Some(level) = booked.liquidation_price(fill.instrument, &[Price::ZERO; 2]) else { return Ok(()) };
+    if booked.settings(fill.instrument).mode == MarginMode::Cross {
+        prop_assert!(
+            !account.is_safe_after(fill, level.to_f64()),
+            "a cross account has to be booked to know"
+        );
+        return Ok(());
+    }
+    let side = f64::from(position.signum());
+    for beyond in [0.0, 1e-12, 1e-9, 1e-6, 1e-3, 0.1] {
+        let lost = level.to_f64() * (1.0 - side * beyond);
+        prop_assert!(
+            !account.is_safe_after(fill, lost),
+            "{position} is lost at {lost}, its level is {level}"
+        );
+    }
+    Ok(())
+}
+
 proptest! {
     /// Over random trades, price moves, funding and the liquidations that they cause:
     /// - money is conserved: equity = deposits + what fills brought − fees − funding + insurance, to the last digit;
     /// - no margin ends below zero: once everything that must be liquidated is, wallets are not negative;
-    /// - the fast check never calls an account safe that must be liquidated;
+    /// - the fast checks never call an account safe that must be liquidated, also when asked before a fill is booked;
     /// - every step of a liquidation reduces its position and falls by at least one bracket.
     #[test]
     fn money_is_conserved_and_no_account_is_silently_negative(
@@ -272,6 +296,7 @@ proptest! {
                     }
                     let fill = fill(instrument.into(), side, quantity, mark, quantity.at(mark).times(Rate::new(Decimal::new(fee, 4))));
                     books.fill(&fill);
+                    check_safety_after(&account, &fill)?;
                     account.apply(&fill);
                 }
                 Step::Move { instrument, permille } => {
@@ -399,4 +424,14 @@ proptest! {
             prop_assert!((there - 1.0).abs() <= 1e-4 / balance.abs() + 1e-9, "{} at {}", there, at);
         }
     }
+}
+
+#[test]
+fn a_fill_far_from_its_liquidation_is_known_to_be_safe_before_it_is_booked() {
+    let mut account = account("10000", MarginMode::Isolated, 10);
+    trade(&mut account, A, Side::Buy, "10", "100");
+    // Through zero: short 10 at 100 with a margin of 100, lost at about (100 + 1000) / 10.04 = 109.56.
+    let turn = fill(A, Side::Sell, "20".parse().unwrap(), price("100"), Money::ZERO);
+    assert!(account.is_safe_after(&turn, 109.0));
+    assert!(!account.is_safe_after(&turn, 109.6));
 }

@@ -1,12 +1,12 @@
 //! What happens after a fault, in the run file.
 
 use cryptobot_engine::FaultPolicy;
-use cryptobot_model::Timeframe;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Bot;
 use crate::error::RunError;
+use crate::length::Length;
 use crate::spelled::Spelled;
 
 /// Most restarts that a window may have.
@@ -31,15 +31,15 @@ pub enum OnFault {
 pub struct Restart {
     /// Restarts within the window; the fault after the last one is final.
     pub max: u32,
-    /// Time within which restarts are counted, for example `1d`.
-    pub window: Spelled<Timeframe>,
+    /// Time within which restarts are counted, for example `1d` or `30d`.
+    pub window: Spelled<Length>,
     /// From a fault to the restart, for example `1m`; twice that after the next fault within the window, and so on.
-    pub backoff: Spelled<Timeframe>,
+    pub backoff: Spelled<Length>,
 }
 
 impl Default for Restart {
     fn default() -> Self {
-        Self { max: 3, window: Spelled(Timeframe::DAY), backoff: Spelled(Timeframe::MINUTE) }
+        Self { max: 3, window: Spelled(Length::DAY), backoff: Spelled(Length::MINUTE) }
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn check(name: &str, bot: &Bot) -> Result<(), RunError> {
         let problem = format!("must lie in 1..{MOST_RESTARTS}; leave `restart` out for none");
         return Err(RunError::config(format!("bots.{name}.restart.max"), problem));
     }
-    if restart.window.0.nanos() < restart.backoff.0.nanos() {
+    if restart.window.0 < restart.backoff.0 {
         let problem =
             format!("is shorter than the back-off of {}: no restart would count", restart.backoff.0);
         return Err(RunError::config(format!("bots.{name}.restart.window"), problem));
@@ -95,8 +95,7 @@ mod tests {
         let restart = Restart { max: 0, ..Restart::default() };
         let error = check("b", &Bot { restart: Some(restart), ..Bot::default() }).unwrap_err();
         assert!(error.to_string().starts_with("bots.b.restart.max: must lie in 1..1000"), "{error}");
-        let restart =
-            Restart { window: Spelled(Timeframe::MINUTE), backoff: Spelled(Timeframe::DAY), ..restart };
+        let restart = Restart { window: Spelled(Length::MINUTE), backoff: Spelled(Length::DAY), ..restart };
         let error =
             check("b", &Bot { restart: Some(Restart { max: 1, ..restart }), ..Bot::default() }).unwrap_err();
         assert!(error.to_string().starts_with("bots.b.restart.window: is shorter"), "{error}");

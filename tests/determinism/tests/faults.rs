@@ -10,6 +10,7 @@ use cryptobot_model::{
     Bar, ClosedTrade, InstrumentId, OrderEvent, OrderId, OrderRequest, Quantity, SeriesId, StrategyId,
     Timeframe, Timestamp,
 };
+use cryptobot_test_support::cases;
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::native::Logic;
 use cryptobot_test_support::noise::Noise;
@@ -233,8 +234,25 @@ fn without(setup: &Setup) -> Witness {
     witness
 }
 
+fn only_protection_is_left(setup: &Setup) {
+    let (witness, faulty) = together(setup, OnFault::KeepStops);
+    assert_eq!(&witness.closings, &[]);
+    for order in witness.open_of(faulty) {
+        assert!(order.terms.reduce_only || order.terms.close_position, "{order:?}");
+        let held = witness.position(faulty, order.instrument.index());
+        assert!(!held.is_zero(), "{order:?}");
+    }
+}
+
+/// The strategy held nothing when it faulted, and nothing was under way that would have brought news of its stop.
+#[test]
+fn a_stop_without_a_position_is_withdrawn_at_the_fault() {
+    let seed = 4_277_554_205_799_259_995;
+    only_protection_is_left(&Setup { seed, calls: 59, symbols: 1, latency_ms: 0, first: true });
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(cases(128)))]
 
     /// Whatever was open or under way: some bars after the fault nothing is held and no order is open.
     #[test]
@@ -264,13 +282,7 @@ proptest! {
     /// What is left can only reduce what is held; where nothing is held, nothing is left.
     #[test]
     fn keep_stops_leaves_only_protection(setup in setups()) {
-        let (witness, faulty) = together(&setup, OnFault::KeepStops);
-        prop_assert_eq!(&witness.closings, &[]);
-        for order in witness.open_of(faulty) {
-            prop_assert!(order.terms.reduce_only || order.terms.close_position, "{:?}", order);
-            let held = witness.position(faulty, order.instrument.index());
-            prop_assert!(!held.is_zero(), "{:?}", order);
-        }
+        only_protection_is_left(&setup);
     }
 
     /// The neighbour's part of the journal is the same, byte for byte, with the faulty strategy and without it.

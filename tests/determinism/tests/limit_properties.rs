@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cryptobot_engine::{Decision, Entry, Limits, Mark, Recorder, RiskSettings, Scope, TradingState};
 use cryptobot_model::{Fill, OrderId, OrderRequest, Quantity, Side, StrategyId, Timeframe};
+use cryptobot_test_support::cases;
 use cryptobot_test_support::market::wild_walk;
 use cryptobot_test_support::noise::Noise;
 use cryptobot_test_support::run::{MemoryRun, instrument};
@@ -169,7 +170,7 @@ fn witnessed(setup: &Setup) -> Witness {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     /// After every approval what is held and under way is within each limit at the marks of the decision; while halted
     /// a strategy's orders and fills only bring positions nearer to zero.
@@ -192,9 +193,4 @@ fn random_runs_meet_their_limits() {
     let runs = (0..10).map(|seed| witnessed(&Setup { seed, symbols: 2, strategies: 3, limits }));
     let seen = runs.fold((0, 0), |seen, run| (seen.0 + run.seen.0, seen.1 + run.seen.1));
     assert!(seen.0 > 100 && seen.1 > 5, "{seen:?}");
-}
-
-/// Few cases in everyday tests; `CRYPTOBOT_CASES` sets more for campaigns.
-fn cases() -> u32 {
-    std::env::var("CRYPTOBOT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
 }

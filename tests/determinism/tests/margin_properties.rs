@@ -12,6 +12,7 @@ use cryptobot_model::{
     Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, Price, Quantity, Rate, StrategyId,
     Timeframe, Timestamp,
 };
+use cryptobot_test_support::cases;
 use cryptobot_test_support::market::{START_MS, wild_walk};
 use cryptobot_test_support::noise::Noise;
 use cryptobot_test_support::run::{HashOnly, MemoryRun, instrument};
@@ -193,7 +194,7 @@ fn worth(witness: &Witness, strategy: StrategyId) -> Money {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     /// Step by step: nobody's margin is gone and nobody's position still there, nobody was liquidated whose margin the
     /// worst mark left, and the exchange's accounts hold what the strategies hold, to the last unit.
@@ -269,9 +270,4 @@ fn random_runs_have_liquidations() {
             assert!(count > 20 && partial > 0);
         }
     }
-}
-
-/// Few cases in everyday tests; `CRYPTOBOT_CASES` sets more for campaigns.
-fn cases() -> u32 {
-    std::env::var("CRYPTOBOT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
 }

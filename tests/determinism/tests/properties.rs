@@ -6,6 +6,7 @@ use std::thread;
 
 use cryptobot_engine::{BarBlock, ExchangeConfig, Latency, Slippage};
 use cryptobot_model::{Money, OrderEventKind, OrderId, Quantity, StrategyId, Timeframe, Timestamp};
+use cryptobot_test_support::cases;
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::noise::Noise;
 use cryptobot_test_support::run::{HashOnly, MemoryRun, Record, instrument};
@@ -70,7 +71,7 @@ fn hash(setup: &Setup, block_rows: usize) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     /// Wallet, cost of open positions and everything that was traded add up, per strategy, to the last unit.
     #[test]
@@ -168,11 +169,6 @@ proptest! {
         let first: Vec<_> = together.fills.iter().filter(|fill| fill.strategy == StrategyId(0)).copied().collect();
         prop_assert_eq!(first, alone.fills);
     }
-}
-
-/// Few cases in everyday tests; `CRYPTOBOT_CASES` sets more for campaigns.
-fn cases() -> u32 {
-    std::env::var("CRYPTOBOT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
 }
 
 /// Bars of all timeframes together: each closes on its grid, holds what its minutes held and comes after shorter ones.

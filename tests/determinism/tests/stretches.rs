@@ -10,6 +10,7 @@ use cryptobot_model::{
     InstrumentId, Money, OrderEvent, OrderId, OrderRequest, Price, SeriesId, Timeframe, Timestamp,
 };
 use cryptobot_risk::{Approved, Closing};
+use cryptobot_test_support::cases;
 use cryptobot_test_support::market::{START_MS, wild_walk};
 use cryptobot_test_support::native::Logic;
 use cryptobot_test_support::noise::Noise;
@@ -229,7 +230,7 @@ impl Recorder for Tape {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(cases(48)))]
 
     #[test]
     fn stretches_and_single_steps_leave_the_same_behind(setup in setups()) {
@@ -268,9 +269,4 @@ fn the_runs_trade_and_are_halted_and_liquidated() {
     }
     let seen = [fills, states, funding, liquidations];
     assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
-}
-
-/// Few cases in everyday tests; `CRYPTOBOT_CASES` sets more for campaigns.
-fn cases() -> u32 {
-    std::env::var("CRYPTOBOT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(48)
 }

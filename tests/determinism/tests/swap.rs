@@ -12,6 +12,7 @@ use cryptobot_model::{
     Bar, ClosedTrade, OrderEvent, OrderKind, OrderTerms, ParamSpec, ParamValue, PluginInfo, SeriesId, Side,
     StrategyId, Timeframe, Timestamp,
 };
+use cryptobot_test_support::cases;
 use cryptobot_test_support::market::{START_MS, random_walk};
 use cryptobot_test_support::native::{Logic, version};
 use cryptobot_test_support::noise::Noise;
@@ -246,7 +247,7 @@ fn plans() -> impl Strategy<Value = Vec<Planned>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases(64)))]
 
     /// Swaps of a version for itself and swaps that fail, at any time, leave no trace in the journal.
     #[test]

@@ -39,9 +39,7 @@ impl<V: Venue> Engine<V> {
             self.next_event = self.next_event.min(slot.custody.restart_at);
         }
         self.withdraw(index);
-        if self.slots[index].custody.policy.on_fault == OnFault::Flatten {
-            self.flatten(index, recorder);
-        }
+        self.look_after(index, recorder);
     }
 
     /// Lets fresh instances take over from those whose time has come.
@@ -85,7 +83,8 @@ impl<V: Venue> Engine<V> {
         }
     }
 
-    /// Something became of the orders of a stopped strategy: the host sees to the rest.
+    /// What the policy asks for besides the cancels: at once, and whenever something became of the orders of a stopped
+    /// strategy.
     #[cold]
     pub(super) fn look_after(&mut self, index: usize, recorder: &mut dyn Recorder) {
         self.slots[index].news.clear();

@@ -234,12 +234,25 @@ impl Desk {
         }
     }
 
+    /// Shows the newest mark prices of all instruments, to all desks.
+    pub fn show_marks(&mut self, marks: impl Iterator<Item = f64>) {
+        for (instrument, mark) in marks.enumerate() {
+            self.account.marks.set(instrument, mark);
+        }
+    }
+
     /// Shows the desk a bar that has closed, before its callback.
     #[inline]
     pub fn observe(&mut self, series: SeriesId, bar: &Bar) {
-        if !self.history.is_empty() || !self.indicators.is_empty() {
+        if self.keeps_bars() {
             self.remember(series, bar);
         }
+    }
+
+    /// Whether it makes a difference which bars the desk has been shown.
+    #[inline]
+    pub fn keeps_bars(&self) -> bool {
+        !self.history.is_empty() || !self.indicators.is_empty()
     }
 
     fn remember(&mut self, series: SeriesId, bar: &Bar) {
@@ -508,6 +521,11 @@ impl Desk {
     pub fn bars(&self, series: SeriesId) -> Result<Option<&BarRing>, Fault> {
         self.series_info(series)?;
         Ok(self.history.get(series.index()))
+    }
+
+    /// Closed bars per series that the strategy may see at most.
+    pub fn look_back(&self) -> usize {
+        self.history.first().map_or(0, BarRing::visible)
     }
 
     /// Close of the `n`-th newest closed bar; NaN where there is none.

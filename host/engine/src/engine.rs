@@ -30,7 +30,7 @@ mod faults;
 mod funding;
 mod limits;
 pub(crate) mod margin;
-mod market;
+pub(crate) mod market;
 mod operator;
 mod orders;
 mod reports;
@@ -56,6 +56,10 @@ pub enum EngineError {
     /// A source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A strategy failed while it went through a page of bars. At which of them is not known, so that nothing that came
+    /// of the run counts: it has to be made again with one call per event, where the fault is an event of the run.
+    #[error("the strategy failed inside a page: {0}")]
+    InPage(Fault),
 }
 
 /// How far a run is.
@@ -177,7 +181,7 @@ impl<V: Venue> Engine<V> {
             board,
             equities: vec![0.0; slots.len()],
             margin_ratios: Vec::new(),
-            stretch: Stretch::new(count, slots.len()),
+            stretch: Stretch::new(&markets, slots.len()),
             markets,
             slots,
             timers: Timers::default(),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregate;
+pub mod ahead;
 pub mod change;
 mod custody;
 pub mod delivery;
@@ -22,6 +23,7 @@ mod timers;
 pub mod venue;
 pub mod version;
 
+pub use ahead::{Ahead, RowSeries};
 pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use delivery::{Delivery, ParseDeliveryError};
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
@@ -40,6 +42,7 @@ pub use succession::State;
 pub use venue::Venue;
 pub use version::{Origin, Params, Version};
 
+pub use cryptobot_indicators::Bank;
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{

@@ -3,6 +3,7 @@
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, SeriesId, Timestamp};
 use cryptobot_sim::BarInterval;
 
+use crate::ahead::Ahead;
 use crate::desk::Desk;
 use crate::fault::{Fault, FaultKind, Resources};
 use crate::version::Params;
@@ -63,6 +64,22 @@ pub trait Strategy {
             }
         }
         (bars.len(), Ok(false))
+    }
+
+    /// Whether it takes many bars in one call, by [`Strategy::take_page`].
+    fn takes_pages(&self) -> bool {
+        false
+    }
+
+    /// Goes through bars of its series that close one after another while nothing else happens, at most through the steps
+    /// of `ahead`, until it asks for something. Returns how many bars it has seen, at least one, and whether it asked for
+    /// something at the last of them. Its desk is then as if it had been shown those bars one by one.
+    ///
+    /// # Errors
+    /// A fault at one of the bars; which one it was is not known.
+    fn take_page(&mut self, ahead: &Ahead<'_>) -> (usize, Result<bool, Fault>) {
+        let fault = || Fault::new(FaultKind::Contract, "it takes no pages");
+        (ahead.rows().len(), Err(fault()))
     }
 
     /// One of its orders took a step.

@@ -163,6 +163,15 @@ impl Bank {
         }
     }
 
+    /// The outputs that a bar of a series gives a new value, by handle and number.
+    pub fn outputs_of(&self, series: usize) -> impl Iterator<Item = (u32, u32)> {
+        let handles = self.of_series.get(series).into_iter().flatten();
+        handles.flat_map(|handle| {
+            let outputs = self.entries[*handle as usize].outputs as u32;
+            (0..outputs).map(move |output| (*handle, output))
+        })
+    }
+
     /// Value of an output `n` bars ago; NaN while warming up, beyond the last [`HISTORY`] bars, and for handles and
     /// outputs that do not exist.
     pub fn value(&self, handle: u32, output: u32, n: u32) -> f64 {

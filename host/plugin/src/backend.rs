@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use cryptobot_engine::{Desk, Fault, Strategy};
+use cryptobot_engine::{Delivery, Desk, Fault, Strategy};
 use cryptobot_model::{Capability, Declaration, Manifest, ParamValue, PluginInfo, PluginLimits};
 use cryptobot_rhai::Script;
 use cryptobot_wasm::{Runtime, RuntimeConfig, RuntimeError};
@@ -209,15 +209,25 @@ impl Plugin {
         }
     }
 
-    /// A strategy at a desk. `params` are all declared parameters in the declared order, already checked.
+    /// Whether it takes pages of bars: components may, scripts do not.
+    pub fn takes_pages(&self) -> bool {
+        matches!(self, Self::Component(plugin) if plugin.takes_pages())
+    }
+
+    /// A strategy at a desk. `params` are all declared parameters in the declared order, already checked. It gets its bars
+    /// in pages where `delivery` allows it and it takes them.
     pub fn instantiate(
         &self,
         desk: Desk,
         params: Vec<(String, ParamValue)>,
         limits: &Limits,
+        delivery: Delivery,
     ) -> Result<Box<dyn Strategy>, Fault> {
         Ok(match self {
-            Self::Component(plugin) => Box::new(plugin.instantiate(desk, params, &limits.component)?),
+            Self::Component(plugin) if delivery == Delivery::Event => {
+                Box::new(plugin.instantiate(desk, params, &limits.component)?)
+            }
+            Self::Component(plugin) => Box::new(plugin.instantiate_paged(desk, params, &limits.component)?),
             Self::Script(script) => Box::new(script.instantiate(desk, params, &limits.script)),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cryptobot_engine::{Desk, DeskLimits, Fault, Intent, Strategy};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
@@ -183,8 +183,10 @@ impl Trial<'_> {
         let desk = Desk::new(StrategyId(0), series.collect(), symbols, 1_000, 1, *self.desk);
         let params: Vec<(String, ParamValue)> =
             self.info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
-        let mut strategy =
-            self.plugin.instantiate(desk, params, self.limits).map_err(named("instantiation"))?;
+        let mut strategy = self
+            .plugin
+            .instantiate(desk, params, self.limits, Delivery::Event)
+            .map_err(named("instantiation"))?;
         strategy.init().map_err(named("init"))?;
         Ok(strategy)
     }

@@ -113,6 +113,10 @@ pub enum RunError {
     /// The engine stopped.
     #[error("{0}")]
     Engine(String),
+    /// A strategy failed inside a page of bars: the run has to be made again with one call per event, in which the fault
+    /// is an event like others.
+    #[error("the strategy failed inside a page: {0}")]
+    InPage(Box<Fault>),
     /// A document cannot be written.
     #[error("cannot write {document}: {reason}")]
     Document {
@@ -154,9 +158,10 @@ impl RunError {
             | Self::FindPlugin(_)
             | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
             Self::LoadPlugin { source: LoadError::Runtime(_), .. } => ExitCode::Failed,
-            Self::LoadPlugin { .. } | Self::PluginNotAllowed { .. } | Self::PluginFault { .. } => {
-                ExitCode::Plugin
-            }
+            Self::LoadPlugin { .. }
+            | Self::PluginNotAllowed { .. }
+            | Self::PluginFault { .. }
+            | Self::InPage(_) => ExitCode::Plugin,
             Self::NoData { .. } | Self::Data(_) | Self::Recording(_) => ExitCode::Data,
             Self::Folder(_) | Self::Journal { .. } | Self::Engine(_) | Self::Document { .. } => {
                 ExitCode::Failed
@@ -182,6 +187,7 @@ impl From<EngineError> for RunError {
                 Ok(data) => Self::Data(*data),
                 Err(other) => Self::Engine(other.to_string()),
             },
+            EngineError::InPage(fault) => Self::InPage(Box::new(fault)),
         }
     }
 }

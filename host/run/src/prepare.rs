@@ -6,8 +6,8 @@ use std::time::Instant;
 use cryptobot_analytics::{RunFolder, RunIdentity, StrategyInfo};
 use cryptobot_data::{HashJob, ReadAhead, reference_sha256};
 use cryptobot_engine::{
-    BarSource, Desk, DeskLimits, Engine, Exchange, FaultPolicy, InstrumentSetup, Origin, RecordedExchange,
-    Strategy, StrategySetup,
+    BarSource, Delivery, Desk, DeskLimits, Engine, Exchange, FaultPolicy, InstrumentSetup, Origin,
+    RecordedExchange, Strategy, StrategySetup,
 };
 use cryptobot_model::{Instrument, InstrumentId, Money, SeriesInfo, StrategyId, Timeframe, Timestamp};
 use cryptobot_plugin::{Limits, Loader, Plugin};
@@ -189,7 +189,7 @@ fn rehearse(config: &RunConfig, bots: &[LoadedBot], markets: &Markets) -> Result
 
 fn instantiate(bot: &LoadedBot, desk: Desk) -> Result<Box<dyn Strategy>, RunError> {
     bot.plugin
-        .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits))
+        .instantiate(desk, bot.params.clone(), &Limits::default().with(&bot.limits), Delivery::Event)
         .map_err(|fault| RunError::plugin_fault(&bot.name, &bot.plugin, fault))
 }
 

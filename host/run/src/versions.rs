@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cryptobot_engine::{Desk, Version};
+use cryptobot_engine::{Delivery, Desk, Version};
 use cryptobot_model::{PluginInfo, PluginLimits, SeriesInfo};
 use cryptobot_plugin::{Limits, Plugin};
 
@@ -24,7 +24,9 @@ pub(crate) fn version(
         sha256: plugin.sha256().to_owned(),
         series,
         look_back: look_back(plugin, info, limits),
-        make: Box::new(move |params| made_of.instantiate(Desk::vacant(), params.clone(), &of_instance)),
+        make: Box::new(move |params| {
+            made_of.instantiate(Desk::vacant(), params.clone(), &of_instance, Delivery::Event)
+        }),
     })
 }
 

@@ -10,6 +10,7 @@ use wasmtime::Result;
 
 use crate::bindings::cryptobot::plugin::{account, clock, indicators, log, market, random, timers, types};
 use crate::limits::{Guard, Limits};
+use crate::page::Page;
 use crate::ticker::CallClock;
 
 /// What a store owns.
@@ -19,6 +20,8 @@ pub(crate) struct HostState {
     /// The newest line of level error in this callback: a panic's message, should the callback trap.
     pub(crate) error_line: Option<String>,
     pub(crate) clock: CallClock,
+    /// Boxed: most callbacks have nothing to do with it.
+    pub(crate) page: Box<Page>,
     indicators_left: u32,
 }
 
@@ -29,6 +32,7 @@ impl HostState {
             guard: Guard::new(limits),
             error_line: None,
             clock: CallClock::new(limits.total_ms),
+            page: Box::default(),
             indicators_left: limits.indicators,
         }
     }

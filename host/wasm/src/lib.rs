@@ -19,6 +19,7 @@ mod host;
 mod limits;
 mod manifest;
 mod orders;
+mod page;
 mod plugin;
 mod runtime;
 mod stored;

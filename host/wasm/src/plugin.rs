@@ -95,6 +95,11 @@ impl Plugin {
         describe::checked(info)
     }
 
+    /// Whether it takes pages of bars. Where instructions are counted, they are counted by bar, and it gets none.
+    pub fn takes_pages(&self) -> bool {
+        self.pre.takes_pages() && !self.strict
+    }
+
     /// A strategy at a desk. `params` are all declared parameters in the declared order, already checked.
     pub fn instantiate(
         &self,
@@ -103,6 +108,17 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<WasmStrategy, Fault> {
         Ok(WasmStrategy::new(self.start(desk, limits)?, params))
+    }
+
+    /// The same strategy; it gets its bars in pages where it takes them.
+    pub fn instantiate_paged(
+        &self,
+        desk: Desk,
+        params: Vec<(String, ParamValue)>,
+        limits: &Limits,
+    ) -> Result<WasmStrategy, Fault> {
+        let strategy = self.instantiate(desk, params, limits)?;
+        Ok(if self.takes_pages() { strategy.in_pages() } else { strategy })
     }
 
     fn start(&self, desk: Desk, limits: &Limits) -> Result<Instance, Fault> {

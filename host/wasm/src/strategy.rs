@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cryptobot_engine::{Desk, Fault, GuestCall, Params, Resources, Strategy};
+use cryptobot_engine::{Ahead, Desk, Fault, FaultKind, GuestCall, Params, Resources, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::cryptobot::plugin::lifecycle::Info;
-use crate::bindings::{Guest, Guests, Ready};
+use crate::bindings::{Guest, Guests, Pages, Ready};
 use crate::convert;
 use crate::fault;
 use crate::host::HostState;
@@ -27,6 +27,8 @@ struct Allowance {
 pub(crate) struct Instance {
     store: Store<HostState>,
     guest: Guests,
+    /// The exports for pages, where the plugin has them.
+    pages: Option<Pages>,
     callback: Allowance,
     lifecycle: Allowance,
     strict: bool,
@@ -54,13 +56,14 @@ impl Instance {
             Ok(UpdateDeadline::Continue(1))
         });
         grant(&mut store, lifecycle, strict);
-        let guest = pre.instantiate(&mut store).map_err(|error| {
+        let (guest, pages) = pre.instantiate(&mut store).map_err(|error| {
             let fault = fault_of(&store, &error, lifecycle);
             Fault { call: Some(GuestCall::Instantiate), ..fault }
         })?;
         Ok(Self {
             store,
             guest,
+            pages,
             callback: allow(limits.callback_deadline_ms, limits.callback_fuel),
             lifecycle,
             strict,
@@ -143,6 +146,8 @@ fn grant(store: &mut Store<HostState>, allowance: Allowance, strict: bool) {
 pub struct WasmStrategy {
     instance: Instance,
     params: Vec<(String, ParamValue)>,
+    /// How the plugin takes pages of bars, where it gets any.
+    pages: Option<Pages>,
 }
 
 impl fmt::Debug for WasmStrategy {
@@ -153,7 +158,59 @@ impl fmt::Debug for WasmStrategy {
 
 impl WasmStrategy {
     pub(crate) fn new(instance: Instance, params: Vec<(String, ParamValue)>) -> Self {
-        Self { instance, params }
+        Self { instance, params, pages: None }
+    }
+
+    /// Takes its bars in pages from now on, if it can.
+    pub(crate) fn in_pages(mut self) -> Self {
+        self.pages = self.instance.pages.take();
+        self
+    }
+
+    /// Goes through the steps ahead that the newest page has, at most, and loads another page where it has none of them.
+    /// Returns how many bars were seen and whether the plugin asked for something at the last of them.
+    fn go_through(&mut self, ahead: &Ahead<'_>) -> Result<(usize, bool), Fault> {
+        let first = match self.instance.store.data().page.find(ahead.begins()) {
+            Some(first) => first,
+            None => self.load_page(ahead)?,
+        };
+        let HostState { page, .. } = self.instance.store.data_mut();
+        page.open(first, ahead);
+        let begin = page.open_rows().start;
+        loop {
+            let rows = self.instance.store.data().page.open_rows();
+            let end = self.paged(|pages, store| pages.call_run(store, rows.start, rows.end))?;
+            let HostState { page, desk, .. } = self.instance.store.data_mut();
+            if page.advance(end, desk)? {
+                return Ok(((end - begin) as usize, desk.has_requests()));
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn load_page(&mut self, ahead: &Ahead<'_>) -> Result<usize, Fault> {
+        let HostState { page, desk, .. } = self.instance.store.data_mut();
+        if page.rows() == 0 {
+            let (layout, look_back) = (page.lay_out(ahead, desk), desk.look_back() as u32);
+            self.paged(|pages, store| pages.call_layout(store, &layout, look_back))?;
+        }
+        let HostState { page, desk, .. } = self.instance.store.data_mut();
+        page.write(ahead, desk);
+        let (steps, values) = (std::mem::take(&mut page.steps), std::mem::take(&mut page.values));
+        self.paged(|pages, store| pages.call_load_page(store, &steps, &values))?;
+        let page = &mut self.instance.store.data_mut().page;
+        (page.steps, page.values) = (steps, values);
+        Ok(0)
+    }
+
+    fn paged<R>(
+        &mut self,
+        call: impl FnOnce(&Pages, &mut Store<HostState>) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
+        let Some(pages) = &self.pages else {
+            return Err(Fault::new(FaultKind::Contract, "it takes no pages"));
+        };
+        self.instance.call(GuestCall::OnBar, self.instance.callback, |_, store| call(pages, store))
     }
 
     fn refuse(&mut self, call: GuestCall, reason: &str) -> Fault {
@@ -179,6 +236,17 @@ impl Strategy for WasmStrategy {
     #[inline]
     fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
         self.instance.event(GuestCall::OnBar, |guest, store| guest.call_on_bar(store, series.0, bar.into()))
+    }
+
+    fn takes_pages(&self) -> bool {
+        self.pages.is_some()
+    }
+
+    fn take_page(&mut self, ahead: &Ahead<'_>) -> (usize, Result<bool, Fault>) {
+        match self.go_through(ahead) {
+            Ok((seen, asked)) => (seen, Ok(asked)),
+            Err(fault) => (1, Err(fault)),
+        }
     }
 
     fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {

@@ -53,6 +53,7 @@ impl ContractVersion {
                 "signals",
                 "account",
                 "indicators",
+                "paging",
             ],
         }
     }

@@ -4,7 +4,8 @@ use crate::advanced::{Bracket, ClosePosition, Pair, Signal};
 use crate::bindings::cryptobot::plugin::{
     account, advanced_orders, clock, indicators, log, market, orders, random, signals, timers,
 };
-use crate::bindings::exports::cryptobot::plugin::{events, lifecycle};
+use crate::bindings::exports::cryptobot::plugin::{events, lifecycle, paged};
+use crate::page::Page;
 use crate::params::Parameters;
 use crate::runtime::Runtime;
 use crate::{
@@ -41,7 +42,7 @@ impl<P: Plugin> lifecycle::Guest for P {
     fn init(params: Vec<Param>, series: Vec<Series>) -> Result<(), String> {
         std::panic::set_hook(Box::new(log_panic));
         let params = <P::Strategy as Strategy>::Params::from_values(&params)?;
-        let host = Host { backend: Backend, slot: 0, slots: 1 };
+        let host = Host { backend: Backend::default(), slot: 0, slots: 1 };
         let runtime = Runtime::new(host, &params, series)?;
         P::with(|instance| *instance = Some(runtime));
         Ok(())
@@ -96,6 +97,20 @@ impl<P: Plugin> events::Guest for P {
     }
 }
 
+impl<P: Plugin> paged::Guest for P {
+    fn layout(step: Vec<paged::Row>, look_back: u32) {
+        deliver::<P>(|runtime| runtime.host.backend.page.lay_out(&step, look_back));
+    }
+
+    fn load_page(steps: Vec<i64>, values: Vec<f64>) {
+        deliver::<P>(|runtime| runtime.host.backend.page.load(steps, values));
+    }
+
+    fn run(at: u32, until: u32) -> u32 {
+        P::with(|instance| instance.as_mut().map_or(until, |runtime| runtime.run(at, until)))
+    }
+}
+
 #[inline]
 fn deliver<P: Plugin>(act: impl FnOnce(&mut Runtime<P::Strategy>)) {
     P::with(|instance| {
@@ -115,20 +130,24 @@ fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
     log::write(Level::Error, &text);
 }
 
-/// The imports.
-#[derive(Debug)]
-pub(crate) struct Backend;
+/// The imports, and the page where the plugin goes through one.
+#[derive(Debug, Default)]
+pub(crate) struct Backend {
+    pub(crate) page: Page,
+}
 
-#[allow(clippy::unused_self, reason = "the same methods as the test kit's desk, which has state")]
+/// Orders and timers end the delivery of a page behind the row that they come from.
 impl Backend {
     #[inline]
     pub(crate) fn target_position(&mut self, series: u32, quantity: f64) -> OrderId {
+        self.page.act();
         orders::target_position(series, quantity)
     }
 
     #[inline]
     pub(crate) fn submit(&mut self, series: u32, order: &Order) -> OrderId {
         let Order { side, quantity, kind, reduce_only } = *order;
+        self.page.act();
         match kind {
             BasicKind::Market => orders::market_order(series, side, quantity, reduce_only),
             BasicKind::Limit { price, tif } => {
@@ -142,46 +161,72 @@ impl Backend {
 
     pub(crate) fn submit_any(&mut self, series: u32, order: &Order<OrderKind>) -> OrderId {
         let Order { side, quantity, kind, reduce_only } = *order;
+        self.page.act();
         advanced_orders::submit(series, side, quantity, kind.into(), reduce_only)
     }
 
     pub(crate) fn close_position(&mut self, series: u32, close: &ClosePosition) -> OrderId {
         let ClosePosition { side, exit, trigger, source } = *close;
         let at = advanced_orders::Trigger { price: trigger, source };
+        self.page.act();
         advanced_orders::close_position(series, side, exit, at)
     }
 
     pub(crate) fn submit_bracket(&mut self, series: u32, bracket: &Bracket) -> OrderId {
         let Bracket { side, quantity, entry, stop, target, source } = *bracket;
         let bracket = advanced_orders::Bracket { entry, stop, target, source };
+        self.page.act();
         advanced_orders::submit_bracket(series, side, quantity, bracket)
     }
 
     pub(crate) fn submit_pair(&mut self, series: u32, pair: &Pair) -> OrderId {
         let Pair { side, quantity, first, second, reduce_only } = *pair;
+        self.page.act();
         advanced_orders::submit_pair(series, side, quantity, first.into(), second.into(), reduce_only)
     }
 
     pub(crate) fn modify(&mut self, id: OrderId, quantity: f64, price: f64) {
+        self.page.act();
         advanced_orders::modify(id, quantity, price);
     }
 
     pub(crate) fn signal(&mut self, series: u32, signal: &Signal) -> OrderId {
         let Signal { side, confidence, stop, target } = *signal;
+        self.page.act();
         signals::signal(series, side, confidence, stop, target)
     }
 
     pub(crate) fn cancel(&mut self, id: OrderId) {
+        self.page.act();
         orders::cancel(id);
     }
 
     pub(crate) fn cancel_all(&mut self, series: u32) {
+        self.page.act();
         orders::cancel_all(series);
     }
 
+    pub(crate) fn set_timer(&mut self, id: u32, at: i64) {
+        self.page.act();
+        timers::set(id, at);
+    }
+
+    pub(crate) fn cancel_timer(&mut self, id: u32) {
+        self.page.act();
+        timers::cancel(id);
+    }
+}
+
+/// What differs between rows of a page is in the page, or the host is told the row before it answers.
+#[allow(clippy::unused_self, reason = "the same methods as the test kit's desk, which has state")]
+impl Backend {
     #[inline]
     pub(crate) fn position(&self, series: u32) -> f64 {
-        account::position(series)
+        self.page.position(series).unwrap_or_else(|| {
+            let position = account::position(series);
+            self.page.keep_position(series, position);
+            position
+        })
     }
 
     pub(crate) fn average_price(&self, series: u32) -> f64 {
@@ -189,26 +234,39 @@ impl Backend {
     }
 
     pub(crate) fn equity(&self) -> f64 {
+        self.page.tell();
         account::equity()
     }
 
     pub(crate) fn available_margin(&self) -> f64 {
+        self.page.tell();
         account::available_margin()
     }
 
     pub(crate) fn close(&self, series: u32, n: u32) -> f64 {
-        market::close(series, n)
+        self.page.closed_bar(series, n).map_or_else(
+            || {
+                self.page.tell();
+                market::close(series, n)
+            },
+            |bar| bar.close,
+        )
     }
 
     pub(crate) fn bar(&self, series: u32, n: u32) -> Option<Bar> {
-        market::bar_at(series, n)
+        self.page.closed_bar(series, n).or_else(|| {
+            self.page.tell();
+            market::bar_at(series, n)
+        })
     }
 
     pub(crate) fn bars(&self, series: u32) -> u32 {
+        self.page.tell();
         market::len(series)
     }
 
     pub(crate) fn window(&self, series: u32, column: Column, n: u32) -> Vec<f64> {
+        self.page.tell();
         market::window(series, column, n)
     }
 
@@ -227,23 +285,18 @@ impl Backend {
 
     #[inline]
     pub(crate) fn indicator_value(&self, handle: u32, output: u32, n: u32) -> f64 {
-        indicators::value(handle, output, n)
+        self.page.indicator_value(handle, output, n).unwrap_or_else(|| {
+            self.page.tell();
+            indicators::value(handle, output, n)
+        })
     }
 
     pub(crate) fn now(&self) -> i64 {
-        clock::now()
+        self.page.now().unwrap_or_else(clock::now)
     }
 
     pub(crate) fn random(&mut self) -> u64 {
         random::next()
-    }
-
-    pub(crate) fn set_timer(&mut self, id: u32, at: i64) {
-        timers::set(id, at);
-    }
-
-    pub(crate) fn cancel_timer(&mut self, id: u32) {
-        timers::cancel(id);
     }
 
     pub(crate) fn log_enabled(&self, level: Level) -> bool {
@@ -251,6 +304,7 @@ impl Backend {
     }
 
     pub(crate) fn log(&self, level: Level, message: &str) {
+        self.page.tell();
         log::write(level, message);
     }
 }

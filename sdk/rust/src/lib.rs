@@ -41,7 +41,7 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit/v0.1",
-        world: "strategy",
+        world: "paged-strategy",
         pub_export_macro: true,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         additional_derives_ignore: ["info"],
@@ -55,6 +55,8 @@ pub mod guest;
 pub mod host;
 pub mod indicator;
 pub mod order;
+#[cfg(target_arch = "wasm32")]
+mod page;
 pub mod params;
 #[doc(hidden)]
 pub mod runtime;

@@ -66,6 +66,52 @@ impl<S: Strategy> Runtime<S> {
         self.deliver(series, |value, host, series| value.on_bar(host, series, bar));
     }
 
+    /// Delivers rows of the page, from `at` on, before `until`, until the strategy asks for something. Returns the row
+    /// that comes next.
+    #[cfg(target_arch = "wasm32")]
+    pub fn run(&mut self, at: u32, until: u32) -> u32 {
+        let sheet = self.host.backend.page.open(at);
+        let rows = if let [series] = sheet.series() {
+            self.run_one(&sheet, *series, until - at)
+        } else {
+            self.run_many(&sheet, until - at)
+        };
+        self.host.backend.page.close();
+        at + rows
+    }
+
+    /// One series: who looks after it is found once.
+    #[cfg(target_arch = "wasm32")]
+    fn run_one(&mut self, sheet: &crate::page::Sheet, series: u32, most: u32) -> u32 {
+        let Self { host, series: all, owners, values, .. } = self;
+        let (Some(owner), Some(series)) = (owners.get(series as usize), all.get(series as usize)) else {
+            return most;
+        };
+        let Some(value) = values.get_mut(*owner as usize) else { return most };
+        host.slot = *owner;
+        let first = host.backend.page.step();
+        for bar in sheet.bars(first..first + most as usize) {
+            value.on_bar(host, series, &bar);
+            if host.backend.page.pass_step() {
+                break;
+            }
+        }
+        (host.backend.page.step() - first) as u32
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn run_many(&mut self, sheet: &crate::page::Sheet, most: u32) -> u32 {
+        for rows in 1..=most {
+            let page = &self.host.backend.page;
+            let (series, bar) = sheet.row(page.step(), page.place());
+            self.on_bar(series, &bar);
+            if self.host.backend.page.pass() {
+                return rows;
+            }
+        }
+        most
+    }
+
     /// Delivers an order event.
     pub fn on_order(&mut self, event: &OrderEvent) {
         self.deliver(event.series, |value, host, series| {

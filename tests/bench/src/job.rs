@@ -17,6 +17,29 @@ const YEAR: usize = 525_600;
 const SYMBOLS: usize = 10;
 const SCRIPT: &str = include_str!("../../../examples/rhai/sma-flip.rhai");
 
+/// Does the job in one way only, over and over, for a profiler.
+pub(crate) fn profile(plugin: &str, way: &str, rounds: usize) -> ExitCode {
+    let loaded = Runtime::new(&RuntimeConfig::default()).map_err(|error| error.to_string());
+    let loaded =
+        loaded.and_then(|runtime| runtime.load(Path::new(plugin)).map_err(|error| error.to_string()));
+    let plugin = match loaded {
+        Ok(plugin) => plugin,
+        Err(error) => return failed(&error),
+    };
+    let wants = Wants { bars: true, ..Wants::default() };
+    let one = vec![(instrument("J1USDT"), random_walk(YEAR, 42))];
+    let mut best = f64::MAX;
+    for _ in 0..rounds {
+        let (took, _) = engine(&one, |markets| match way {
+            "native" => MemoryRun::new(markets).with(flip(), &[Timeframe::MINUTE], 42),
+            way => component(markets, &plugin, wants, way == "pages"),
+        });
+        best = best.min(took);
+    }
+    println!("{way}: {best:.2} ms");
+    ExitCode::SUCCESS
+}
+
 /// Prints the best of some rounds for every way to do the job, and its ratio to plain arrays.
 pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
     let runtime = match Runtime::new(&RuntimeConfig::default()) {
@@ -40,7 +63,8 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         Ok(script) => script,
         Err(error) => return failed(&error.to_string()),
     };
-    let [mut arrays, mut native, mut event, mut told, mut scripted, mut many] = [f64::MAX; 6];
+    let [mut arrays, mut native, mut event, mut told, mut paged, mut scripted, mut many, mut paged_many] =
+        [f64::MAX; 8];
     let mut hashes = Vec::new();
     for _ in 0..rounds {
         arrays = arrays.min(timed(|| black_box(plain(&one[0].1))).0);
@@ -48,10 +72,13 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
             engine(&one, |markets| MemoryRun::new(markets).with(flip(), &[Timeframe::MINUTE], 42));
         native = native.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants));
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, false));
         event = event.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&one, |markets| component(markets, &plugin, ALL_WANTS));
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, true));
+        paged = paged.min(took);
+        hashes.push(hash);
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, ALL_WANTS, false));
         told = told.min(took);
         hashes.push(hash);
     }
@@ -59,7 +86,13 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         let (took, hash) = engine(&one, |markets| from_script(markets, &script, wants));
         scripted = scripted.min(took);
         hashes.push(hash);
-        many = many.min(engine(&ten, |markets| component(markets, &plugin, wants)).0);
+        let (took, hash) = engine(&ten, |markets| component(markets, &plugin, wants, false));
+        many = many.min(took);
+        let (took, in_pages) = engine(&ten, |markets| component(markets, &plugin, wants, true));
+        paged_many = paged_many.min(took);
+        if hash != in_pages {
+            return failed("pages and single bars gave different journals");
+        }
     }
     hashes.dedup();
     println!("one year of minute bars, best of {rounds}      ms   ratio to arrays");
@@ -67,12 +100,18 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         ("arrays", arrays),
         ("native strategy, told of every order", native),
         ("component", event),
+        ("component, pages", paged),
         ("component, told of every order", told),
         ("script", scripted),
     ] {
         println!("{name:38} {took:8.2} {:8.1}", took / arrays);
     }
     println!("{:38} {many:8.2} {:8.1}", format!("component, {SYMBOLS} symbols"), many / arrays);
+    println!(
+        "{:38} {paged_many:8.2} {:8.1}",
+        format!("component, {SYMBOLS} symbols, pages"),
+        paged_many / arrays
+    );
     println!("journals of native strategy, component and script are equal: {}", hashes.len() == 1);
     if hashes.len() == 1 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -103,12 +142,22 @@ fn engine(
     (took, recorder.finish().1.to_string())
 }
 
-fn component(markets: Vec<(Instrument, BarBlock)>, plugin: &Plugin, wants: Wants) -> MemoryRun {
+fn component(
+    markets: Vec<(Instrument, BarBlock)>,
+    plugin: &Plugin,
+    wants: Wants,
+    in_pages: bool,
+) -> MemoryRun {
     let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
+    let limits = Limits::default();
+    let strategy = if in_pages {
+        plugin.instantiate_paged(desk, params(), &limits)
+    } else {
+        plugin.instantiate(desk, params(), &limits)
+    };
     #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
-    let strategy: Box<dyn Strategy> =
-        Box::new(plugin.instantiate(desk, params(), &Limits::default()).expect("sma-flip starts"));
+    let strategy: Box<dyn Strategy> = Box::new(strategy.expect("sma-flip starts"));
     MemoryRun::new(markets).with_strategy_wanting(strategy, wants)
 }
 

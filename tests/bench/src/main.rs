@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["job", plugin] => job::run(plugin, 9),
         ["job", plugin, rounds] => job::run(plugin, rounds.parse().unwrap_or(9)),
+        ["job", plugin, rounds, way] => job::profile(plugin, way, rounds.parse().unwrap_or(1)),
         ["replay", file] => replay::run(file, 9),
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
         ["fidelity"] => fidelity::run(9),
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         ["swap", plugin] => swap::run(plugin),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm"
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm"
             );
             ExitCode::from(2)
         }

@@ -14,12 +14,12 @@ use crate::slot::Slot;
 use crate::source::SourceError;
 
 /// Who gets the bars of an instrument at one timeframe.
-pub(super) type Subscribers = Vec<(usize, SeriesId)>;
+pub(crate) type Subscribers = Vec<(usize, SeriesId)>;
 
-pub(super) struct Market {
+pub(crate) struct Market {
     pub(super) instrument: Instrument,
     pub(super) grid: Grid,
-    pub(super) feed: Feed,
+    pub(crate) feed: Feed,
     /// Mark prices over the same times, where they are recorded.
     pub(super) mark: Option<Feed>,
     /// Funding that is not due yet, the next one last.

@@ -12,11 +12,13 @@ use cryptobot_model::{Calm, InstrumentId, StrategyId, Timestamp};
 use cryptobot_risk::{RiskEngine, Scope};
 use cryptobot_sim::BarInterval;
 
-use super::Engine;
 use super::market::Market;
+use super::{Engine, EngineError};
+use crate::ahead::{Ahead, RowSeries};
 use crate::fault::{Fault, GuestCall};
 use crate::feed::NEVER;
 use crate::recorder::{Columns, Marks, Recorder};
+use crate::slot::Slot;
 use crate::source::SourceError;
 use crate::venue::Venue;
 
@@ -48,11 +50,23 @@ pub(super) struct Stretch {
     since_order: usize,
     /// By instrument: the prices between which its bars cause nothing.
     calm: Vec<Calm>,
+    /// Whose bars a strategy that is alone gets in each step, in this order.
+    rows: Vec<RowSeries>,
 }
 
 impl Stretch {
-    pub(super) fn new(instruments: usize, strategies: usize) -> Self {
+    pub(super) fn new(markets: &[Market], strategies: usize) -> Self {
+        let instruments = markets.len();
+        let rows = markets.iter().enumerate().flat_map(|(index, market)| {
+            let base = market.base.iter().enumerate();
+            base.map(move |(subscriber, (_, series))| RowSeries {
+                market: index,
+                subscriber,
+                series: *series,
+            })
+        });
         Self {
+            rows: if strategies == 1 { rows.collect() } else { Vec::new() },
             ts: vec![Timestamp(0); ROWS],
             closes: vec![0.0; instruments * ROWS],
             marks: vec![0.0; instruments * ROWS],
@@ -67,6 +81,13 @@ impl Stretch {
 }
 
 impl Stretch {
+    /// Computes the equities of the first `rows` steps.
+    fn value(&mut self, slots: &[Slot], rows: usize) {
+        for (slot, equities) in slots.iter().zip(self.equities.chunks_mut(ROWS)) {
+            slot.equities(&self.marks, ROWS, &mut equities[..rows]);
+        }
+    }
+
     /// How many of `rows` steps change no trading state by their equities.
     fn ignored(&mut self, risk: &RiskEngine, rows: usize) -> usize {
         let (portfolio, mut ignored) = (&mut self.portfolio[..rows], rows);
@@ -126,7 +147,10 @@ impl Interruption {
 impl<V: Venue> Engine<V> {
     /// Makes the steps ahead that cause nothing but callbacks, at most `most`, and returns how many. A strategy that asks
     /// for something is heard, and the step in which it did is completed.
-    pub(super) fn pass(&mut self, most: u64, recorder: &mut dyn Recorder) -> Result<u64, SourceError> {
+    ///
+    /// # Errors
+    /// A source failed, or a strategy failed inside a page.
+    pub(super) fn pass(&mut self, most: u64, recorder: &mut dyn Recorder) -> Result<u64, EngineError> {
         let horizon = self.horizon();
         let most = most.min(self.changes.rows_before(self.bars, self.markets.len()));
         if self.next_close >= horizon || most == 0 {
@@ -136,13 +160,16 @@ impl<V: Venue> Engine<V> {
         if rows == 0 {
             return Ok(0);
         }
-        let (passed, interruption) = self.show(rows);
+        let in_pages = self.takes_pages();
+        let (passed, interruption) = if in_pages { self.show_ahead(rows)? } else { self.show(rows) };
         self.commit(passed, recorder)?;
         self.stretch.since_order += passed;
         self.stretch.reach = (2 * self.stretch.reach).min(ROWS);
         if let Some(Interruption { market, subscriber, slot, asked }) = interruption {
             let passed = std::mem::take(&mut self.stretch.since_order);
-            self.stretch.reach = passed.clamp(LEAST_ROWS, MOST_AFTER_ORDER);
+            // A call for a page costs more than some steps that are computed for nothing.
+            self.stretch.reach =
+                if in_pages { 2 * passed } else { passed.min(MOST_AFTER_ORDER) }.clamp(LEAST_ROWS, ROWS);
             self.due.clear();
             self.due.extend(0..self.markets.len());
             self.finish_callback(slot, GuestCall::OnBar, asked, recorder);
@@ -210,10 +237,11 @@ impl<V: Venue> Engine<V> {
                 marks[..rows].copy_from_slice(&closes[..rows]);
             }
         }
-        for (slot, equities) in slots.iter().zip(stretch.equities.chunks_mut(ROWS)) {
-            slot.equities(&stretch.marks, ROWS, &mut equities[..rows]);
+        if !risk.watches_equity() {
+            return rows;
         }
-        if risk.watches_equity() { stretch.ignored(risk, rows) } else { rows }
+        stretch.value(slots, rows);
+        stretch.ignored(risk, rows)
     }
 
     /// Shows the bars of a stretch to the strategies until one asks for something; returns the steps that were made.
@@ -233,6 +261,31 @@ impl<V: Venue> Engine<V> {
             }
         }
         (rows, None)
+    }
+
+    /// Whether the only strategy takes pages. Of several, one could ask for something in the middle of what another one
+    /// has seen already.
+    fn takes_pages(&self) -> bool {
+        let [slot] = &self.slots[..] else { return false };
+        slot.wants.bars && slot.is_active() && slot.strategy.takes_pages() && !self.stretch.rows.is_empty()
+    }
+
+    /// As [`Engine::show`], for a strategy that takes pages.
+    ///
+    /// # Errors
+    /// The strategy failed, and in which step is not known: nothing that came of the run counts.
+    fn show_ahead(&mut self, steps: usize) -> Result<(usize, Option<Interruption>), EngineError> {
+        let Self { markets, slots, stretch, board, .. } = self;
+        let ahead = Ahead::new(markets, &stretch.rows, &stretch.marks, ROWS, steps);
+        let (shown, asked) = slots[0].strategy.take_page(&ahead);
+        let asked = asked.map_err(EngineError::InPage)?;
+        let (passed, last) = (shown.div_ceil(stretch.rows.len()), (shown - 1) % stretch.rows.len());
+        for instrument in 0..markets.len() {
+            board.set(instrument, stretch.marks[instrument * ROWS + passed - 1]);
+        }
+        let RowSeries { market, subscriber, .. } = stretch.rows[last];
+        let interruption = Interruption { market, subscriber, slot: 0, asked: Ok(asked) };
+        Ok((passed, asked.then_some(interruption)))
     }
 
     fn show_row(&mut self, row: usize) -> Option<Interruption> {
@@ -256,6 +309,9 @@ impl<V: Venue> Engine<V> {
     /// Takes the first `rows` steps of a stretch.
     fn commit(&mut self, rows: usize, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
         let (last, stretch) = (rows - 1, &mut self.stretch);
+        if !self.risk.watches_equity() {
+            stretch.value(&self.slots, rows);
+        }
         if let Some(margin) = &self.margin {
             margin.ratios_at(rows, ROWS, &stretch.marks, &mut stretch.margin_ratios);
         }

@@ -5,6 +5,7 @@ use wasmtime::{Engine, Result, Store};
 
 use crate::bindings::cryptobot::plugin::types::{Bar, OrderEvent, Param, PositionClose, SeriesInfo};
 use crate::bindings::exports::cryptobot::plugin::lifecycle::Info;
+use crate::bindings::v0_1::pages::PagesIndices;
 use crate::bindings::{v0_0, v0_1};
 use crate::host::HostState;
 use crate::version::ContractVersion;
@@ -95,6 +96,9 @@ impl Guest for v0_1::Strategy {
     }
 }
 
+/// The exports of a plugin that takes pages.
+pub(crate) type Pages = v0_1::pages::exports::cryptobot::plugin::paged::Guest;
+
 /// An instance of a plugin of any version.
 pub(crate) enum Guests {
     V0_0(v0_0::Strategy),
@@ -164,36 +168,57 @@ impl Guest for Guests {
     }
 }
 
+/// Where the exports of a plugin are.
+#[derive(Clone)]
+enum Exports {
+    V0_0(v0_0::StrategyIndices),
+    V0_1(v0_1::StrategyIndices),
+}
+
 /// A compiled plugin whose imports are resolved.
 #[derive(Clone)]
-pub(crate) enum Ready {
-    V0_0(v0_0::StrategyPre<HostState>),
-    V0_1(v0_1::StrategyPre<HostState>),
+pub(crate) struct Ready {
+    pre: InstancePre<HostState>,
+    exports: Exports,
+    /// Where it takes pages.
+    pages: Option<PagesIndices>,
 }
 
 impl Ready {
     /// Gives a linker the imports of all versions; their names tell them apart.
     pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
         v0_0::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
-        v0_1::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)
+        v0_1::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
+        v0_1::pages::cryptobot::plugin::paging::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)
     }
 
     /// Finds the exports of a version; an error where they are not what it says.
     pub(crate) fn new(version: ContractVersion, pre: InstancePre<HostState>) -> Result<Self> {
-        Ok(match version {
-            ContractVersion::V0_0 => Self::V0_0(v0_0::StrategyPre::new(pre)?),
-            ContractVersion::V0_1 => Self::V0_1(v0_1::StrategyPre::new(pre)?),
-        })
+        let exports = match version {
+            ContractVersion::V0_0 => Exports::V0_0(v0_0::StrategyIndices::new(&pre)?),
+            ContractVersion::V0_1 => Exports::V0_1(v0_1::StrategyIndices::new(&pre)?),
+        };
+        let newest = version == ContractVersion::NEWEST;
+        let pages = if newest { PagesIndices::new(&pre).ok() } else { None };
+        Ok(Self { pre, exports, pages })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
-        of_version!(self, pre => pre.engine())
+        self.pre.engine()
     }
 
-    pub(crate) fn instantiate(&self, store: &mut Store<HostState>) -> Result<Guests> {
-        Ok(match self {
-            Self::V0_0(pre) => Guests::V0_0(pre.instantiate(store)?),
-            Self::V0_1(pre) => Guests::V0_1(pre.instantiate(store)?),
-        })
+    /// Whether its instances take pages.
+    pub(crate) fn takes_pages(&self) -> bool {
+        self.pages.is_some()
+    }
+
+    pub(crate) fn instantiate(&self, store: &mut Store<HostState>) -> Result<(Guests, Option<Pages>)> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        let guests = match &self.exports {
+            Exports::V0_0(indices) => Guests::V0_0(indices.load(&mut *store, &instance)?),
+            Exports::V0_1(indices) => Guests::V0_1(indices.load(&mut *store, &instance)?),
+        };
+        let pages = self.pages.as_ref().map(|indices| indices.load(store, &instance)).transpose()?;
+        Ok((guests, pages.map(|pages| pages.cryptobot_plugin_paged().clone())))
     }
 }

@@ -7,3 +7,12 @@ wasmtime::component::bindgen!({
     world: "strategy",
     imports: { default: trappable },
 });
+
+/// What only plugins that take pages have and use.
+pub(crate) mod pages {
+    wasmtime::component::bindgen!({
+        path: "../../wit/v0.1",
+        world: "pages",
+        imports: { default: trappable },
+    });
+}

@@ -1,0 +1,225 @@
+//! A page of bars inside a plugin: many bars that the host has handed over in one call.
+//!
+//! The host does not know at which row the strategy is. It is told before it is asked for anything that differs between
+//! rows; what stands in the page itself is read without a call.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::Bar;
+use crate::bindings::cryptobot::plugin::paging;
+use crate::bindings::exports::cryptobot::plugin::paged::Row;
+
+/// `open, high, low, close, volume`.
+const BAR_VALUES: usize = 5;
+/// Values that the host keeps per output of an indicator.
+const INDICATOR_HISTORY: u32 = 256;
+
+/// Where an output of an indicator stands in a step.
+#[derive(Clone, Debug)]
+struct Output {
+    indicator: u32,
+    number: u32,
+    row: usize,
+    at: usize,
+}
+
+/// What stands in a page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sheet {
+    /// The series of the rows of a step.
+    series: Vec<u32>,
+    /// Where the values of each row begin among those of the step.
+    places: Vec<usize>,
+    outputs: Vec<Output>,
+    /// Values of a step.
+    width: usize,
+    steps: Vec<i64>,
+    values: Vec<f64>,
+}
+
+impl Sheet {
+    fn lay_out(step: &[Row]) -> Self {
+        let mut sheet = Self::default();
+        for (row, of_step) in step.iter().enumerate() {
+            sheet.series.push(of_step.series);
+            sheet.places.push(sheet.width);
+            sheet.width += BAR_VALUES;
+            for column in &of_step.columns {
+                let (indicator, number) = (column.indicator, column.output);
+                sheet.outputs.push(Output { indicator, number, row, at: sheet.width });
+                sheet.width += 1;
+            }
+        }
+        sheet
+    }
+
+    /// The series of the rows of a step.
+    pub(crate) fn series(&self) -> &[u32] {
+        &self.series
+    }
+
+    /// The bars of the first row of steps.
+    #[inline]
+    pub(crate) fn bars(&self, steps: Range<usize>) -> impl Iterator<Item = Bar> {
+        let values = self.values[steps.start * self.width..].chunks_exact(self.width);
+        self.steps[steps].iter().zip(values).map(|(ts, values)| bar(*ts, values))
+    }
+
+    /// The series and bar of a row.
+    #[inline]
+    pub(crate) fn row(&self, step: usize, place: usize) -> (u32, Bar) {
+        (self.series[place], self.bar(step, place))
+    }
+
+    #[inline]
+    fn bar(&self, step: usize, place: usize) -> Bar {
+        bar(self.steps[step], &self.values[step * self.width + self.places[place]..])
+    }
+}
+
+#[inline]
+fn bar(ts: i64, values: &[f64]) -> Bar {
+    let values = &values[..BAR_VALUES];
+    Bar { ts, open: values[0], high: values[1], low: values[2], close: values[3], volume: values[4] }
+}
+
+/// What the host knows of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    /// That the strategy is there.
+    Place,
+    /// That it asked for something there.
+    Wish,
+}
+
+/// The newest page and the row at which the strategy is.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    sheet: Rc<Sheet>,
+    /// Closed bars that the host shows per series.
+    look_back: u32,
+    /// Whether rows are being delivered.
+    is_open: bool,
+    /// The row, as step and row of the step.
+    step: usize,
+    place: usize,
+    /// What the host knows of the row.
+    told: Cell<Told>,
+    /// Positions by series, as far as the strategy has looked: nothing changes them while rows are delivered.
+    positions: RefCell<Vec<(u32, f64)>>,
+}
+
+impl Page {
+    pub(crate) fn lay_out(&mut self, step: &[Row], look_back: u32) {
+        (self.sheet, self.look_back) = (Rc::new(Sheet::lay_out(step)), look_back);
+    }
+
+    pub(crate) fn load(&mut self, steps: Vec<i64>, values: Vec<f64>) {
+        let sheet = Rc::make_mut(&mut self.sheet);
+        (sheet.steps, sheet.values) = (steps, values);
+    }
+
+    /// Begins to deliver at a row.
+    pub(crate) fn open(&mut self, row: u32) -> Rc<Sheet> {
+        let rows = self.sheet.series.len().max(1);
+        (self.step, self.place) = (row as usize / rows, row as usize % rows);
+        self.is_open = true;
+        self.told.set(Told::Nothing);
+        self.positions.get_mut().clear();
+        Rc::clone(&self.sheet)
+    }
+
+    /// Ends the delivery.
+    pub(crate) fn close(&mut self) {
+        self.is_open = false;
+    }
+
+    #[inline]
+    pub(crate) fn step(&self) -> usize {
+        self.step
+    }
+
+    #[inline]
+    pub(crate) fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Goes on to the next row; tells whether the strategy asked for something in the one before.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> bool {
+        self.place += 1;
+        if self.place < self.sheet.series.len() {
+            return self.told.take() == Told::Wish;
+        }
+        self.place = 0;
+        self.pass_step()
+    }
+
+    /// The same where a step has one row.
+    #[inline]
+    pub(crate) fn pass_step(&mut self) -> bool {
+        self.step += 1;
+        self.told.take() == Told::Wish
+    }
+
+    /// Tells the host the row before it answers.
+    #[inline]
+    pub(crate) fn tell(&self) {
+        if self.is_open && self.told.get() == Told::Nothing {
+            paging::cursor((self.step * self.sheet.series.len() + self.place) as u32);
+            self.told.set(Told::Place);
+        }
+    }
+
+    /// The strategy asks for something.
+    #[inline]
+    pub(crate) fn act(&mut self) {
+        self.tell();
+        self.told.set(Told::Wish);
+    }
+
+    pub(crate) fn now(&self) -> Option<i64> {
+        self.is_open.then(|| self.sheet.steps[self.step])
+    }
+
+    #[inline]
+    pub(crate) fn position(&self, series: u32) -> Option<f64> {
+        if !self.is_open {
+            return None;
+        }
+        self.positions.borrow().iter().find(|(of, _)| *of == series).map(|(_, position)| *position)
+    }
+
+    pub(crate) fn keep_position(&self, series: u32, position: f64) {
+        if self.is_open {
+            self.positions.borrow_mut().push((series, position));
+        }
+    }
+
+    /// The step in which a row has its `n`-th newest values, where that is in the page.
+    #[inline]
+    fn step_of(&self, row: usize, n: u32) -> Option<usize> {
+        let newest = if row <= self.place { Some(self.step) } else { self.step.checked_sub(1) };
+        newest?.checked_sub(n as usize).filter(|_| self.is_open)
+    }
+
+    /// The `n`-th newest closed bar of a series, where it stands in the page and the host shows it.
+    pub(crate) fn closed_bar(&self, series: u32, n: u32) -> Option<Bar> {
+        let row = self.sheet.series.iter().position(|of_row| *of_row == series)?;
+        let step = self.step_of(row, n).filter(|_| n < self.look_back)?;
+        Some(self.sheet.bar(step, row))
+    }
+
+    /// The value of an output `n` bars ago, where it stands in the page.
+    #[inline]
+    pub(crate) fn indicator_value(&self, indicator: u32, output: u32, n: u32) -> Option<f64> {
+        let stands = |place: &&Output| place.indicator == indicator && place.number == output;
+        let Output { row, at, .. } = *self.sheet.outputs.iter().find(stands)?;
+        let step = self.step_of(row, n).filter(|_| n < INDICATOR_HISTORY)?;
+        Some(self.sheet.values[step * self.sheet.width + at])
+    }
+}

@@ -15,7 +15,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 /// The component of a package in `plugins/`, built once per test run.
 fn built(package: &str, dir: &str) -> Vec<u8> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(dir);
-    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("guests-{}", std::process::id()));
+    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{package}-{}", std::process::id()));
     let built = cryptobot_plugin::build(&dir, &out).unwrap_or_else(|error| panic!("{package}: {error}"));
     let bytes = std::fs::read(built.path).unwrap();
     std::fs::remove_dir_all(out).unwrap();
@@ -31,6 +31,12 @@ pub fn hostile() -> &'static [u8] {
 /// The strategy that contradicts itself.
 pub fn liar() -> Vec<u8> {
     built("hostile-liar", "hostile/liar")
+}
+
+/// The strategy that abuses its page.
+pub fn clairvoyant() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| built("hostile-clairvoyant", "hostile/clairvoyant"))
 }
 
 /// A component of a world of the contract in which every function traps. `world` may use the contract's package.

@@ -4,6 +4,7 @@
 mod aggregate;
 pub mod change;
 mod custody;
+pub mod delivery;
 pub mod desk;
 pub mod engine;
 pub mod fault;
@@ -22,6 +23,7 @@ pub mod venue;
 pub mod version;
 
 pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
+pub use delivery::{Delivery, ParseDeliveryError};
 pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
 pub use engine::margin::Accounts as AccountKind;
 pub use engine::{

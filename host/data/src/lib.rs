@@ -33,5 +33,5 @@ pub use funding::{FundingRates, MissingFunding, MissingRates, SymbolFunding};
 pub use hash::{DataHash, HashJob, file_sha256};
 pub use instruments::{Contract, Instruments, ResolvedInstrument, reference_sha256};
 pub use resample::{divides, resample};
-pub use series::{SeriesReader, SeriesRequest};
+pub use series::{SeriesReader, SeriesRequest, StoredSeries};
 pub use write::{BarTable, write_bars, write_funding, write_marks};

@@ -29,6 +29,7 @@ mod refusals;
 pub mod risk;
 mod spelled;
 mod supply;
+pub mod sweep;
 mod trials;
 mod venue;
 mod versions;

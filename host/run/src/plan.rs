@@ -76,6 +76,8 @@ impl Plan {
         loader: &Loader,
         environment: &Environment,
     ) -> Result<(Self, Inputs), RunError> {
+        // A run is the same run whatever else is tried with its file.
+        config.sweep = None;
         config.check()?;
         risk::check_modes(&config)?;
         let mut warnings = Vec::new();

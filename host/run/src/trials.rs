@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use cryptobot_analytics::{Collector, Metrics, MetricsOptions, RunIdentity};
 use cryptobot_engine::{Delivery, Entry, Mark, Marks, Params, Recorder};
@@ -131,12 +130,12 @@ impl Trials {
     }
 
     /// Runs with the parameters of each bot, all declared ones in the declared order. A fault of a plugin is in the
-    /// answer; an error is one of the data. `None` where `interrupted` was raised.
+    /// answer; an error is one of the data. `None` where it was told to `stop`.
     pub fn run(
         &self,
         params: Vec<Params>,
         delivery: Delivery,
-        interrupted: &AtomicBool,
+        stop: &dyn Fn() -> bool,
     ) -> Result<Option<Trial>, RunError> {
         let feeds = self.supplies.iter().map(SharedSupply::feed).collect();
         let mut engine = match self.plan.engine(feeds, params, delivery) {
@@ -149,11 +148,7 @@ impl Trials {
             collector: Collector::of_figures(self.plan.labels()),
         };
         let outcome = engine.run(&mut recorder, &mut |_| {
-            if interrupted.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if outcome.interrupted {
             return Ok(None);

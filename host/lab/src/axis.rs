@@ -112,18 +112,14 @@ fn described(name: &str, spec: &ParamSpec) -> Result<Values, SweepError> {
         return Ok(Values::List(vec![ParamValue::Flag(false), ParamValue::Flag(true)]));
     }
     let number = |number: f64| number.to_string();
-    match (spec.min, spec.max) {
-        (Some(min), Some(max)) => {
-            let text = format!("{min}..{max}");
-            range(name, spec, &text, (&number(min), &number(max), None))
-        }
-        _ => {
-            let problem = format!(
-                "the plugin describes no smallest and largest value; say which, for example --param {name}=1..10:1"
-            );
-            Err(SweepError::usage(format!("--param {name}"), problem))
-        }
-    }
+    let (Some(min), Some(max)) = (spec.min, spec.max) else {
+        let problem = format!(
+            "the plugin describes no smallest and largest value; say which, for example --param {name}=1..10:1"
+        );
+        return Err(SweepError::usage(format!("--param {name}"), problem));
+    };
+    let text = format!("{min}..{max}");
+    range(name, spec, &text, (&number(min), &number(max), None))
 }
 
 fn range(

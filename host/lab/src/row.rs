@@ -3,7 +3,7 @@
 use cryptobot_analytics::Metrics;
 use cryptobot_data::DataError;
 use cryptobot_data::table::{CellKind, Cells, Columns};
-use cryptobot_model::{ParamType, ParamValue};
+use cryptobot_model::{Money, ParamType, ParamValue};
 use cryptobot_run::Trial;
 
 use crate::axis::Axis;
@@ -46,7 +46,7 @@ impl Row {
         for (number, count) in numbers[FIRST_COUNT..].iter_mut().zip(counts) {
             *number = count as f64;
         }
-        numbers[FINAL_EQUITY] = trial.final_equity.map_or(f64::NAN, |money| money.to_f64());
+        numbers[FINAL_EQUITY] = trial.final_equity.map_or(f64::NAN, Money::to_f64);
         Self {
             index,
             symbol,
@@ -147,7 +147,7 @@ impl Layout {
             match cells {
                 Cells::Numbers(cells) => set(&mut cells.into_iter()),
                 Cells::Integers(cells) => {
-                    set(&mut cells.into_iter().map(|cell| cell.map(|cell| cell as f64)))
+                    set(&mut cells.into_iter().map(|cell| cell.map(|cell| cell as f64)));
                 }
                 Cells::Flags(_) | Cells::Texts(_) => return Err(wrong()),
             }
@@ -234,7 +234,7 @@ pub(crate) mod tests {
             symbol: (ordinal % symbols) as u32,
             values: vec![ParamValue::Integer(index as i64 + 1), ParamValue::Flag(index % 2 == 1)],
             numbers,
-            final_equity: Some(format!("{}.5", ordinal)),
+            final_equity: Some(format!("{ordinal}.5")),
             journal: Some(format!("{ordinal:064x}")),
             error: (ordinal % 7 == 0).then(|| "trap: no".to_owned()),
         }

@@ -57,7 +57,8 @@ impl Space {
         Ok(space)
     }
 
-    /// A space of axes alone, for results whose plugins are not at hand.
+    /// A space of axes alone.
+    #[cfg(test)]
     pub(crate) fn of_axes(axes: Vec<Axis>) -> Self {
         Self { axes, places: Vec::new() }
     }
@@ -154,11 +155,11 @@ mod tests {
 
     #[test]
     fn with_several_bots_parameters_are_those_of_one() {
-        let info = info(&["fast"]);
-        let bots = [("a", &info), ("b", &info)];
+        let fast = info(&["fast"]);
+        let bots = [("a", &fast), ("b", &fast)];
         assert_eq!(space(&bots, &[("b.fast", "2..4")]).unwrap().places, [(1, 0)]);
         assert!(space(&bots, &[("fast", "2..4")]).unwrap_err().to_string().contains("a.fast, b.fast"));
-        let none = super::tests::info(&["free"]);
+        let none = info(&["free"]);
         assert!(space(&[("a", &none)], &[]).unwrap_err().to_string().contains("--param free=1..10:1"));
     }
 }

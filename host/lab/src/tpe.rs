@@ -113,8 +113,7 @@ impl Density {
             let mut weights = vec![1.0; axis.len() as usize];
             tried.for_each(|position| weights[position as usize] += 1.0);
             let total: f64 = weights.iter().sum();
-            weights.iter_mut().for_each(|weight| *weight /= total);
-            return Self::Weights(weights);
+            return Self::Weights(weights.into_iter().map(|weight| weight / total).collect());
         }
         let values = f64::from(axis.len());
         let mut means: Vec<f64> = tried.map(|position| f64::from(position) + 0.5).collect();

@@ -14,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type;
+use parquet::schema::types::{ColumnDescriptor, Type};
 
 use crate::error::DataError;
 use crate::file::guarded;
@@ -113,19 +113,33 @@ pub struct TableReader {
 impl TableReader {
     /// Opens a table that has exactly these columns.
     pub fn open(path: &Path, columns: &Columns) -> Result<Self, DataError> {
+        let table = Self::any(path)?;
+        if table.columns != *columns {
+            let reason = "it has other columns than a table of this kind".to_owned();
+            return Err(DataError::Parquet { file: table.name, reason });
+        }
+        Ok(table)
+    }
+
+    /// Opens a table, whatever its columns are.
+    pub fn any(path: &Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
         let file = File::open(path).map_err(DataError::io(path))?;
         let reader = guarded(&name, || SerializedFileReader::new(file))?;
-        let found = reader.metadata().file_metadata().schema_descr();
-        let equal = found.num_columns() == columns.len()
-            && found.columns().iter().zip(columns).all(|(found, (name, kind))| {
-                found.name() == name && found.physical_type() == kind.physical()
-            });
-        if !equal {
-            let reason = "it has other columns than a table of this kind".to_owned();
-            return Err(DataError::Parquet { file: name, reason });
-        }
-        Ok(Self { name, reader, columns: columns.clone() })
+        let column = |column: &Arc<ColumnDescriptor>| {
+            let kind = CellKind::ALL.into_iter().find(|kind| kind.physical() == column.physical_type());
+            let kind = kind.ok_or_else(|| mismatch("a column holds neither numbers nor texts"))?;
+            Ok((column.name().to_owned(), kind))
+        };
+        let columns = guarded(&name, || {
+            reader.metadata().file_metadata().schema_descr().columns().iter().map(column).collect()
+        })?;
+        Ok(Self { name, reader, columns })
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// Number of groups.
@@ -155,6 +169,8 @@ impl TableReader {
 }
 
 impl CellKind {
+    const ALL: [Self; 4] = [Self::Flag, Self::Integer, Self::Number, Self::Text];
+
     const fn physical(self) -> Physical {
         match self {
             Self::Flag => Physical::BOOLEAN,

@@ -42,10 +42,10 @@ pub(crate) fn prepare(out: &Path, identity: &Identity, resume: bool) -> Result<E
         (None, None) => Earlier::Nothing,
     };
     if let (true, Some(found)) = (resume, whole.as_ref().or(begun.as_ref())) {
-        let difference = found.difference(identity).or((found.shard != identity.shard).then_some("shard"));
+        let difference =
+            found.difference(identity).or((found.shard != identity.shard).then_some("another shard"));
         if let Some(what) = difference {
-            let problem =
-                format!("holds a sweep with another {what}; give another --out, or leave --resume out");
+            let problem = format!("holds a sweep with {what}; give another --out, or leave --resume out");
             return Err(SweepError::folder(out, problem));
         }
         begin(out, identity)?;

@@ -126,15 +126,15 @@ impl Identity {
     /// What the other sweep has another one of; `None` = they are parts of the same sweep, or the same part.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         [
-            (self.plugin_sha256 != other.plugin_sha256, "plugin"),
-            (self.axes != other.axes, "ranges"),
-            (self.choice != other.choice, "search or seed"),
-            (self.symbols != other.symbols, "symbols"),
-            (self.data_sha256 != other.data_sha256, "market data or period"),
-            (self.reference_sha256 != other.reference_sha256, "instruments"),
-            (self.config_sha256 != other.config_sha256, "configuration"),
-            (self.aim != other.aim, "metric or constraints, which decide what is tried"),
-            (self.host_version != other.host_version, "version of the host"),
+            (self.plugin_sha256 != other.plugin_sha256, "another plugin"),
+            (self.axes != other.axes, "other ranges"),
+            (self.choice != other.choice, "another search or seed"),
+            (self.symbols != other.symbols, "other symbols"),
+            (self.data_sha256 != other.data_sha256, "other market data or another period"),
+            (self.reference_sha256 != other.reference_sha256, "other instruments or fees"),
+            (self.config_sha256 != other.config_sha256, "another configuration"),
+            (self.aim != other.aim, "another metric or other constraints, which decide what is tried"),
+            (self.host_version != other.host_version, "another version of the host"),
         ]
         .into_iter()
         .find_map(|(differs, what)| differs.then_some(what))

@@ -85,7 +85,7 @@ fn read(parts: &[PathBuf]) -> Result<Vec<Document>, SweepError> {
         };
         if let Some(first) = documents.first() {
             if let Some(what) = first.sweep.difference(&document.sweep) {
-                let problem = format!("is no part of the sweep in {}: another {what}", parts[0].display());
+                let problem = format!("is no part of the sweep in {}: it has {what}", parts[0].display());
                 return Err(SweepError::folder(part, problem));
             }
             let aim = |document: &Document| {

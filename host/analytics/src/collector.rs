@@ -65,6 +65,8 @@ pub struct Collector {
     activities: Vec<Activity>,
     /// By strategy and instrument.
     positions: Vec<Held>,
+    /// Whether the rows of tables are kept: orders, fills and payments, and why orders ended.
+    tables: bool,
     orders: OrderBook,
     fills: Vec<Fill>,
     trades: Vec<ClosedTrade>,
@@ -96,6 +98,7 @@ impl Collector {
             activities: vec![Activity::default(); strategies + 1],
             positions: vec![Held::flat(setup.from); strategies * instruments],
             orders: OrderBook::new(setup.strategies.iter().map(|label| label.series.clone()).collect()),
+            tables: true,
             fills: Vec::new(),
             trades: Vec::new(),
             funding: Vec::new(),
@@ -104,6 +107,12 @@ impl Collector {
             faults: Vec::new(),
             setup,
         }
+    }
+
+    /// A collector for the figures of a run that leaves no tables: its record has no rows of orders, fills and funding
+    /// and does not tell why orders were refused. All else, the metrics among it, is the same.
+    pub fn of_figures(setup: Setup) -> Self {
+        Self { tables: false, ..Self::new(setup) }
     }
 
     /// Does `change` to the activity of a strategy and of the portfolio.
@@ -121,10 +130,15 @@ impl Collector {
     }
 
     fn decision(&mut self, ts: Timestamp, id: OrderId, verdict: Verdict<'_>) {
-        self.orders.decision(ts, id, verdict);
+        let tables = self.tables;
+        if tables {
+            self.orders.decision(ts, id, verdict);
+        }
         if let Some(strategy) = id.strategy() {
             self.count(strategy, |activity| {
-                activity.reasons.decision(verdict);
+                if tables {
+                    activity.reasons.decision(verdict);
+                }
                 if verdict.sent.is_some() {
                     activity.orders += 1;
                 } else {
@@ -135,7 +149,7 @@ impl Collector {
     }
 
     fn event(&mut self, event: &OrderEvent) {
-        let told = self.orders.event(event);
+        let told = if self.tables { self.orders.event(event) } else { None };
         if let Some(lived) = told {
             self.count(event.strategy, |activity| activity.reasons.event(event, lived));
         }
@@ -152,8 +166,10 @@ impl Collector {
                 activity.position(fill.ts, before, after);
             });
         }
-        self.orders.fill(fill);
-        self.fills.push(*fill);
+        if self.tables {
+            self.orders.fill(fill);
+            self.fills.push(*fill);
+        }
     }
 
     fn trade(&mut self, trade: &ClosedTrade) {
@@ -168,7 +184,9 @@ impl Collector {
         {
             held.costs.funding += payment.paid;
         }
-        self.funding.push(*payment);
+        if self.tables {
+            self.funding.push(*payment);
+        }
     }
 
     fn liquidation(&mut self, liquidation: &Liquidation) {
@@ -280,7 +298,9 @@ impl Recorder for Collector {
         match *entry {
             Entry::Intent { ts, strategy, intent } => {
                 self.count(strategy, |activity| activity.intents += 1);
-                self.orders.intent(ts, strategy, intent);
+                if self.tables {
+                    self.orders.intent(ts, strategy, intent);
+                }
             }
             Entry::Decision { ts, id, decision } => self.decision(ts, id, decision.into()),
             Entry::Order(event) => self.event(event),

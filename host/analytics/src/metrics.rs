@@ -84,6 +84,79 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// The names of all figures that are numbers, in the order of [`Self::figures`].
+    pub const FIGURES: [&str; 31] = [
+        "samples",
+        "risk_free",
+        "total_return",
+        "annual_return",
+        "cagr",
+        "volatility",
+        "sharpe",
+        "sortino",
+        "calmar",
+        "omega",
+        "alpha",
+        "beta",
+        "max_drawdown",
+        "max_drawdown_days",
+        "var_95",
+        "cvar_95",
+        "best_month",
+        "worst_month",
+        "winning_months",
+        "win_rate",
+        "profit_factor",
+        "expectancy",
+        "average_trade_return",
+        "average_win",
+        "average_loss",
+        "best_trade",
+        "worst_trade",
+        "average_holding_s",
+        "exposure",
+        "turnover",
+        "buy_and_hold_return",
+    ];
+
+    /// The figures as numbers, in the order of [`Self::FIGURES`].
+    pub fn figures(&self) -> [Option<f64>; Self::FIGURES.len()] {
+        let trading = &self.trading;
+        [
+            Some(self.samples as f64),
+            Some(self.risk_free),
+            self.total_return,
+            self.annual_return,
+            self.cagr,
+            self.volatility,
+            self.sharpe,
+            self.sortino,
+            self.calmar,
+            self.omega,
+            self.alpha,
+            self.beta,
+            self.max_drawdown,
+            self.max_drawdown_days,
+            self.var_95,
+            self.cvar_95,
+            self.best_month,
+            self.worst_month,
+            self.winning_months,
+            trading.win_rate,
+            trading.profit_factor,
+            trading.expectancy,
+            trading.average_trade_return,
+            trading.average_win,
+            trading.average_loss,
+            trading.best_trade,
+            trading.worst_trade,
+            trading.average_holding_s,
+            self.exposure,
+            self.turnover,
+            self.buy_and_hold_return,
+        ]
+    }
+
     /// The figures of the portfolio (`None`) or of one strategy of a run.
     pub fn of(record: &Record, strategy: Option<StrategyId>, options: MetricsOptions) -> Self {
         let account = match strategy {
@@ -156,4 +229,59 @@ pub(crate) fn finite(value: f64) -> Option<f64> {
 /// `part / all`, undefined where there is nothing.
 pub(crate) fn share(part: usize, all: usize) -> Option<f64> {
     finite(part as f64 / all as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_figures_are_all_numbers_of_the_summary_in_its_order() {
+        let metrics = Metrics {
+            sampling: SamplingPeriod::Daily,
+            samples: 1,
+            risk_free: 2.0,
+            total_return: Some(3.0),
+            annual_return: Some(4.0),
+            cagr: Some(5.0),
+            volatility: Some(6.0),
+            sharpe: Some(7.0),
+            sortino: Some(8.0),
+            calmar: Some(9.0),
+            omega: Some(10.0),
+            alpha: Some(11.0),
+            beta: Some(12.0),
+            max_drawdown: Some(13.0),
+            max_drawdown_days: Some(14.0),
+            var_95: Some(15.0),
+            cvar_95: Some(16.0),
+            best_month: Some(17.0),
+            worst_month: Some(18.0),
+            winning_months: Some(19.0),
+            trading: TradeStatistics {
+                win_rate: Some(20.0),
+                profit_factor: Some(21.0),
+                expectancy: Some(22.0),
+                average_trade_return: Some(23.0),
+                average_win: Some(24.0),
+                average_loss: Some(25.0),
+                best_trade: Some(26.0),
+                worst_trade: Some(27.0),
+                average_holding_s: Some(28.0),
+            },
+            exposure: Some(29.0),
+            turnover: Some(30.0),
+            buy_and_hold_return: None,
+        };
+        let Value::Object(written) = serde_json::to_value(&metrics).unwrap() else { panic!() };
+        let numbers: Vec<(String, Option<f64>)> = written
+            .into_iter()
+            .filter(|(_, value)| !value.is_string())
+            .map(|(name, value)| (name, value.as_f64()))
+            .collect();
+        let figures = Metrics::FIGURES.into_iter().map(str::to_owned).zip(metrics.figures());
+        assert_eq!(figures.collect::<Vec<_>>(), numbers);
+    }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run strategies over stored market data and write a report.
     Run(Box<RunArguments>),
+    /// Run one strategy with many sets of parameters, or join parts of such a sweep.
+    Sweep(Box<SweepCommand>),
     /// Show why an order was filled as it was: market data, queue, latency and rule.
     Explain(ExplainArguments),
     /// Make, build and examine plugins.
@@ -194,6 +196,137 @@ pub(crate) struct RunArguments {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) delivery: Delivery,
     /// Accept what the plugins of this run ask for, also where it is more than you accepted before.
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
+/// `host sweep` and what belongs to it.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct SweepCommand {
+    #[command(subcommand)]
+    pub(crate) command: Option<SweepPart>,
+    #[command(flatten)]
+    pub(crate) sweep: SweepArguments,
+}
+
+/// What is done with sweeps that were run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SweepPart {
+    /// Join the parts of a sweep that were run with --shard.
+    Merge {
+        /// Folders of all parts.
+        #[arg(required = true, value_name = "DIR")]
+        parts: Vec<PathBuf>,
+        /// Folder for the whole.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// How the result is printed.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// How bars are handed to plugins in a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SweepDelivery {
+    /// One call per event.
+    Event,
+    /// Pages of rows; refused where the plugin does not take them.
+    Paged,
+    /// Pages where the plugin takes them.
+    Auto,
+}
+
+/// Flags override the run file.
+#[derive(Debug, Args)]
+pub(crate) struct SweepArguments {
+    /// Plugin: a .wasm or .rhai file, or a name in plugins/dist or your plugin folder.
+    #[arg(long, value_name = "FILE|NAME", required_unless_present = "config")]
+    pub(crate) plugin: Option<String>,
+    /// Run file (YAML), which may have a section `sweep`; `host config schema` prints its schema.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Values of a parameter: NAME=FIRST..LAST, NAME=FIRST..LAST:STEP or NAME=A,B,C; NAME alone takes what the plugin
+    /// describes. Without any, all parameters that it describes a range of.
+    #[arg(long = "param", value_name = "NAME=RANGE")]
+    pub(crate) params: Vec<String>,
+    /// Try N combinations of the grid, drawn without replacement.
+    #[arg(long, value_name = "N", group = "search")]
+    pub(crate) random: Option<u64>,
+    /// Try N combinations of a Latin hypercube.
+    #[arg(long, value_name = "N", group = "search")]
+    pub(crate) lhs: Option<u64>,
+    /// Try N combinations, each where earlier ones did well (tree-structured Parzen estimator).
+    #[arg(long, value_name = "N", group = "search")]
+    pub(crate) tpe: Option<u64>,
+    /// What the best is best in: a figure of summary.json, min:NAME where less is better [default: sharpe].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+    /// What the best must fulfil, for example 'trades>=30'; all of them where there are several.
+    #[arg(long = "constraint", value_name = "NAME>=NUMBER", allow_hyphen_values = true)]
+    pub(crate) constraints: Vec<String>,
+    /// Worker threads [default: one per core].
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Combinations that are listed, run again with one call per event, and reported in full [default: 20].
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Run each symbol on its own instead of all together.
+    #[arg(long)]
+    pub(crate) per_symbol: bool,
+    /// Go on with the sweep in the folder.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Run only part I of N of the combinations; `host sweep merge` joins them.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+    /// Run more than 10 million combinations.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Venue, for example binance-usdm; needed where the data have several.
+    #[arg(long)]
+    pub(crate) venue: Option<String>,
+    /// Symbol, for example BTCUSDT; give it several times for several.
+    #[arg(long = "symbol", value_name = "SYMBOL")]
+    pub(crate) symbols: Vec<String>,
+    /// Length of the bars that strategies decide on, for example 15m [default: 1h].
+    #[arg(long)]
+    pub(crate) timeframe: Option<Timeframe>,
+    /// First bar by open time, UTC, inclusive: 2024-01-01 or 2024-01-01T12:00.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// End by open time, UTC, exclusive.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+    /// Parameter of the plugin that has one value; `bot.name=value` for one bot of several.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Balance of the account [default: 10000].
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    pub(crate) balance: Option<Money>,
+    /// Largest notional per unit of margin, 1 to 125 [default: 1].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) leverage: Option<u32>,
+    /// Seed of all randomness, that of the search included [default: 42].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+    /// Run although bars are missing; noted in the results.
+    #[arg(long)]
+    pub(crate) allow_gaps: bool,
+    /// Folder for the results [default: below runs/]; an earlier, finished sweep in it is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// How bars are handed to plugins [default: auto].
+    #[arg(long, value_enum)]
+    pub(crate) delivery: Option<SweepDelivery>,
+    /// Accept what the plugins of this sweep ask for, also where it is more than you accepted before.
     #[arg(long)]
     pub(crate) accept: bool,
 }

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use cryptobot_lab::SweepProgress;
 use cryptobot_run::RunProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -28,6 +29,44 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(at.bars);
             bar.set_message(at.now.to_string());
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar for many runs, with the best of them.
+pub(crate) struct SweepBar {
+    started: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl SweepBar {
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), bar: None }
+    }
+
+    pub(crate) fn show(&mut self, at: &SweepProgress<'_>, metric: &str) {
+        if self.bar.is_none() && self.started.elapsed() > PATIENCE && stderr().is_terminal() {
+            let template =
+                "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(at.total).with_style(style).with_elapsed(self.started.elapsed());
+            bar.reset_eta();
+            // What an earlier process did says nothing about this one's speed.
+            self.bar = Some(bar.with_position(at.done - at.fresh));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(at.done);
+            if let Some((value, params)) = at.best {
+                let params: Vec<String> = params.iter().map(ToString::to_string).collect();
+                bar.set_message(format!("best {metric} {value:.4} ({})", params.join(", ")));
+            }
         }
     }
 

@@ -280,7 +280,10 @@ fn wrong_column(file: &str, content: Content, column: &str, problem: &str) -> Da
 /// Runs the parquet crate on bytes from outside. It reports most damage as errors, but some decoders index and
 /// slice by lengths that the file states and panic on garbage; here is the one place where that becomes an error.
 /// What a panic leaves half-done is dropped with the reader that failed.
-fn guarded<T>(file: &str, read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, DataError> {
+pub(crate) fn guarded<T>(
+    file: &str,
+    read: impl FnOnce() -> parquet::errors::Result<T>,
+) -> Result<T, DataError> {
     GUARDED.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(read));
     GUARDED.set(false);

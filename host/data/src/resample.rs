@@ -47,6 +47,11 @@ impl Resampler {
         Self { target, open_ms: 0, close_ms: i64::MIN, bar: None, parts: 0, parts_needed: 1 }
     }
 
+    /// One of the same settings that has seen nothing.
+    pub fn fresh(&self) -> Self {
+        Self { parts_needed: self.parts_needed, ..Self::new(self.target) }
+    }
+
     /// Leaves out bars of which not every part of `source` length is there.
     pub fn only_whole(&mut self, source: Timeframe) {
         self.parts_needed = self.target.nanos() / source.nanos();

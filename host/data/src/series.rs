@@ -1,5 +1,7 @@
 //! A stream of checked bars of one series.
 
+use std::sync::Arc;
+
 use cryptobot_engine::{BarBlock, BarSource, SourceError};
 use cryptobot_model::{Timeframe, Timestamp};
 
@@ -40,7 +42,8 @@ impl SeriesReader {
     pub(crate) fn new(plan: Plan, source: Timeframe, target: Timeframe) -> Result<Self, DataError> {
         let Plan { files, segments, missing } = plan;
         let columns = files.iter().map(StoredFile::bar_columns).collect::<Result<_, _>>()?;
-        let rows = RowReader { files, columns, segments, timeframe: source, next: 0, open: None };
+        let stored = Arc::new(StoredRows { files, columns, segments, timeframe: source });
+        let rows = RowReader { stored, next: 0, open: None };
         let resampling = (source != target).then(|| (Resampler::new(target), BarBlock::default()));
         Ok(Self { rows, source, target, resampling, missing })
     }
@@ -51,6 +54,13 @@ impl SeriesReader {
             resampler.only_whole(self.source);
         }
         self
+    }
+
+    /// The series from its first bar on, to be read any number of times.
+    pub fn repeatable(&self) -> StoredSeries {
+        let resampler = self.resampling.as_ref().map(|(resampler, _)| resampler.fresh());
+        let (stored, missing) = (Arc::clone(&self.rows.stored), self.missing.clone());
+        StoredSeries { stored, source: self.source, target: self.target, resampler, missing }
     }
 
     /// Length of the stored bars that are read; another one than asked for where bars are resampled.
@@ -65,19 +75,19 @@ impl SeriesReader {
 
     /// Open time of the first bar.
     pub fn first_open(&self) -> Timestamp {
-        let first = self.rows.segments.first().map_or(0, |segment| segment.bounds.0);
+        let first = self.rows.stored.segments.first().map_or(0, |segment| segment.bounds.0);
         self.target.open_of(Timestamp::from_millis(first))
     }
 
     /// Close time of the last bar.
     pub fn last_close(&self) -> Timestamp {
-        let last = self.rows.segments.last().map_or(0, |segment| segment.bounds.1);
+        let last = self.rows.stored.segments.last().map_or(0, |segment| segment.bounds.1);
         self.target.open_of(Timestamp::from_millis(last)).plus(self.target.nanos())
     }
 
     /// Number of bars to come: exact for stored bars; for resampled ones exact without gaps, else an upper bound.
     pub fn expected_rows(&self) -> u64 {
-        let stored: u64 = self.rows.segments.iter().map(|segment| segment.take as u64).sum();
+        let stored: u64 = self.rows.stored.segments.iter().map(|segment| segment.take as u64).sum();
         if self.resampling.is_none() {
             return stored;
         }
@@ -91,9 +101,9 @@ impl SeriesReader {
 
     /// The files whose rows are read, for the identity of a run.
     pub fn touched(&self) -> Vec<TouchedFile> {
-        let mut indices: Vec<usize> = self.rows.segments.iter().map(|segment| segment.file).collect();
+        let mut indices: Vec<usize> = self.rows.stored.segments.iter().map(|segment| segment.file).collect();
         indices.dedup();
-        indices.into_iter().map(|index| self.rows.files[index].touched.clone()).collect()
+        indices.into_iter().map(|index| self.rows.stored.files[index].touched.clone()).collect()
     }
 
     /// Replaces the contents of `block` with the next bars; leaves it empty at the end.
@@ -120,12 +130,40 @@ impl BarSource for SeriesReader {
     }
 }
 
-/// Reads the segments of a plan.
-struct RowReader {
+/// A series whose files are open and planned: it is read from its first bar on any number of times, by several threads
+/// at once.
+pub struct StoredSeries {
+    stored: Arc<StoredRows>,
+    source: Timeframe,
+    target: Timeframe,
+    resampler: Option<Resampler>,
+    missing: MissingBars,
+}
+
+impl StoredSeries {
+    /// A reader that begins with the first bar.
+    pub fn read(&self) -> SeriesReader {
+        SeriesReader {
+            rows: RowReader { stored: Arc::clone(&self.stored), next: 0, open: None },
+            source: self.source,
+            target: self.target,
+            resampling: self.resampler.as_ref().map(|resampler| (resampler.fresh(), BarBlock::default())),
+            missing: self.missing.clone(),
+        }
+    }
+}
+
+/// The rows of a plan.
+struct StoredRows {
     files: Vec<StoredFile>,
     columns: Vec<BarColumns>,
     segments: Vec<Segment>,
     timeframe: Timeframe,
+}
+
+/// Reads the segments of a plan.
+struct RowReader {
+    stored: Arc<StoredRows>,
     next: usize,
     open: Option<OpenSegment>,
 }
@@ -142,23 +180,24 @@ struct OpenSegment {
 impl RowReader {
     fn read(&mut self, block: &mut BarBlock) -> Result<(), DataError> {
         block.clear();
+        let StoredRows { files, columns, segments, timeframe } = &*self.stored;
         if self.open.is_none() {
-            let Some(&segment) = self.segments.get(self.next) else {
+            let Some(&segment) = segments.get(self.next) else {
                 return Ok(());
             };
             let Segment { file, group, skip, take, .. } = segment;
-            let reader = self.files[file].bars(group, self.columns[file], skip)?;
+            let reader = files[file].bars(group, columns[file], skip)?;
             self.open = Some(OpenSegment { reader, segment, left: take, before: None });
             self.next += 1;
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let file = &self.files[open.segment.file];
+        let file = &files[open.segment.file];
         let rows = open.left.min(BLOCK_ROWS);
         let complete = file.read(&mut open.reader, rows, block)?;
         open.left -= rows;
-        if !complete || !open.fits(block, self.timeframe.millis()) || !values_are_possible(block) {
+        if !complete || !open.fits(block, timeframe.millis()) || !values_are_possible(block) {
             block.clear();
-            return Err(file.fault(self.timeframe));
+            return Err(file.fault(*timeframe));
         }
         if open.left == 0 {
             self.open = None;

@@ -1,6 +1,7 @@
 //! Where bars come from.
 
 use std::error::Error;
+use std::ops::Range;
 
 /// Rows of one bar series as columns of equal length, in strictly rising order of time.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +33,16 @@ impl BarBlock {
 
     /// Adds the first rows of another block, at most `count`.
     pub fn append(&mut self, other: &Self, count: usize) {
-        let rows = ..count.min(other.len());
-        self.open_ms.extend_from_slice(&other.open_ms[rows]);
-        self.open.extend_from_slice(&other.open[rows]);
-        self.high.extend_from_slice(&other.high[rows]);
-        self.low.extend_from_slice(&other.low[rows]);
-        self.close.extend_from_slice(&other.close[rows]);
+        self.extend_from(other, 0..count.min(other.len()));
+    }
+
+    /// Adds some rows of another block, all of which it has.
+    pub fn extend_from(&mut self, other: &Self, rows: Range<usize>) {
+        self.open_ms.extend_from_slice(&other.open_ms[rows.clone()]);
+        self.open.extend_from_slice(&other.open[rows.clone()]);
+        self.high.extend_from_slice(&other.high[rows.clone()]);
+        self.low.extend_from_slice(&other.low[rows.clone()]);
+        self.close.extend_from_slice(&other.close[rows.clone()]);
         self.volume.extend_from_slice(&other.volume[rows]);
     }
 

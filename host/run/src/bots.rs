@@ -28,9 +28,9 @@ pub(crate) struct LoadedBot {
 }
 
 /// The plugin that a bot begins with, and those of its swaps.
-pub(crate) fn plugins(bot: LoadedBot) -> Vec<Plugin> {
-    let later = bot.swaps.into_iter().flatten().map(|later| later.plugin);
-    std::iter::once(bot.plugin).chain(later).collect()
+pub(crate) fn plugins(bot: &LoadedBot) -> impl Iterator<Item = &Plugin> {
+    let later = bot.swaps.iter().flatten().map(|later| &later.plugin);
+    std::iter::once(&bot.plugin).chain(later)
 }
 
 /// Loads the plugins of all bots and completes the configuration with their parameters and balances.

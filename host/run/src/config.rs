@@ -17,6 +17,7 @@ use crate::operator::PlannedCommand;
 use crate::permissions::Grants;
 use crate::risk::Stake;
 use crate::spelled::Spelled;
+use crate::sweep::Sweep;
 
 /// A run file. Every key has a default but the bots; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +55,9 @@ pub struct RunConfig {
     pub metrics: Metrics,
     /// The strategies by name; they run in the order of their names.
     pub bots: BTreeMap<String, Bot>,
+    /// What `host sweep` tries; `host run` takes no notice of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
 }
 
 /// How a run is driven.
@@ -252,6 +256,7 @@ impl Default for RunConfig {
             limits: Limits::default(),
             metrics: Metrics::default(),
             bots: BTreeMap::new(),
+            sweep: None,
         }
     }
 }

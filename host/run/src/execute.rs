@@ -9,14 +9,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cryptobot_analytics::{
-    AccountLabel, Collector, InstrumentLabel, MetricsOptions, Record, RunFolder, RunInfo, Setup, Summary,
-    Timing,
-};
+use cryptobot_analytics::{Collector, MetricsOptions, Record, RunFolder, RunInfo, Summary, Timing};
 use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Marks, Outcome, Recorder, Strategy};
 use cryptobot_journal::{Background, JournalHash, JournalWriter};
-use cryptobot_model::{Instrument, InstrumentId, Money, Timestamp, TriggerSource};
+use cryptobot_model::{Money, Timestamp, TriggerSource};
 
+use crate::bots;
 use crate::changes;
 use crate::error::{ExitCode, RunError};
 use crate::identity;
@@ -86,7 +84,7 @@ impl Recorder for RunRecorder {
 impl PreparedRun {
     /// Base bars that the run will see.
     pub fn expected_bars(&self) -> u64 {
-        self.expected_bars
+        self.plan.expected_bars
     }
 
     /// Runs to the end, or until `progress` breaks, and writes the run folder in either case.
@@ -99,12 +97,12 @@ impl PreparedRun {
         let file = File::create(&journal_file).map_err(journal_error)?;
         let mut recorder = RunRecorder {
             journal: JournalWriter::in_background(BufWriter::new(file)).map_err(journal_error)?,
-            collector: self.collector(),
-            without_mark: std::mem::take(&mut self.without_mark),
+            collector: Collector::new(self.plan.labels()),
+            without_mark: std::mem::take(&mut self.plan.without_mark),
             misses_mark: false,
             refusals: Refusals::default(),
         };
-        let expected_bars = self.expected_bars;
+        let expected_bars = self.plan.expected_bars;
         let loaded = Instant::now();
         let outcome = self.engine.run(&mut recorder, &mut |at| {
             progress(RunProgress { now: at.now, bars: at.bars, expected_bars })
@@ -113,52 +111,22 @@ impl PreparedRun {
         let journal = recorder.journal.finish().map_err(journal_error)?;
         if recorder.misses_mark {
             let warning = "stops on a mark price that is not stored watched the last price";
-            self.warnings.push(warning.to_owned());
+            self.plan.warnings.push(warning.to_owned());
         }
-        let names: Vec<&str> = self.strategies.iter().map(|(name, ..)| name.as_str()).collect();
-        self.warnings.extend(recorder.refusals.warnings(&names));
-        self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
+        let names: Vec<&str> = self.plan.bots.iter().map(|bot| bot.name.as_str()).collect();
+        self.plan.warnings.extend(recorder.refusals.warnings(&names));
+        self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         let mut changes = changes::report(&outcome.changes, &names);
-        self.warnings.append(&mut changes.warnings);
-        self.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
+        self.plan.warnings.append(&mut changes.warnings);
+        self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         if outcome.faults.iter().any(|(_, fault)| fault.kind.is_of_wall_time()) {
             let warning =
                 "not reproducible: a plugin was stopped because of the time it took on this machine";
-            self.warnings.push(warning.to_owned());
+            self.plan.warnings.push(warning.to_owned());
         }
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
         self.write(&record, &outcome, changes, journal, (loaded, engine_time))
-    }
-
-    fn collector(&self) -> Collector {
-        let strategies = self.strategies.iter().zip(&self.series);
-        let strategies = strategies.map(|((name, balance, _), series)| AccountLabel {
-            name: name.clone(),
-            initial_balance: *balance,
-            instruments: self.traded(name),
-            series: series.clone(),
-        });
-        let instruments = self.instruments.iter().map(|instrument| InstrumentLabel {
-            venue: instrument.venue.clone(),
-            symbol: instrument.symbol.clone(),
-        });
-        Collector::new(Setup {
-            strategies: strategies.collect(),
-            instruments: instruments.collect(),
-            from: self.from,
-            to: self.to,
-        })
-    }
-
-    /// The instruments that a bot trades.
-    fn traded(&self, bot: &str) -> Vec<InstrumentId> {
-        let Some(bot) = self.config.bots.get(bot) else { return Vec::new() };
-        let traded = |instrument: &Instrument| {
-            bot.venue.as_ref() == Some(&instrument.venue) && bot.symbols.contains(&instrument.symbol)
-        };
-        let indices = self.instruments.iter().enumerate().filter(|(_, instrument)| traded(instrument));
-        indices.map(|(index, _)| InstrumentId::from(index)).collect()
     }
 
     fn write(
@@ -171,24 +139,26 @@ impl PreparedRun {
     ) -> Result<Finished, RunError> {
         let reporting = Instant::now();
         let data = self.hash.join()?;
-        identity::complete(&mut self.identity, data.sha256);
-        let configuration = self.config.to_yaml()?;
+        identity::complete(&mut self.plan.identity, data.sha256);
+        let configuration = self.plan.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
-        let names: Vec<String> = self.strategies.iter().map(|(name, ..)| name.clone()).collect();
+        let names: Vec<String> = self.plan.bots.iter().map(|bot| bot.name.clone()).collect();
         let mut strategies = self.engine.into_strategies();
-        let calls_s = call_times(&mut strategies, &self.strategies);
-        write_log(&self.folder, strategies, &self.strategies, &mut self.warnings)?;
+        let calls_s = call_times(&mut strategies, &names);
+        write_log(&self.folder, strategies, &names, &mut self.plan.warnings)?;
+        let infos = self.plan.strategy_infos();
+        let plan = self.plan;
         let info = RunInfo {
-            run: self.identity,
-            synthetic: self.synthetic,
-            currency: self.config.currency.clone(),
-            timeframe: self.timeframe.to_string(),
-            to: if outcome.interrupted { outcome.ended_at } else { self.to },
+            run: plan.identity,
+            synthetic: plan.synthetic,
+            currency: plan.config.currency.clone(),
+            timeframe: plan.timeframe.to_string(),
+            to: if outcome.interrupted { outcome.ended_at } else { plan.to },
             bars: outcome.bars,
-            fill_timeframes: self.fill_timeframes.iter().map(ToString::to_string).collect(),
+            fill_timeframes: plan.fill_timeframes.iter().map(ToString::to_string).collect(),
             data_files: data.files,
-            strategies: self.strategies.into_iter().map(|(_, _, info)| info).collect(),
-            warnings: self.warnings,
+            strategies: infos,
+            warnings: plan.warnings,
             journal_sha256: journal.to_string(),
             timing: Timing {
                 load_s: (loaded - self.started).as_secs_f64(),
@@ -200,7 +170,7 @@ impl PreparedRun {
             interrupted: outcome.interrupted,
             swaps: changes.swaps,
             tuning: changes.tuning,
-            metrics: MetricsOptions { risk_free: self.config.metrics.risk_free },
+            metrics: MetricsOptions { risk_free: plan.config.metrics.risk_free },
         };
         let mut summary = Summary::new(record, info);
         thread::scope(|scope| {
@@ -213,7 +183,7 @@ impl PreparedRun {
         self.folder.write_summary(&mut summary)?;
         let excerpts = summary.faults.iter().map(|fault| {
             let slot = names.iter().position(|name| *name == fault.strategy)?;
-            self.plugins.get(slot)?.iter().find_map(|plugin| plugin.excerpt(&fault.message))
+            bots::plugins(plan.bots.get(slot)?).find_map(|plugin| plugin.excerpt(&fault.message))
         });
         Ok(Finished {
             excerpts: excerpts.collect(),
@@ -236,11 +206,8 @@ fn exit_code(outcome: &Outcome, refused: bool) -> ExitCode {
 }
 
 /// How long the calls of each strategy took, as far as it is measured.
-fn call_times(
-    strategies: &mut [Box<dyn Strategy>],
-    names: &[(String, Money, cryptobot_analytics::StrategyInfo)],
-) -> BTreeMap<String, f64> {
-    let seconds = strategies.iter_mut().zip(names).filter_map(|(strategy, (name, _, _))| {
+fn call_times(strategies: &mut [Box<dyn Strategy>], names: &[String]) -> BTreeMap<String, f64> {
+    let seconds = strategies.iter_mut().zip(names).filter_map(|(strategy, name)| {
         Some((name.clone(), strategy.resources().called_ms? as f64 / 1_000.0))
     });
     seconds.collect()
@@ -250,11 +217,11 @@ fn call_times(
 fn write_log(
     folder: &RunFolder,
     strategies: Vec<Box<dyn Strategy>>,
-    names: &[(String, Money, cryptobot_analytics::StrategyInfo)],
+    names: &[String],
     warnings: &mut Vec<String>,
 ) -> Result<(), RunError> {
     let mut lines = Vec::new();
-    for (mut strategy, (name, _, _)) in strategies.into_iter().zip(names) {
+    for (mut strategy, name) in strategies.into_iter().zip(names) {
         let desk = strategy.desk();
         for line in desk.take_logs() {
             let message = line.message.replace('\n', "\n  ");

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cryptobot_data::{Catalog, Instruments, ReadAhead, SeriesReader, SeriesRequest, TouchedFile};
-use cryptobot_engine::{BarSource, MarketSource, MemorySource};
+use cryptobot_data::{Catalog, Instruments, SeriesReader, SeriesRequest, TouchedFile};
 use cryptobot_model::{
     FundingRate, Instrument, InstrumentId, PluginInfo, SeriesId, SeriesInfo, SeriesSpec, Timeframe, Timestamp,
 };
@@ -14,6 +13,7 @@ use crate::error::RunError;
 use crate::funding::Funding;
 use crate::recordings::{Fills, RecordedSeries, Recordings};
 use crate::spelled::Spelled;
+use crate::supply::Supply;
 use crate::{funding, marks};
 
 /// Symbol that is traded where none is named and it is there.
@@ -23,12 +23,8 @@ const USUAL_SYMBOL: &str = "BTCUSDT";
 pub(crate) struct Market {
     pub(crate) instrument: Instrument,
     pub(crate) timeframe: Timeframe,
-    pub(crate) source: Box<dyn BarSource>,
     pub(crate) expected_bars: u64,
-    /// What orders are matched with, where it is not the bars.
-    pub(crate) events: Option<Box<dyn MarketSource>>,
-    /// Mark prices as bars of the same length.
-    pub(crate) mark: Option<SeriesReader>,
+    pub(crate) supply: Supply,
     pub(crate) funding: Vec<FundingRate>,
 }
 
@@ -91,8 +87,8 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
     let markets = instruments.into_iter().zip(bases.values()).zip(read);
     let market = |((instrument, timeframe), (bars, funding))| {
         let (timeframe, bars): (&Timeframe, Bars) = (timeframe, bars);
-        let Bars { source, rows: expected_bars, mark, events } = bars;
-        Market { instrument, timeframe: *timeframe, source, expected_bars, events, mark, funding }
+        let Bars { rows: expected_bars, supply } = bars;
+        Market { instrument, timeframe: *timeframe, expected_bars, supply, funding }
     };
     Ok(Markets {
         list: markets.map(market).collect(),
@@ -108,10 +104,8 @@ pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets
 
 /// The bars of an instrument.
 struct Bars {
-    source: Box<dyn BarSource>,
     rows: u64,
-    mark: Option<SeriesReader>,
-    events: Option<Box<dyn MarketSource>>,
+    supply: Supply,
 }
 
 /// The bars of all instruments.
@@ -135,9 +129,9 @@ fn stored(
     let to = readers.iter().map(SeriesReader::last_close).max().unwrap_or_default();
     let marks = marks::open(catalog, instruments, &readers, warnings)?;
     let touched = readers.iter().chain(marks.iter().flatten()).flat_map(SeriesReader::touched).collect();
-    let bars = |(reader, mark): (SeriesReader, Option<SeriesReader>)| {
-        let rows = reader.expected_rows();
-        Bars { source: Box::new(ReadAhead::new(reader)), rows, mark, events: None }
+    let bars = |(reader, mark): (SeriesReader, Option<SeriesReader>)| Bars {
+        rows: reader.expected_rows(),
+        supply: Supply::Stored { bars: Box::new(reader), mark: mark.map(Box::new) },
     };
     Ok(Read { series: readers.into_iter().zip(marks).map(bars).collect(), from, to, touched })
 }
@@ -160,9 +154,7 @@ fn recorded(
     (config.period.from, config.period.to) = (Some(Spelled(from)), Some(Spelled(to)));
     let bars = |series: RecordedSeries| Bars {
         rows: series.bars.len() as u64,
-        source: Box::new(MemorySource::new(vec![series.bars])),
-        mark: None,
-        events: Some(series.events),
+        supply: Supply::Recorded { bars: series.bars, recording: series.recording },
     };
     let touched = recordings.touched()?;
     Ok(Read { series: series.into_iter().map(bars).collect(), from, to, touched })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_data::TouchedFile;
 use cryptobot_data::messages::Recording;
-use cryptobot_engine::{BarBlock, DepthConfig, MarketSource, Matching, QueueModel};
+use cryptobot_engine::{BarBlock, DepthConfig, Matching, QueueModel};
 use cryptobot_model::{Instrument, Timeframe, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ pub(crate) struct Recordings {
 pub(crate) struct RecordedSeries {
     pub(crate) bars: BarBlock,
     pub(crate) timeframe: Timeframe,
-    pub(crate) events: Box<dyn MarketSource>,
+    pub(crate) recording: Recording,
 }
 
 impl Recordings {
@@ -144,7 +144,7 @@ impl Recordings {
                 let problem = format!("{} has no whole bar of {timeframe} in the period", path.display());
                 return Err(RunError::config(format!("execution.recordings.{}", key.1), problem));
             }
-            series.push(RecordedSeries { bars, timeframe: *timeframe, events: Box::new(recording.events()) });
+            series.push(RecordedSeries { bars, timeframe: *timeframe, recording: recording.clone() });
         }
         Ok(series)
     }

@@ -10,6 +10,7 @@ mod margin;
 mod plugin;
 mod reference;
 mod run;
+mod sweep;
 
 use std::io;
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub(crate) enum CommandError {
     /// A run failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A sweep failed.
+    #[error(transparent)]
+    Sweep(#[from] cryptobot_lab::SweepError),
     /// Market data.
     #[error(transparent)]
     Data(#[from] cryptobot_data::DataError),
@@ -141,6 +145,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Run(error) => error.exit_code(),
+            Self::Sweep(error) => error.exit_code(),
             Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
             Self::Margin(_)
             | Self::FindPlugin(_)
@@ -177,6 +182,7 @@ impl CommandError {
 pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCode, CommandError> {
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments, started),
+        Command::Sweep(command) => sweep::run(*command, started),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Data(command) => data::run(&command),

@@ -1,6 +1,7 @@
 //! `host run`.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -22,14 +23,7 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
         Some(path) => RunConfig::read(path)?,
         None => RunConfig::default(),
     };
-    let environment = Environment {
-        plugin_folders: plugin_folders(),
-        cache_folder: cache_folder(),
-        compiler: compiler::in_child(),
-        acceptance: Acceptance { store: Accepted::of_user(), accept: arguments.accept },
-        out: arguments.out.clone(),
-        started,
-    };
+    let environment = environment(arguments.out.clone(), arguments.accept, started);
     overrides(arguments).apply(&mut config)?;
     let prepared = prepare(config, &environment)?;
 
@@ -48,6 +42,18 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     say_what_happened(&finished, format);
     printed?;
     Ok(finished.exit_code)
+}
+
+/// Where this user's plugins and caches are.
+pub(super) fn environment(out: Option<PathBuf>, accept: bool, started: Instant) -> Environment {
+    Environment {
+        plugin_folders: plugin_folders(),
+        cache_folder: cache_folder(),
+        compiler: compiler::in_child(),
+        acceptance: Acceptance { store: Accepted::of_user(), accept },
+        out,
+        started,
+    }
 }
 
 fn overrides(arguments: RunArguments) -> Overrides {
@@ -76,7 +82,7 @@ fn overrides(arguments: RunArguments) -> Overrides {
 }
 
 /// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.
-fn interruption() -> Arc<AtomicBool> {
+pub(super) fn interruption() -> Arc<AtomicBool> {
     let raised = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&raised);
     let installed = ctrlc::set_handler(move || {

@@ -27,5 +27,6 @@ mod recorded;
 mod results;
 mod rhai;
 mod swap;
+mod sweep;
 mod timeframes;
 mod usage;

@@ -1,0 +1,327 @@
+//! Sweeps: each combination is the run that `host run` makes of it, and nothing that happens on the way shows.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cryptobot_data::table::{Cells, TableReader, TableWriter};
+use cryptobot_e2e::{Ran, Sandbox, run_to_end, start};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// Four combinations, one of which the plugin refuses.
+const SWEEP: &str = "sweep --plugin sma-flip --timeframe 1h --to 2024-03-01 --set quantity=0.1 --param fast=5,30 \
+                     --param slow=20..40:20 --format json";
+const SINGLE: &str = "run --plugin sma-flip --timeframe 1h --to 2024-03-01 --set quantity=0.1 --format json";
+
+/// The cells of a column as texts; empty ones are `-`.
+fn column(table: &Path, name: &str) -> Vec<String> {
+    fn texts<T: ToString>(cells: Vec<Option<T>>) -> Vec<String> {
+        cells.into_iter().map(|cell| cell.map_or_else(|| "-".to_owned(), |cell| cell.to_string())).collect()
+    }
+    let reader = TableReader::any(table).unwrap();
+    let at =
+        reader.columns().iter().position(|(column, _)| column == name).unwrap_or_else(|| panic!("{name}"));
+    let groups = (0..reader.groups()).map(|group| reader.group(group).unwrap().swap_remove(at));
+    groups
+        .flat_map(|cells| match cells {
+            Cells::Flags(cells) => texts(cells),
+            Cells::Integers(cells) => texts(cells),
+            Cells::Numbers(cells) => texts(cells),
+            Cells::Texts(cells) => texts(cells),
+        })
+        .collect()
+}
+
+#[test]
+fn every_combination_is_the_run_of_its_parameters() {
+    let sandbox = Sandbox::with_sample();
+    let document = sandbox.host(&format!("{SWEEP} --out sweep --top 2")).expect(0).json();
+    let of = |name: &str| column(&sandbox.path("sweep/sweep.parquet"), name);
+    assert_eq!(of("index"), ["0", "1", "2", "3"]);
+    assert_eq!(of("symbol"), ["BTCUSDT"; 4]);
+    assert_eq!((of("fast"), of("slow")), (words("5 5 30 30"), words("20 40 20 40")));
+    for (row, (fast, slow)) in of("fast").iter().zip(&of("slow")).enumerate() {
+        let ran = sandbox.host(&format!("{SINGLE} --set fast={fast} --set slow={slow} --out run"));
+        if ran.code == Some(4) {
+            assert!(of("error")[row].contains("fast (30) must be below slow (20)"), "{}", of("error")[row]);
+            assert_eq!(of("sharpe")[row], "-");
+            continue;
+        }
+        let ran = ran.expect(0);
+        let summary = ran.json();
+        // Numbers by their digits: what reads JSON may round the last one.
+        let digits = |name: &str| {
+            let metrics = &ran.stdout[ran.stdout.find("\"metrics\": {").unwrap()..];
+            let after = metrics.split_once(&format!("\"{name}\": ")).unwrap().1;
+            after.split([',', '\n']).next().unwrap().trim().to_owned()
+        };
+        assert_eq!(of("error")[row], "-");
+        assert_eq!(of("journal_sha256")[row], summary["journal_sha256"]);
+        assert_eq!(of("final_equity")[row], summary["final_equity"]);
+        for count in ["orders", "fills", "trades", "liquidations"] {
+            assert_eq!(of(count)[row], summary[count].to_string(), "{count}");
+        }
+        let metrics = summary["metrics"].as_object().unwrap();
+        assert!(metrics.len() > 30);
+        for (name, value) in metrics.iter().filter(|(_, value)| !value.is_string()) {
+            let number = digits(name).parse::<f64>();
+            assert_eq!(number.is_ok(), value.is_number());
+            let number = number.map_or_else(|_| "-".to_owned(), |number| number.to_string());
+            assert_eq!(of(name)[row], number, "{name}");
+        }
+    }
+    let sharpes: Vec<f64> = of("sharpe").iter().filter_map(|cell| cell.parse().ok()).collect();
+    assert_eq!(document["trials"], 4);
+    assert_eq!((document["failed"].clone(), document["ranked"].clone()), (1.into(), 3.into()));
+    let top = document["top"].as_array().unwrap();
+    assert_eq!(top.len(), 2);
+    assert_eq!(top[0]["figures"]["sharpe"], sharpes.iter().copied().fold(f64::MIN, f64::max));
+    assert_eq!(document["verification"]["checked"], 2);
+    assert_eq!(document["verification"]["differing"], Value::Array(Vec::new()));
+    for best in top {
+        let run = &best["runs"][0];
+        let summary = sandbox.summary(&format!("sweep/{}", run["folder"].as_str().unwrap()));
+        assert_eq!(summary["journal_sha256"], run["journal_sha256"]);
+        assert_eq!(summary["strategies"][0]["params"]["fast"], best["params"]["fast"]);
+    }
+    assert!(!sandbox.path("sweep/parts").exists());
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// Some hundred combinations, slow enough to be interrupted in every profile.
+const LONG: &str = "sweep --config strict.yaml --plugin sma-flip --timeframe 15m --param fast=2..26:2 --param slow=30..420:20 --top 1";
+
+fn strict() -> Sandbox {
+    let sandbox = Sandbox::with_sample();
+    sandbox.write("strict.yaml", "limits: {strict: true}\nbalance: 1000000\nperiod: {to: 2024-04-01}\n");
+    sandbox
+}
+
+/// Starts a sweep, waits until it has written results, and ends it with a signal.
+fn begin(sandbox: &Sandbox, arguments: &str, out: &str, signal: Signal) -> Ran {
+    let written = || {
+        let files = fs::read_dir(sandbox.path(format!("{out}/parts"))).into_iter().flatten().flatten();
+        files.filter(|file| file.path().extension().is_some_and(|it| it == "parquet")).count()
+    };
+    let before = written();
+    let child = start(&mut sandbox.command(arguments));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while written() <= before {
+        assert!(Instant::now() < deadline, "nothing is written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    run_to_end(child)
+}
+
+#[test]
+fn the_table_does_not_tell_of_jobs_interruptions_and_parts() {
+    let sandbox = strict();
+    sandbox.host(&format!("{LONG} --jobs 3 --out whole")).expect(0);
+    let whole = sandbox.bytes("whole/sweep.parquet");
+    assert_eq!(column(&sandbox.path("whole/sweep.parquet"), "index").len(), 13 * 20);
+
+    let resumed = format!("{LONG} --jobs 1 --out resumed");
+    assert_eq!(begin(&sandbox, &resumed, "resumed", Signal::KILL).code, None);
+    let line = sandbox.host(&resumed).refused(2, &["resumed", "not finished", "--resume"]);
+    println!("{line}");
+    let other = format!("{resumed} --resume").replace("2..26:2", "2..24:2");
+    println!("{}", sandbox.host(&other).refused(2, &["resumed", "other ranges"]));
+    let ran = begin(&sandbox, &resumed.replace("--jobs 1", "--resume --jobs 2"), "resumed", Signal::INT)
+        .expect(130);
+    assert!(ran.stderr.contains("of 260 runs are done; go on with --resume"), "{}", ran.stderr);
+    println!("{}", ran.stderr);
+    let done = sandbox.host(&format!("{resumed} --resume --format json")).expect(0).json();
+    assert!(done["timing"]["runs"].as_u64().unwrap() < 260, "nothing was taken over");
+    assert_eq!(done["trials"], 260);
+    assert!(sandbox.bytes("resumed/sweep.parquet") == whole, "other bytes after interruptions");
+    let again = sandbox.host(&format!("{resumed} --resume --format json")).expect(0).json();
+    assert_eq!(again["timing"]["runs"], 0);
+    assert_eq!(again["top"], done["top"]);
+    assert!(sandbox.bytes("resumed/sweep.parquet") == whole);
+
+    let parts: Vec<String> = (1..=3).map(|part| format!("part{part}")).collect();
+    for (part, out) in parts.iter().enumerate().map(|(index, out)| (index + 1, out)) {
+        sandbox.host(&format!("{LONG} --shard {part}/3 --out {out}")).expect(0);
+    }
+    let merged = sandbox.host(&format!("sweep merge {} --out merged --format json", parts.join(" ")));
+    let merged = merged.expect(0).json();
+    assert!(sandbox.bytes("merged/sweep.parquet") == whole, "other bytes after a division");
+    assert_eq!(merged["top"], done["top"]);
+    assert_eq!(merged["sweep"]["id"], done["sweep"]["id"]);
+    let folder = merged["top"][0]["runs"][0]["folder"].as_str().unwrap();
+    assert_eq!(
+        sandbox.summary(&format!("merged/{folder}"))["journal_sha256"],
+        done["top"][0]["runs"][0]["journal_sha256"]
+    );
+
+    sandbox.host("sweep merge part1 part3 --out x").refused(2, &["missing parts: 2/3"]);
+    sandbox
+        .host("sweep merge part1 part2 part3 part1 --out x")
+        .refused(2, &["part1: is part 1/3, as part1 is"]);
+    sandbox
+        .host("sweep merge part1 whole --out x")
+        .refused(2, &["whole: is part 1/1, and part1 is part 1/3"]);
+    sandbox.host("sweep merge home --out x").refused(2, &["home: holds no complete sweep"]);
+    let other = LONG.replace("2..26:2", "2..24:2");
+    sandbox.host(&format!("{other} --random 3 --shard 2/3 --out other")).expect(0);
+    sandbox.host("sweep merge part1 other part3 --out x").refused(2, &["other: is no part", "other ranges"]);
+}
+
+#[test]
+fn searches_repeat_themselves_with_any_number_of_jobs() {
+    let sandbox = Sandbox::with_sample();
+    let base = "sweep --plugin sma-flip --timeframe 4h --to 2024-03-01 --param fast=2..20 --param slow=25..200:5 --top 0";
+    for search in ["--random 40", "--lhs 40", "--tpe 60"] {
+        let mut tables = Vec::new();
+        for jobs in [1, 3] {
+            sandbox.host(&format!("{base} {search} --jobs {jobs} --out out")).expect(0);
+            tables.push(sandbox.bytes("out/sweep.parquet"));
+        }
+        assert!(tables[0] == tables[1], "{search}");
+        sandbox.host(&format!("{base} {search} --seed 43 --out out")).expect(0);
+        assert!(tables[0] != sandbox.bytes("out/sweep.parquet"), "{search} does not depend on the seed");
+    }
+}
+
+#[test]
+fn several_symbols_together_and_each_on_its_own() {
+    let sandbox = Sandbox::with_sample();
+    let base =
+        SWEEP.replace("--param slow=20..40:20", "--param slow=40,50") + " --symbol BTCUSDT --symbol ETHUSDT";
+    let together = sandbox.host(&format!("{base} --out together --top 1")).expect(0).json();
+    assert_eq!(column(&sandbox.path("together/sweep.parquet"), "symbol"), ["BTCUSDT+ETHUSDT"; 4]);
+    assert_eq!(together["runs"], 4);
+
+    let apart = sandbox.host(&format!("{base} --per-symbol --out apart --top 1")).expect(0).json();
+    let of = |name: &str| column(&sandbox.path("apart/sweep.parquet"), name);
+    assert_eq!(of("index"), words("0 0 1 1 2 2 3 3"));
+    assert_eq!(of("symbol"), ["BTCUSDT", "ETHUSDT"].repeat(4));
+    assert_eq!((apart["trials"].clone(), apart["runs"].clone()), (4.into(), 8.into()));
+    let best = &apart["top"][0];
+    let index = best["index"].as_u64().unwrap() as usize;
+    let sharpes = &of("sharpe")[2 * index..2 * index + 2];
+    let mean = sharpes.iter().map(|cell| cell.parse::<f64>().unwrap()).sum::<f64>() / 2.0;
+    assert_eq!(best["figures"]["sharpe"], mean);
+    for (at, symbol) in ["BTCUSDT", "ETHUSDT"].into_iter().enumerate() {
+        let summary = sandbox.summary(&format!("apart/top/01/{symbol}"));
+        assert_eq!(summary["journal_sha256"], of("journal_sha256")[2 * index + at]);
+        assert_eq!(summary["instruments"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_script_is_swept_as_a_component_is() {
+    let sandbox = Sandbox::with_sample();
+    fs::copy(cryptobot_e2e::repository().join("examples/rhai/sma-flip.rhai"), sandbox.path("flip.rhai"))
+        .unwrap();
+    sandbox.host(&format!("{SWEEP} --out component")).expect(0);
+    sandbox
+        .host(&format!("{} --out script", SWEEP.replace("--plugin sma-flip", "--plugin flip.rhai")))
+        .expect(0);
+    let hashes = |out: &str| column(&sandbox.path(format!("{out}/sweep.parquet")), "journal_sha256");
+    let (component, script) = (hashes("component"), hashes("script"));
+    for row in [0, 1, 3] {
+        assert_eq!(component[row], script[row]);
+    }
+}
+
+#[test]
+fn a_fault_is_a_row_and_not_the_end() {
+    let sandbox = Sandbox::with_sample().with_plugin("hostile");
+    let base = "sweep --plugin hostile --timeframe 1h --to 2024-01-08 --format json --out out";
+    let document =
+        sandbox.host(&format!("{base} --param behaviour=idle,panic,none --param in=on-bar")).expect(0);
+    let errors = column(&sandbox.path("out/sweep.parquet"), "error");
+    println!("{errors:?}");
+    assert_eq!((errors[0].as_str(), errors[2].as_str()), ("-", "-"));
+    assert!(errors[1].contains("trap"), "{}", errors[1]);
+    assert_eq!(column(&sandbox.path("out/sweep.parquet"), "total_return")[1], "-");
+    assert_eq!(document.json()["failed"], 1);
+    let all = sandbox.host(&format!("{base} --param behaviour=panic")).expect(0).json();
+    assert_eq!((all["failed"].clone(), all["ranked"].clone()), (1.into(), 0.into()));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_any_work() {
+    let sandbox = Sandbox::with_sample();
+    let refused = |more: &str, words: &[&str]| {
+        let line = sandbox.host(&format!("sweep --plugin sma-flip --timeframe 1h {more}")).refused(2, words);
+        println!("{more}\n  {line}");
+    };
+    refused("--param fast=5..2", &["--param fast", "reversed", "2..5"]);
+    refused("--param fast=2..5:0", &["--param fast", "above 0"]);
+    refused("--param fast=", &["--param fast", "integer"]);
+    refused("--param fast=0..5", &["--param fast", "1..10000"]);
+    refused("--param speed=1..2", &["--param speed", "fast, slow, quantity"]);
+    refused("--param quantity=1..2", &["--param quantity", "write 1..2:STEP"]);
+    refused(
+        "--param fast --param slow=2..10000:1",
+        &["99990000 combinations", "10 million", "--yes", "--random"],
+    );
+    refused("--param fast=2..5 --set fast=3", &["--param fast", "--set"]);
+    refused("--param fast=2..5 --random 9", &["--random", "only 4"]);
+    refused("--param fast=2..5 --metric sharp", &["--metric", "no figure `sharp`", "sharpe"]);
+    refused("--param fast=2..5 --constraint trades=3", &["--constraint", "NAME>=NUMBER"]);
+    refused("--param fast=2..5 --shard 3/2", &["--shard", "1/4"]);
+    refused("--param fast=2..5 --tpe 40 --shard 1/2", &["--shard", "--random"]);
+    refused("--param fast=2..5 --jobs 0", &["--jobs"]);
+    refused("--param fast=2..5 --out plugins", &["plugins", "holds no sweep"]);
+    assert!(!sandbox.path("runs").exists());
+}
+
+#[test]
+fn a_run_file_says_what_is_swept_and_flags_override_it() {
+    let sandbox = Sandbox::with_sample();
+    let file = "period: {to: 2024-02-01}\nbots:\n  flip: {plugin: sma-flip, timeframe: 1h, params: {quantity: 0.1}}\n\
+                sweep:\n  params: {fast: '2..6:2', slow: [30, 40]}\n  metric: total_return\n  constraints: ['trades>=10']\n  \
+                top: 1\n  search: random\n  samples: 4\n";
+    sandbox.write("sweep.yaml", file);
+    sandbox.host("config check sweep.yaml").expect(0);
+    let document = sandbox.host("sweep --config sweep.yaml --out a --format json").expect(0).json();
+    assert_eq!((document["trials"].clone(), document["metric"].clone()), (4.into(), "total_return".into()));
+    assert_eq!(document["constraints"][0], "trades>=10");
+    let document = sandbox
+        .host("sweep --config sweep.yaml --param fast=3 --random 2 --metric min:volatility --out b --format json")
+        .expect(0)
+        .json();
+    assert_eq!((document["trials"].clone(), document["less_is_better"].clone()), (2.into(), true.into()));
+    // `host run` takes no notice, and its run is the same with and without.
+    let run =
+        |file: &str| sandbox.host(&format!("run --config {file} --out run --format json")).expect(0).json();
+    sandbox.write("plain.yaml", file.split("sweep:").next().unwrap());
+    assert_eq!(run("sweep.yaml")["run"], run("plain.yaml")["run"]);
+    let typo = file.replace("metric:", "metrik:");
+    sandbox.write("typo.yaml", typo);
+    sandbox.host("sweep --config typo.yaml").refused(2, &["typo.yaml", "metrik"]);
+}
+
+#[test]
+fn a_plugin_whose_second_run_differs_is_refused() {
+    let sandbox = Sandbox::with_sample();
+    let sweep = format!("{SWEEP} --out sweep --top 4");
+    sandbox.host(&sweep).expect(0);
+    // As if the plugin had done something else in the sweep.
+    let table = sandbox.path("sweep/sweep.parquet");
+    let reader = TableReader::any(&table).unwrap();
+    let columns = reader.columns().clone();
+    let mut cells = reader.group(0).unwrap();
+    let at = columns.iter().position(|(name, _)| name == "journal_sha256").unwrap();
+    if let Cells::Texts(hashes) = &mut cells[at] {
+        hashes[1] = Some("0".repeat(64));
+    }
+    let mut writer = TableWriter::create(&table, &columns).unwrap();
+    writer.group(&cells).unwrap();
+    writer.finish().unwrap();
+    let ran = sandbox.host(&format!("{sweep} --resume"));
+    let document = ran.json();
+    let line =
+        ran.refused(4, &["plugin sma-flip is refused", "combination 1 on BTCUSDT", "one call per event"]);
+    println!("{line}");
+    assert_eq!(document["verification"]["differing"][0]["index"], 1);
+    assert_eq!(document["verification"]["checked"], 3);
+}

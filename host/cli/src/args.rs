@@ -86,11 +86,24 @@ pub(crate) enum Mode {
 }
 
 /// How bars are handed to plugins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Delivery {
-    /// One call per bar.
-    #[default]
+    /// One call per bar: the reference.
     Event,
+    /// Pages of bars; refused where that is impossible.
+    Paged,
+    /// Pages of bars where that is possible.
+    Auto,
+}
+
+impl From<Delivery> for cryptobot_engine::Delivery {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Event => Self::Event,
+            Delivery::Paged => Self::Paged,
+            Delivery::Auto => Self::Auto,
+        }
+    }
 }
 
 /// What orders are matched with.
@@ -192,9 +205,9 @@ pub(crate) struct RunArguments {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// How bars are handed to plugins.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) delivery: Delivery,
+    /// How bars are handed to plugins [default: event].
+    #[arg(long, value_enum)]
+    pub(crate) delivery: Option<Delivery>,
     /// Accept what the plugins of this run ask for, also where it is more than you accepted before.
     #[arg(long)]
     pub(crate) accept: bool,
@@ -225,17 +238,6 @@ pub(crate) enum SweepPart {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-}
-
-/// How bars are handed to plugins in a sweep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SweepDelivery {
-    /// One call per event.
-    Event,
-    /// Pages of rows; refused where the plugin does not take them.
-    Paged,
-    /// Pages where the plugin takes them.
-    Auto,
 }
 
 /// Flags override the run file.
@@ -325,7 +327,7 @@ pub(crate) struct SweepArguments {
     pub(crate) format: Format,
     /// How bars are handed to plugins [default: auto].
     #[arg(long, value_enum)]
-    pub(crate) delivery: Option<SweepDelivery>,
+    pub(crate) delivery: Option<Delivery>,
     /// Accept what the plugins of this sweep ask for, also where it is more than you accepted before.
     #[arg(long)]
     pub(crate) accept: bool,

@@ -101,7 +101,7 @@ impl Sweep {
     /// Checks a configuration and settings against plugins and data, reads the data and makes the folder ready.
     pub fn prepare(
         config: RunConfig,
-        settings: Settings,
+        mut settings: Settings,
         environment: Environment,
     ) -> Result<Self, SweepError> {
         let loader = TrialLoader::new(&config, &environment);
@@ -112,6 +112,7 @@ impl Sweep {
             &environment,
             if settings.per_symbol { 0 } else { BARS_BUDGET },
         )?;
+        settings.delivery = all.delivery(settings.delivery)?;
         let bots: Vec<TrialBot<'_>> = all.bots().collect();
         let space = Space::new(&bots, &settings.params)?;
         refuse_set_twice(&stated, &space)?;

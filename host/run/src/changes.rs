@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use cryptobot_analytics::{SwapSummary, TuningSummary};
-use cryptobot_engine::{Change, ChangeReport, ChangeRequest, Params, Retire, Version, When};
+use cryptobot_engine::{Change, ChangeReport, ChangeRequest, Delivery, Params, Retire, Version, When};
 use cryptobot_model::{
     Capability, Instrument, InstrumentPattern, ParamSpec, ParamValue, PluginInfo, PluginLimits, StrategyId,
     Timestamp,
@@ -182,6 +182,7 @@ pub(crate) fn requests(
     config: &RunConfig,
     bots: &[LoadedBot],
     instruments: &[Instrument],
+    delivery: Delivery,
 ) -> Vec<ChangeRequest> {
     let mut requests = Vec::new();
     for (slot, bot) in bots.iter().enumerate() {
@@ -194,7 +195,7 @@ pub(crate) fn requests(
                 permissions::check_instruments(&bot.name, entry, &later.instruments)
                     .map_err(|reason| format!("{}: {reason}", swap.plugin))?;
                 let series = markets::series_of(entry, &later.info, instruments)?;
-                Ok(version(&later.plugin, &later.info, series, &later.limits))
+                Ok(version(&later.plugin, &later.info, series, &later.limits, delivery))
             };
             let version = versions.entry(&swap.plugin).or_insert_with(made).clone();
             let change = Change::Swap { version, set: params(&swap.set) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cryptobot_engine::{RiskSettings, StrategyLimits};
+use cryptobot_engine::{Delivery, RiskSettings, StrategyLimits};
 use cryptobot_model::{Money, ParamValue, PluginLimits, RunMode, Timeframe, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,8 +38,9 @@ pub struct RunConfig {
     pub period: Period,
     /// Runs although bars are missing; on record as a warning.
     pub allow_gaps: bool,
-    /// How bars are handed to plugins.
-    pub delivery: Delivery,
+    /// How bars are handed to plugins, with the same results: one by one (`event`), in pages (`paged`, refused where that is
+    /// impossible), or in pages where that is possible (`auto`).
+    pub delivery: Spelled<Delivery>,
     /// Settings per venue.
     pub venues: BTreeMap<String, Venue>,
     /// The simulated exchange.
@@ -67,15 +68,6 @@ pub enum Mode {
     /// Stored data as fast as possible against the simulated exchange.
     #[default]
     Backtest,
-}
-
-/// How bars are handed to plugins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Delivery {
-    /// One call per bar.
-    #[default]
-    Event,
 }
 
 /// A period by open time of bars, UTC.
@@ -248,7 +240,7 @@ impl Default for RunConfig {
             currency: "USDT".to_owned(),
             period: Period::default(),
             allow_gaps: false,
-            delivery: Delivery::default(),
+            delivery: Spelled::default(),
             venues: BTreeMap::new(),
             execution: Execution::default(),
             risk: RiskSettings::default(),

@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use cryptobot_analytics::RunIdentity;
+use cryptobot_engine::Delivery;
 use sha2::{Digest, Sha256};
 
 use crate::bots::LoadedBot;
 use crate::config::RunConfig;
 use crate::error::RunError;
+use crate::spelled::Spelled;
 
 /// Version of this host, part of every identity.
 pub(crate) const HOST_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -18,6 +20,7 @@ pub(crate) fn begin(
     config: &RunConfig,
     bots: &[LoadedBot],
     reference_sha256: String,
+    delivery: Delivery,
 ) -> Result<RunIdentity, RunError> {
     Ok(RunIdentity {
         id: String::new(),
@@ -30,7 +33,7 @@ pub(crate) fn begin(
         config_sha256: config_sha256(config, bots)?,
         seed: config.seed,
         mode: "backtest".to_owned(),
-        delivery: "event".to_owned(),
+        delivery: delivery.to_string(),
     })
 }
 
@@ -73,6 +76,8 @@ fn config_sha256(config: &RunConfig, bots: &[LoadedBot]) -> Result<String, RunEr
     let mut config = config.clone();
     config.data = PathBuf::default();
     config.seed = 0;
+    // However bars are handed over, a run is the same run.
+    config.delivery = Spelled::default();
     // Their contents are part of the data.
     config.execution.recordings.clear();
     for (bot, loaded) in config.bots.values_mut().zip(bots) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cryptobot_engine::Delivery;
 use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 
 use crate::changes::{Moment, ParseMomentError, Swap, Tuning};
@@ -40,6 +41,8 @@ pub struct Overrides {
     pub leverage: Option<u32>,
     /// Seed.
     pub seed: Option<u64>,
+    /// How bars are handed to plugins.
+    pub delivery: Option<Delivery>,
     /// What orders are matched with.
     pub fills: Option<Fills>,
     /// `symbol=file` of recordings.
@@ -66,6 +69,7 @@ impl Overrides {
         if let Some(seed) = self.seed {
             config.seed = seed;
         }
+        config.delivery = self.delivery.map_or(config.delivery, Spelled);
         config.period.from = self.from.map(Spelled).or(config.period.from);
         config.period.to = self.to.map(Spelled).or(config.period.to);
         config.allow_gaps |= self.allow_gaps;

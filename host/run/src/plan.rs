@@ -69,6 +69,24 @@ pub(crate) fn loader(config: &RunConfig, environment: &Environment) -> Loader {
     })
 }
 
+/// The delivery that a run has where `wanted` is asked for: pages are for one bot whose plugin takes them.
+pub(crate) fn resolve(wanted: Delivery, bots: &[LoadedBot]) -> Result<Delivery, RunError> {
+    let obstacle = match bots {
+        [bot] if bot.plugin.takes_pages() => {
+            return Ok(if wanted == Delivery::Event { wanted } else { Delivery::Paged });
+        }
+        [bot] => format!("{} takes its bars one by one only", bot.name),
+        bots => format!(
+            "{} bots share the run, and one could act in the middle of another one's page",
+            bots.len()
+        ),
+    };
+    if wanted == Delivery::Paged {
+        return Err(RunError::config("delivery", format!("paged: {obstacle}; use auto or event")));
+    }
+    Ok(Delivery::Event)
+}
+
 impl Plan {
     /// Checks a configuration against its plugins and data.
     pub(crate) fn new(
@@ -107,10 +125,12 @@ impl Plan {
             supplies.push(supply);
             funding.push(rates);
         }
-        let of = |(bot, series): (&LoadedBot, _)| version(&bot.plugin, &bot.info, series, &bot.limits);
+        let delivery = resolve(config.delivery.0, &bots)?;
+        let of =
+            |(bot, series): (&LoadedBot, _)| version(&bot.plugin, &bot.info, series, &bot.limits, delivery);
         let plan = Self {
             versions: bots.iter().zip(series).map(of).collect(),
-            identity: identity::begin(&config, &bots, reference_sha256(&instruments))?,
+            identity: identity::begin(&config, &bots, reference_sha256(&instruments), delivery)?,
             exchange: config.execution.exchange(config.seed)?,
             without_mark: supplies.iter().map(|supply| !supply.has_mark()).collect(),
             config,
@@ -157,6 +177,7 @@ impl Plan {
         params: Vec<Params>,
         delivery: Delivery,
     ) -> Result<Engine<Simulated>, RunError> {
+        let delivery = resolve(delivery, &self.bots)?;
         let mut setups = Vec::with_capacity(self.bots.len());
         for (slot, (bot, params)) in self.bots.iter().zip(params).enumerate() {
             setups.push(StrategySetup {
@@ -187,7 +208,7 @@ impl Plan {
         let engine = Engine::new(sources, setups, venue)?;
         let engine = risk::guard(&self.config, &self.instruments, engine)?;
         let mut engine = engine.with_commands(self.commands.clone());
-        let requests = changes::requests(&self.config, &self.bots, &self.instruments);
+        let requests = changes::requests(&self.config, &self.bots, &self.instruments, delivery);
         if let Some(retire) = (!requests.is_empty()).then(changes::retirement).flatten() {
             engine = engine.with_retirement(retire);
         }

@@ -50,7 +50,7 @@ pub fn prepare(config: RunConfig, environment: &Environment) -> Result<PreparedR
     plan.rehearse()?;
     let folder = RunFolder::prepare(&environment.out.clone().unwrap_or_else(|| plan.usual_folder()))?;
     let feeds = supplies.into_iter().map(Supply::once).collect();
-    let engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
+    let engine = plan.engine(feeds, plan.params(), plan.config.delivery.0)?;
     Ok(PreparedRun { plan, folder, engine, hash, started: environment.started })
 }
 

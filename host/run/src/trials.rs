@@ -109,6 +109,11 @@ impl Trials {
         self.plan.timeframe
     }
 
+    /// The delivery that runs have where this one is asked for; refused where it is impossible.
+    pub fn delivery(&self, wanted: Delivery) -> Result<Delivery, RunError> {
+        plan::resolve(wanted, &self.plan.bots)
+    }
+
     /// Base bars that a run sees.
     pub fn expected_bars(&self) -> u64 {
         self.plan.expected_bars
@@ -132,6 +137,19 @@ impl Trials {
     /// Runs with the parameters of each bot, all declared ones in the declared order. A fault of a plugin is in the
     /// answer; an error is one of the data. `None` where it was told to `stop`.
     pub fn run(
+        &self,
+        params: Vec<Params>,
+        delivery: Delivery,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Trial>, RunError> {
+        match self.run_once(params.clone(), delivery, stop) {
+            // The fault of a plugin is an event only where it is known when it happened.
+            Err(RunError::InPage(_)) => self.run_once(params, Delivery::Event, stop),
+            other => other,
+        }
+    }
+
+    fn run_once(
         &self,
         params: Vec<Params>,
         delivery: Delivery,

@@ -17,6 +17,7 @@ pub(crate) fn version(
     info: &PluginInfo,
     series: Vec<SeriesInfo>,
     limits: &PluginLimits,
+    delivery: Delivery,
 ) -> Arc<Version> {
     let (made_of, of_instance) = (plugin.clone(), Limits::default().with(limits));
     Arc::new(Version {
@@ -25,7 +26,7 @@ pub(crate) fn version(
         series,
         look_back: look_back(plugin, info, limits),
         make: Box::new(move |params| {
-            made_of.instantiate(Desk::vacant(), params.clone(), &of_instance, Delivery::Event)
+            made_of.instantiate(Desk::vacant(), params.clone(), &of_instance, delivery)
         }),
     })
 }

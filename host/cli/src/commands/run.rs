@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use cryptobot_engine::Delivery;
 use cryptobot_plugin::{Accepted, cache_folder, plugin_folders};
 use cryptobot_run::permissions::Acceptance;
 use cryptobot_run::recordings;
-use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, prepare};
+use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, RunError, Spelled, prepare};
 
-use crate::args::{Delivery, Fills, Format, Mode, RunArguments};
+use crate::args::{Fills, Format, Mode, RunArguments};
 use crate::commands::{CommandError, compiler};
 use crate::output;
 use crate::progress::Progress;
 
 pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode, CommandError> {
-    let (Mode::Backtest, Delivery::Event) = (arguments.mode, arguments.delivery);
+    let Mode::Backtest = arguments.mode;
     let format = arguments.format;
     let mut config = match &arguments.config {
         Some(path) => RunConfig::read(path)?,
@@ -25,15 +26,14 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     };
     let environment = environment(arguments.out.clone(), arguments.accept, started);
     overrides(arguments).apply(&mut config)?;
-    let prepared = prepare(config, &environment)?;
-
     let interrupted = interruption();
-    let mut progress = Progress::new(prepared.expected_bars());
-    let finished = prepared.execute(&mut |at| {
-        progress.show(&at);
-        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    progress.clear();
+    let mut finished = execute(config.clone(), &environment, &interrupted);
+    if let Err(RunError::InPage(fault)) = finished {
+        // Where it happened is only known where bars are handed over one by one.
+        output::complain(format_args!("a plugin failed inside a page ({fault}); running again bar by bar"));
+        config.delivery = Spelled(Delivery::Event);
+        finished = execute(config, &environment, &interrupted);
+    }
     let finished = finished?;
     let printed = match format {
         Format::Human => output::print(output::summary(&finished)),
@@ -42,6 +42,21 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     say_what_happened(&finished, format);
     printed?;
     Ok(finished.exit_code)
+}
+
+fn execute(
+    config: RunConfig,
+    environment: &Environment,
+    interrupted: &AtomicBool,
+) -> Result<Finished, RunError> {
+    let prepared = prepare(config, environment)?;
+    let mut progress = Progress::new(prepared.expected_bars());
+    let finished = prepared.execute(&mut |at| {
+        progress.show(&at);
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    progress.clear();
+    finished
 }
 
 /// Where this user's plugins and caches are.
@@ -71,6 +86,7 @@ fn overrides(arguments: RunArguments) -> Overrides {
         recordings: arguments.recordings,
         from: arguments.from,
         to: arguments.to,
+        delivery: arguments.delivery.map(Into::into),
         set: arguments.set,
         swaps: arguments.swap,
         set_at: arguments.set_at,

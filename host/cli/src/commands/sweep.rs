@@ -9,7 +9,7 @@ use cryptobot_run::sweep::Search;
 use cryptobot_run::{ExitCode, Overrides, RunConfig, RunError, Spelled};
 
 use super::run::{environment, interruption};
-use crate::args::{Format, SweepArguments, SweepCommand, SweepDelivery, SweepPart};
+use crate::args::{Format, SweepArguments, SweepCommand, SweepPart};
 use crate::commands::CommandError;
 use crate::output::{complain, plain_table, print};
 use crate::progress::SweepBar;
@@ -87,11 +87,7 @@ fn settings(arguments: &SweepArguments, file: cryptobot_run::sweep::Sweep) -> Re
         None => thread::available_parallelism().map_or(1, usize::from),
     };
     let shard = arguments.shard.as_ref().map(|shard| shard.parse());
-    let delivery = arguments.delivery.map(|delivery| match delivery {
-        SweepDelivery::Event => Delivery::Event,
-        SweepDelivery::Paged => Delivery::Paged,
-        SweepDelivery::Auto => Delivery::Auto,
-    });
+    let delivery = arguments.delivery.map(|delivery| delivery.into());
     Ok(Settings {
         params,
         search,

@@ -11,6 +11,7 @@
 mod containment;
 mod contracts;
 mod data_faults;
+mod delivery;
 mod determinism;
 mod doctor;
 mod explain;

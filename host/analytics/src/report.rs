@@ -22,7 +22,10 @@ use crate::tables::{direction, seconds};
 mod risk;
 
 const PAGE: &str = include_str!("../web/report.html");
-const STYLE: &str = include_str!("../web/report.css");
+/// The style of reports, with a light and a dark theme.
+pub const STYLE: &str = include_str!("../web/report.css");
+/// Functions for numbers, times and elements that the scripts of reports begin with.
+pub const FORMAT_SCRIPT: &str = include_str!("../web/format.js");
 const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/report.js"));
 const LIBRARY: &str = include_str!(concat!(env!("OUT_DIR"), "/library.js"));
 const LICENCE: &str = include_str!(concat!(env!("OUT_DIR"), "/licence.txt"));
@@ -54,7 +57,7 @@ pub fn html(record: &Record, summary: &Summary, configuration: &str) -> Result<S
 
 /// Puts each part in the place of its mark. The marks stand in the page in the order of the parts, so that a mark
 /// inside a part is plain text.
-fn fill(page: &str, parts: &[(&str, &str)]) -> String {
+pub fn fill(page: &str, parts: &[(&str, &str)]) -> String {
     let mut filled =
         String::with_capacity(page.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
     let mut rest = page;
@@ -68,7 +71,8 @@ fn fill(page: &str, parts: &[(&str, &str)]) -> String {
     filled + rest
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in a page.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

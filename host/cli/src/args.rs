@@ -242,6 +242,7 @@ pub(crate) enum SweepPart {
 
 /// Flags override the run file.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "a switch of the command line each")]
 pub(crate) struct SweepArguments {
     /// Plugin: a .wasm or .rhai file, or a name in plugins/dist or your plugin folder.
     #[arg(long, value_name = "FILE|NAME", required_unless_present = "config")]

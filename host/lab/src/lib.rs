@@ -19,6 +19,7 @@ mod row;
 mod search;
 mod space;
 mod store;
+mod survey;
 mod sweep;
 mod tpe;
 mod verify;

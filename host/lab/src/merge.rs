@@ -67,7 +67,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Finished, SweepError> {
         sweep: identity,
         ..first.clone()
     };
-    finish(out, &document, &tally.survey)?;
+    finish(out, &document, &tally)?;
     let refused = !document.verification.differing.is_empty();
     let exit_code = if refused { ExitCode::Plugin } else { ExitCode::Done };
     let rows = tally.rows;

@@ -236,7 +236,7 @@ pub(crate) mod tests {
             numbers,
             final_equity: Some(format!("{ordinal}.5")),
             journal: Some(format!("{ordinal:064x}")),
-            error: (ordinal % 7 == 0).then(|| "trap: no".to_owned()),
+            error: ordinal.is_multiple_of(7).then(|| "trap: no".to_owned()),
         }
     }
 

@@ -16,11 +16,12 @@ use crate::folder::{self, CONFIG, Earlier, PAGE, TABLE};
 use crate::goal::{Aim, Numbers};
 use crate::identity::{Identity, Shard};
 use crate::leaders::{Leaders, pooled};
-use crate::page::{self, Survey};
+use crate::page;
 use crate::row::{Layout, Row};
 use crate::search::Choice;
 use crate::space::Space;
 use crate::store::{self, Store};
+use crate::survey::Survey;
 use crate::tpe::History;
 use crate::verify::Verifier;
 use crate::workers;
@@ -315,7 +316,7 @@ impl Sweep {
         timing.report_s = reporting.elapsed().as_secs_f64();
         timing.total_s = self.environment.started.elapsed().as_secs_f64();
         let document = self.document(&tally, verification, timing);
-        finish(&self.out, &document, &tally.survey)?;
+        finish(&self.out, &document, &tally)?;
         store.remove()?;
         let refused = !document.verification.differing.is_empty();
         let exit_code = if refused { ExitCode::Plugin } else { ExitCode::Done };
@@ -360,9 +361,10 @@ impl Sweep {
 }
 
 /// Writes the page and then the document, which marks the folder as complete.
-pub(crate) fn finish(out: &Path, document: &Document, survey: &Survey) -> Result<(), SweepError> {
+pub(crate) fn finish(out: &Path, document: &Document, tally: &Tally<'_>) -> Result<(), SweepError> {
     let path = out.join(DOCUMENT);
-    let page = page::html(document, survey).map_err(SweepError::document(&path))?;
+    let top: Vec<Vec<ParamValue>> = tally.leaders.best().iter().map(|leader| leader.values.clone()).collect();
+    let page = page::html(document, &tally.survey, &top).map_err(SweepError::document(&path))?;
     document::write(&out.join(PAGE), &page)?;
     document::write(&path, &document.to_json().map_err(SweepError::document(&path))?)
 }
@@ -390,7 +392,7 @@ impl<'a> Tally<'a> {
         out: &Path,
     ) -> Result<Self, SweepError> {
         let leaders = Leaders::new(aim, top);
-        let survey = Survey::new(&layout.axes);
+        let survey = Survey::new(&layout.axes, aim.goal.less_is_better());
         let mut tally = Self { rows: 0, combinations: 0, failed: 0, ranked: 0, leaders, survey };
         tally.rows = store::join(tables, layout, &out.join(TABLE), |rows| {
             for combination in rows.chunk_by(|a, b| a.index == b.index) {

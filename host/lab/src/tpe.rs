@@ -193,7 +193,10 @@ mod tests {
 
     /// A peak at (150, 40, b).
     fn score(positions: &[u32]) -> f64 {
-        let far = |at: u32, peak: f64| ((f64::from(at) - peak) / 200.0).powi(2);
+        let far = |at: u32, peak: f64| {
+            let share = (f64::from(at) - peak) / 200.0;
+            share * share
+        };
         -far(positions[0], 150.0) - far(positions[1], 40.0) - if positions[2] == 1 { 0.0 } else { 0.5 }
     }
 
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn it_finds_a_peak_that_as_many_random_draws_miss() {
         let best = |tried: &[(Vec<u32>, f64)]| tried.iter().map(|(_, score)| *score).fold(f64::MIN, f64::max);
-        let (mut wins, rounds) = (0, 10);
+        let (mut wins, rounds) = (0, 5);
         for seed in 0..rounds {
             let random: Vec<_> = {
                 let space = space();
@@ -224,7 +227,7 @@ mod tests {
             };
             wins += u32::from(best(&search(160, seed, score)) > best(&random));
         }
-        assert!(wins >= 8, "{wins} of {rounds}");
+        assert!(wins >= 4, "{wins} of {rounds}");
         assert!(best(&search(160, 3, score)) > -0.01);
     }
 

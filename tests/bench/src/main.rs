@@ -8,6 +8,7 @@
 //! cryptobot-bench neighbour GOOD.wasm HOSTILE.wasm  a callback of a plugin alone and beside a hostile one
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! cryptobot-bench swap COUNTER.wasm          1,000 swaps under 10,000 events/s; the plugin of tests/e2e/plugins/counter
+//! cryptobot-bench sweep PLUGIN.wasm CATALOG [COMBINATIONS]  the job as a sweep, on one thread and on all
 //! ```
 #![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark measures and prints")]
 
@@ -17,6 +18,7 @@ mod neighbour;
 mod replay;
 mod stream;
 mod swap;
+mod sweep;
 
 use std::env;
 use std::process::ExitCode;
@@ -34,9 +36,11 @@ fn main() -> ExitCode {
         ["neighbour", good, hostile] => neighbour::run(good, hostile, 5),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         ["swap", plugin] => swap::run(plugin),
+        ["sweep", plugin, catalog] => sweep::run(plugin, catalog, None),
+        ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm"
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

@@ -188,6 +188,33 @@ fn every_command_shown_does_what_is_shown() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// A Python of the name in `CRYPTOBOT_PYTHON` runs what is shown, after the commands of the page; where it lacks packages,
+/// the snippet is shown and not run.
+#[test]
+fn every_python_snippet_shown_runs() {
+    let python = env::var_os("CRYPTOBOT_PYTHON").unwrap_or_else(|| "python3".into());
+    for (page, text) in pages() {
+        let (snippets, others): (Vec<Block>, Vec<Block>) =
+            blocks(&text).into_iter().partition(|block| block.language == "python");
+        for snippet in &snippets {
+            let imports: Vec<&str> =
+                snippet.text.lines().filter(|line| line.starts_with("import ")).collect();
+            let there =
+                Command::new(&python).args(["-c", &imports.join("\n")]).stderr(Stdio::null()).status();
+            if !there.is_ok_and(|status| status.success()) {
+                println!("skipped: {page}:{}: no Python with `{}`", snippet.line, imports.join("`, `"));
+                continue;
+            }
+            let folder = scratch(&format!("{page}-python"));
+            for block in others.iter().filter(|block| block.language == "console") {
+                play(&block.commands(), &folder);
+            }
+            run(Command::new(&python)
+                .args(["-c", &format!("import os; os.chdir({folder:?})\n{}", snippet.text)]));
+        }
+    }
+}
+
 #[test]
 fn what_is_shown_and_not_run_is_listed() {
     for (page, text) in pages() {

@@ -87,7 +87,7 @@ fn settings(arguments: &SweepArguments, file: cryptobot_run::sweep::Sweep) -> Re
         None => thread::available_parallelism().map_or(1, usize::from),
     };
     let shard = arguments.shard.as_ref().map(|shard| shard.parse());
-    let delivery = arguments.delivery.map(|delivery| delivery.into());
+    let delivery = arguments.delivery.map(Into::into);
     Ok(Settings {
         params,
         search,
@@ -175,10 +175,12 @@ fn text(finished: &Finished, document: &Document) -> String {
 }
 
 fn ranked(document: &Document) -> String {
-    let constraints: String =
-        document.constraints.iter().map(|constraint| format!(" with {constraint}")).collect();
     let direction = if document.less_is_better { "lowest" } else { "highest" };
-    format!("{} by {direction} {}{constraints}", document.ranked, document.metric)
+    let mut text = format!("{} by {direction} {}", document.ranked, document.metric);
+    if !document.constraints.is_empty() {
+        text = format!("{text} with {}", document.constraints.join(" and "));
+    }
+    text
 }
 
 /// Figures that the table of the best has besides the metric.

@@ -92,8 +92,7 @@ fn where_pages_are_impossible_they_are_refused_or_done_without() {
 fn a_sweep_refuses_a_plugin_that_reads_ahead() {
     let sandbox = Sandbox::with_sample();
     sandbox.link(&plugin("hostile/clairvoyant"), "clairvoyant.wasm");
-    let sweep =
-        "sweep --plugin clairvoyant.wasm --timeframe 1h --param luck=1..3 --balance 1000000 --accept --top 2 --format json";
+    let sweep = "sweep --plugin clairvoyant.wasm --timeframe 1h --param luck=1..3 --balance 1000000 --accept --top 2 --format json";
     let honest = sandbox.host(&format!("{sweep} --set behaviour=honest --out honest")).expect(0).json();
     assert_eq!((&honest["delivery"], &honest["verification"]["checked"]), (&"paged".into(), &2.into()));
     let ran = sandbox.host(&format!("{sweep} --set behaviour=peek --out peek")).expect(4);

@@ -115,7 +115,10 @@ fn compare(catalog: &str, ours: f64) {
     });
     match theirs {
         Some(theirs) => {
-            println!("vectorbt: {theirs:.1} runs/s on one thread, without orders; ratio {:.1}", ours / theirs)
+            println!(
+                "vectorbt: {theirs:.1} runs/s on one thread, without orders; ratio {:.1}",
+                ours / theirs
+            );
         }
         None => println!("vectorbt: skipped, that Python does not have it"),
     }

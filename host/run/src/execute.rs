@@ -115,7 +115,6 @@ impl PreparedRun {
         }
         let names: Vec<&str> = self.plan.bots.iter().map(|bot| bot.name.as_str()).collect();
         self.plan.warnings.extend(recorder.refusals.warnings(&names));
-        self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
         let mut changes = changes::report(&outcome.changes, &names);
         self.plan.warnings.append(&mut changes.warnings);
         self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));

@@ -28,7 +28,7 @@ fn commands_are_followed_and_reported() {
         "operator: `resume` to a at 2024-01-20T00:00:00Z was not followed: there is nothing to resume",
         "refused as trading-halted (the operator halted trading",
     ] {
-        assert!(warnings.contains(words), "{warnings}");
+        assert_eq!(warnings.matches(words).count(), 1, "said once: {warnings}");
     }
     let fills = sandbox.read("out/fills.csv");
     let between = fills.lines().filter(|line| line.contains("2024-01-1")).filter(|line| {

@@ -88,6 +88,8 @@ pub struct RunInfo {
     pub swaps: Vec<SwapSummary>,
     /// New values of parameters on the way.
     pub tuning: Vec<TuningSummary>,
+    /// Bots that were left out because their plugins could not be loaded.
+    pub left_out: Vec<FaultSummary>,
     /// Choices about metrics.
     pub metrics: MetricsOptions,
 }
@@ -220,10 +222,10 @@ pub struct StateSummary {
     pub value: Option<f64>,
 }
 
-/// A strategy that was quarantined.
+/// A strategy that was quarantined, or left out of the run because its plugin could not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FaultSummary {
-    /// When.
+    /// When; the begin of the run where it was left out.
     #[serde(serialize_with = "as_text")]
     pub ts: Timestamp,
     /// Name of the strategy.
@@ -240,6 +242,11 @@ pub struct FaultSummary {
     pub used: ResourceSummary,
     /// When a fresh instance took over; `None` where none did.
     pub restarted_at: Option<String>,
+}
+
+impl FaultSummary {
+    /// The kind where the plugin could not be loaded.
+    pub const NOT_LOADED: &str = "not-loaded";
 }
 
 /// What a strategy had in use when it was quarantined; `None` = not counted.
@@ -441,7 +448,7 @@ impl Summary {
             open_positions: open_positions(record),
             states: states(record),
             reproducible: !record.faults.iter().any(|fault| fault.fault.kind.is_of_wall_time()),
-            faults: faults(record),
+            faults: info.left_out.into_iter().chain(faults(record)).collect(),
             swaps: info.swaps,
             tuning: info.tuning,
             warnings: info.warnings,
@@ -523,8 +530,8 @@ fn states(record: &Record) -> Vec<StateSummary> {
     record.states.iter().map(summary).collect()
 }
 
-fn faults(record: &Record) -> Vec<FaultSummary> {
-    let summary = |fault: &crate::record::FaultRecord| FaultSummary {
+fn faults(record: &Record) -> impl Iterator<Item = FaultSummary> {
+    record.faults.iter().map(|fault| FaultSummary {
         ts: fault.ts,
         strategy: record
             .strategies
@@ -536,8 +543,7 @@ fn faults(record: &Record) -> Vec<FaultSummary> {
         backtrace: fault.fault.detail.backtrace.clone(),
         used: fault.fault.detail.used.into(),
         restarted_at: fault.restarted_at.map(|ts| ts.to_string()),
-    };
-    record.faults.iter().map(summary).collect()
+    })
 }
 
 #[expect(clippy::ref_option, reason = "serde hands a reference to the field")]

@@ -9,6 +9,7 @@ use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 use crate::changes::{self, Loaded};
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
+use crate::left_out::LeftOut;
 use crate::permissions::Gate;
 
 /// A bot whose plugin is loaded and whose parameters are checked.
@@ -33,49 +34,68 @@ pub(crate) fn plugins(bot: &LoadedBot) -> impl Iterator<Item = &Plugin> {
     std::iter::once(&bot.plugin).chain(later)
 }
 
-/// Loads the plugins of all bots and completes the configuration with their parameters and balances.
+/// Loads the plugins of all bots and completes the configuration with their parameters and balances. Bots whose plugin
+/// cannot be loaded are left out; their share of the balance stays aside.
 pub(crate) fn load(
     config: &mut RunConfig,
     loader: &Loader,
     folders: &[PathBuf],
     gate: &Gate<'_>,
+    left_out: &mut LeftOut,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<LoadedBot>, RunError> {
+    // A file that does not exist is a mistake of the user, whatever else is wrong.
+    for bot in config.bots.values() {
+        resolve(&bot.plugin, folders)?;
+        bot.swaps.iter().try_for_each(|swap| resolve(&swap.plugin, folders).map(drop))?;
+    }
     let balances = balances(config)?;
     let mut bots = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
-        let path = resolve(&bot.plugin, folders)?;
-        let refused = |source| RunError::LoadPlugin { path: path.clone(), source };
-        let file = PluginFile::read(&path).map_err(refused)?;
-        let admitted = gate.admit(name, bot, &path, &file)?;
-        warnings.extend(admitted.warning);
-        let plugin = loader.compile(&file).map_err(refused)?;
-        let info = plugin
-            .describe(&Limits::default().with(&admitted.limits))
-            .map_err(|fault| RunError::plugin_fault(&path.display().to_string(), &plugin, fault))?;
-        let params = params(name, bot, &info)?;
-        let swaps = changes::load(name, bot, &info, loader, folders, gate)?;
-        bot.plugin = path.display().to_string();
-        bot.params = params.iter().cloned().collect();
-        bot.balance = Some(balance);
-        let later = swaps.iter().flatten().flat_map(|later| &later.granted);
-        bot.grants.allow = Some(later.chain(&admitted.granted).copied().collect());
-        if swaps.is_empty() {
-            // With swaps there is more than one answer; each follows from the limits that are stated.
-            bot.limits = admitted.limits;
-        }
-        bots.push(LoadedBot {
-            name: name.clone(),
-            plugin,
-            info,
-            params,
-            balance,
-            limits: admitted.limits,
-            swaps,
-            instruments: file.declaration().instruments,
-        });
+        let loaded = load_bot(name, bot, balance, (loader, folders, gate), warnings);
+        bots.extend(left_out.sort(name, loaded)?);
     }
+    left_out.remove_from(config, warnings)?;
     Ok(bots)
+}
+
+fn load_bot(
+    name: &str,
+    bot: &mut Bot,
+    balance: Money,
+    (loader, folders, gate): (&Loader, &[PathBuf], &Gate<'_>),
+    warnings: &mut Vec<String>,
+) -> Result<LoadedBot, RunError> {
+    let path = resolve(&bot.plugin, folders)?;
+    let refused = |source| RunError::LoadPlugin { path: path.clone(), source };
+    let file = PluginFile::read(&path).map_err(refused)?;
+    let admitted = gate.admit(name, bot, &path, &file)?;
+    warnings.extend(admitted.warning);
+    let plugin = loader.compile(&file).map_err(refused)?;
+    let info = plugin
+        .describe(&Limits::default().with(&admitted.limits))
+        .map_err(|fault| RunError::plugin_fault(&path.display().to_string(), &plugin, fault))?;
+    let params = params(name, bot, &info)?;
+    let swaps = changes::load(name, bot, &info, loader, folders, gate)?;
+    bot.plugin = path.display().to_string();
+    bot.params = params.iter().cloned().collect();
+    bot.balance = Some(balance);
+    let later = swaps.iter().flatten().flat_map(|later| &later.granted);
+    bot.grants.allow = Some(later.chain(&admitted.granted).copied().collect());
+    if swaps.is_empty() {
+        // With swaps there is more than one answer; each follows from the limits that are stated.
+        bot.limits = admitted.limits;
+    }
+    Ok(LoadedBot {
+        name: name.to_owned(),
+        plugin,
+        info,
+        params,
+        balance,
+        limits: admitted.limits,
+        swaps,
+        instruments: file.declaration().instruments,
+    })
 }
 
 /// Stated balances, and equal shares of the rest of the run's balance for the others; what cannot be divided goes to

@@ -86,6 +86,9 @@ pub enum RunError {
         /// The place in its source, on lines of its own; empty where it has none.
         excerpt: String,
     },
+    /// Several plugins that cannot be loaded, where the others alone are no run.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    NoPlugin(Vec<RunError>),
     /// There is no market data at all.
     #[error(
         "{}: {}; give the folder of market data with --data, or make the sample with `host data generate`",
@@ -161,6 +164,7 @@ impl RunError {
             Self::LoadPlugin { .. }
             | Self::PluginNotAllowed { .. }
             | Self::PluginFault { .. }
+            | Self::NoPlugin(_)
             | Self::InPage(_) => ExitCode::Plugin,
             Self::NoData { .. } | Self::Data(_) | Self::Recording(_) => ExitCode::Data,
             Self::Folder(_) | Self::Journal { .. } | Self::Engine(_) | Self::Document { .. } => {

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cryptobot_analytics::{Collector, MetricsOptions, Record, RunFolder, RunInfo, Summary, Timing};
+use cryptobot_analytics::{
+    Collector, FaultSummary, MetricsOptions, Record, RunFolder, RunInfo, Summary, Timing,
+};
 use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Marks, Outcome, Recorder, Strategy};
 use cryptobot_journal::{Background, JournalHash, JournalWriter};
 use cryptobot_model::{Money, Timestamp, TriggerSource};
@@ -147,6 +149,8 @@ impl PreparedRun {
         write_log(&self.folder, strategies, &names, &mut self.plan.warnings)?;
         let infos = self.plan.strategy_infos();
         let plan = self.plan;
+        let (left_out, mut excerpts): (Vec<FaultSummary>, Vec<Option<String>>) =
+            plan.left_out.faults(plan.from).unzip();
         let info = RunInfo {
             run: plan.identity,
             synthetic: plan.synthetic,
@@ -169,6 +173,7 @@ impl PreparedRun {
             interrupted: outcome.interrupted,
             swaps: changes.swaps,
             tuning: changes.tuning,
+            left_out,
             metrics: MetricsOptions { risk_free: plan.config.metrics.risk_free },
         };
         let mut summary = Summary::new(record, info);
@@ -180,20 +185,20 @@ impl PreparedRun {
         summary.timing.report_s = reporting.elapsed().as_secs_f64();
         summary.timing.total_s = self.started.elapsed().as_secs_f64();
         self.folder.write_summary(&mut summary)?;
-        let excerpts = summary.faults.iter().map(|fault| {
+        excerpts.extend(summary.faults[excerpts.len()..].iter().map(|fault| {
             let slot = names.iter().position(|name| *name == fault.strategy)?;
             bots::plugins(plan.bots.get(slot)?).find_map(|plugin| plugin.excerpt(&fault.message))
-        });
+        }));
         Ok(Finished {
-            excerpts: excerpts.collect(),
+            excerpts,
             summary,
             folder: self.folder.path().to_owned(),
-            exit_code: exit_code(outcome, changes.refused),
+            exit_code: exit_code(outcome, changes.refused || !plan.left_out.is_empty()),
         })
     }
 }
 
-/// `refused`: whether a plugin refused a change on the way.
+/// `refused`: whether a plugin could not be loaded, or refused a change on the way.
 fn exit_code(outcome: &Outcome, refused: bool) -> ExitCode {
     if outcome.interrupted {
         ExitCode::Interrupted

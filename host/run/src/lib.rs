@@ -16,6 +16,7 @@ pub mod explain;
 pub mod faults;
 mod funding;
 mod identity;
+mod left_out;
 pub mod length;
 mod markets;
 mod marks;

@@ -52,24 +52,33 @@ struct Wish {
     series: Vec<(String, Timeframe)>,
 }
 
-/// Finds the bars of all bots, opens them and completes the configuration with what was left open.
-pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets, RunError> {
-    let catalog = if config.execution.fills == Fills::Bars {
+/// Completes the configuration with the venues, symbols and timeframes that bots left open.
+pub(crate) fn complete(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<(), RunError> {
+    let catalog = catalog(config)?;
+    for bot in bots {
+        let wish = wish(config, bot, &catalog)?;
+        if let Some(entry) = config.bots.get_mut(&bot.name) {
+            entry.venue = Some(wish.venue);
+            entry.symbols = wish.symbols;
+            entry.timeframe = Some(Spelled(wish.base));
+        }
+    }
+    Ok(())
+}
+
+fn catalog(config: &RunConfig) -> Result<Catalog, RunError> {
+    Ok(if config.execution.fills == Fills::Bars {
         Catalog::open(&config.data)?
     } else {
         // Recordings stand anywhere; what else is stored of the venue is used where it is there.
         Catalog::at(&config.data)
-    };
-    let mut wishes = Vec::with_capacity(bots.len());
-    for bot in bots {
-        let wish = wish(config, bot, &catalog)?;
-        if let Some(entry) = config.bots.get_mut(&bot.name) {
-            entry.venue = Some(wish.venue.clone());
-            entry.symbols.clone_from(&wish.symbols);
-            entry.timeframe = Some(Spelled(wish.base));
-        }
-        wishes.push(wish);
-    }
+    })
+}
+
+/// Opens the bars of all bots; their configuration is [complete](complete).
+pub(crate) fn open(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<Markets, RunError> {
+    let catalog = catalog(config)?;
+    let wishes = bots.iter().map(|bot| wish(config, bot, &catalog)).collect::<Result<Vec<_>, _>>()?;
     let bases = base_timeframes(config, &wishes)?;
     let mut warnings = Vec::new();
     let (mut instruments, synthetic) = instruments(config, &catalog, &bases, &mut warnings)?;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bots::LoadedBot;
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
+use crate::left_out::LeftOut;
 
 /// What a bot's plugin is granted of what it declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -183,14 +184,24 @@ fn names(interfaces: &BTreeSet<Capability>) -> String {
     interfaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Refuses bots with an instrument that their plugin does not declare or that they are not granted.
-pub(crate) fn check_all_instruments(config: &RunConfig, bots: &[LoadedBot]) -> Result<(), RunError> {
+/// Leaves out bots with an instrument that their plugin does not declare or that they are not granted.
+pub(crate) fn check_all_instruments(
+    config: &mut RunConfig,
+    bots: Vec<LoadedBot>,
+    left_out: &mut LeftOut,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<LoadedBot>, RunError> {
+    let mut allowed = Vec::with_capacity(bots.len());
     for loaded in bots {
         let Some(bot) = config.bots.get(&loaded.name) else { continue };
         let refuse = |reason| RunError::PluginNotAllowed { path: bot.plugin.clone().into(), reason };
-        check_instruments(&loaded.name, bot, &loaded.instruments).map_err(refuse)?;
+        let checked = check_instruments(&loaded.name, bot, &loaded.instruments).map_err(refuse);
+        if left_out.sort(&loaded.name, checked)?.is_some() {
+            allowed.push(loaded);
+        }
     }
-    Ok(())
+    left_out.remove_from(config, warnings)?;
+    Ok(allowed)
 }
 
 /// Says which instrument of a bot a plugin does not declare or is not granted.

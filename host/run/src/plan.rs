@@ -19,6 +19,7 @@ use crate::config::RunConfig;
 use crate::error::RunError;
 use crate::faults;
 use crate::identity;
+use crate::left_out::LeftOut;
 use crate::markets::{self, Market, Markets};
 use crate::operator;
 use crate::permissions::{self, Gate};
@@ -47,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) timeframe: Timeframe,
     pub(crate) expected_bars: u64,
     pub(crate) synthetic: bool,
+    /// Bots that are not part of it because of their plugins.
+    pub(crate) left_out: LeftOut,
     pub(crate) warnings: Vec<String>,
     /// All but the hash of the data and what follows from it.
     pub(crate) identity: RunIdentity,
@@ -87,6 +90,22 @@ pub(crate) fn resolve(wanted: Delivery, bots: &[LoadedBot]) -> Result<Delivery, 
     Ok(Delivery::Event)
 }
 
+/// Loads the bots and leaves out those whose plugin cannot be loaded or is not made for what they trade.
+fn load(
+    config: &mut RunConfig,
+    loader: &Loader,
+    folders: &[PathBuf],
+    gate: &Gate<'_>,
+    left_out: &mut LeftOut,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<LoadedBot>, RunError> {
+    let bots = bots::load(config, loader, folders, gate, left_out, warnings)?;
+    markets::complete(config, &bots)?;
+    let bots = permissions::check_all_instruments(config, bots, left_out, warnings)?;
+    warnings.splice(0..0, left_out.warnings());
+    Ok(bots)
+}
+
 impl Plan {
     /// Checks a configuration against its plugins and data.
     pub(crate) fn new(
@@ -104,9 +123,10 @@ impl Plan {
             limits: config.limits.stated(),
             acceptance: &environment.acceptance,
         };
-        let bots = bots::load(&mut config, loader, &environment.plugin_folders, &gate, &mut warnings)?;
+        let mut left_out = LeftOut::default();
+        let folders = &environment.plugin_folders;
+        let bots = load(&mut config, loader, folders, &gate, &mut left_out, &mut warnings)?;
         let mut markets = markets::open(&mut config, &bots)?;
-        permissions::check_all_instruments(&config, &bots)?;
         markets.warnings.splice(0..0, warnings);
         let mut traded: Vec<&mut Instrument> =
             markets.list.iter_mut().map(|market| &mut market.instrument).collect();
@@ -143,6 +163,7 @@ impl Plan {
             timeframe,
             expected_bars,
             synthetic,
+            left_out,
             warnings,
             commands,
         };

@@ -74,6 +74,8 @@ impl Trials {
         budget: u64,
     ) -> Result<Self, RunError> {
         let (mut plan, Inputs { supplies, hash }) = Plan::new(config, &loader.0, environment)?;
+        // The figures would be those of another portfolio.
+        std::mem::take(&mut plan.left_out).refuse()?;
         let (supplies, residency) = supply::share(supplies, budget)?;
         identity::complete(&mut plan.identity, hash.join()?.sha256);
         Ok(Self { plan, supplies, residency })

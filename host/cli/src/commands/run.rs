@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use cryptobot_analytics::FaultSummary;
 use cryptobot_engine::Delivery;
 use cryptobot_plugin::{Accepted, cache_folder, plugin_folders};
 use cryptobot_run::permissions::Acceptance;
@@ -124,10 +125,15 @@ fn say_what_happened(finished: &Finished, format: Format) {
         let call = fault.call.map(|call| format!(" in {call}")).unwrap_or_default();
         let function =
             fault.backtrace.first().map(|function| format!(" in `{function}`")).unwrap_or_default();
-        output::complain(format_args!(
-            "error: plugin {} was stopped at {}{call}: {}: {}{function}",
-            fault.strategy, fault.ts, fault.kind, fault.message
-        ));
+        let (name, message) = (&fault.strategy, &fault.message);
+        if fault.kind == FaultSummary::NOT_LOADED {
+            output::complain(format_args!("error: {name} was left out of the run: {message}"));
+        } else {
+            let FaultSummary { ts, kind, .. } = fault;
+            output::complain(format_args!(
+                "error: plugin {name} was stopped at {ts}{call}: {kind}: {message}{function}"
+            ));
+        }
         if let Some(excerpt) = excerpt {
             output::complain(excerpt);
         }

@@ -18,6 +18,7 @@ mod explain;
 mod funding;
 mod hostile;
 mod interrupt;
+mod left_out;
 mod margin;
 mod new_plugin;
 mod operator;

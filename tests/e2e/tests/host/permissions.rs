@@ -6,7 +6,7 @@ use cryptobot_e2e::{Sandbox, compile_bomb, host_binary, strategy_importing, with
 use cryptobot_wasm::{ChildCompiler, CompileLimits, CompileOutcome, Compiler, Runtime, RuntimeConfig};
 use serde_json::json;
 
-const CAPABILITIES: [&str; 8] =
+pub(crate) const CAPABILITIES: [&str; 8] =
     ["market", "orders", "advanced-orders", "signals", "account", "indicators", "timers", "random"];
 
 /// Adds a line to what a run file says of the bot `a` with the plugin `p.wasm`.

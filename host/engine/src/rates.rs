@@ -28,7 +28,7 @@ impl PerMinute {
 }
 
 /// What a strategy has asked for in the current minute of event time.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rates {
     orders: PerMinute,
     timers: PerMinute,

@@ -174,9 +174,11 @@ impl Slot {
         slot
     }
 
-    /// Another version has taken over: it is told only of what it wants.
+    /// Another version has taken over: it is told only of what it wants, and may have open what it may have.
     pub(crate) fn follow_version(&mut self, origin: Origin) {
         self.wants = origin.version.info.wants;
+        self.max_open_orders = origin.version.max_open_orders;
+        self.custody.max_open_orders = origin.version.max_open_orders;
         self.origin = Some(origin);
         let wants = self.wants;
         self.news.retain(|news| match news {

@@ -44,7 +44,8 @@ pub fn snapshot(strategy: &mut dyn Strategy, version: u32, now: Timestamp) -> Re
 /// stays on the desk, which accepts no orders yet.
 ///
 /// Returns the instance that is left over: the old one, or the heir with its fault, and then the old one has its desk as
-/// it was.
+/// it was. The limits of the desk are those of `version` from `init` on; a state that is larger than they allow is
+/// refused.
 pub fn take_over(
     running: &mut Box<dyn Strategy>,
     mut heir: Box<dyn Strategy>,
@@ -53,9 +54,9 @@ pub fn take_over(
     now: Timestamp,
 ) -> (Box<dyn Strategy>, Result<(), Fault>) {
     let mut desk = running.desk().hand_over();
-    let before = desk.before();
     desk.begin(now);
-    desk.begin_succession(version.series.clone(), version.look_back);
+    desk.begin_succession(version);
+    let before = desk.before();
     *heir.desk() = desk;
     match begin(heir.as_mut(), state, &before) {
         Ok(()) => {
@@ -74,6 +75,11 @@ pub fn take_over(
 fn begin(heir: &mut dyn Strategy, state: Option<&State>, before: &Before) -> Result<(), Fault> {
     heir.init()?;
     let Some(state) = state else { return Ok(()) };
+    let most = heir.desk().limits().state_bytes;
+    if state.bytes.len() > most {
+        let message = format!("the state has {} bytes; this version may have {most}", state.bytes.len());
+        return Err(Fault::new(FaultKind::Refused, message));
+    }
     heir.desk().forget_since(before);
     let now = heir.desk().now;
     heir.desk().begin(now);

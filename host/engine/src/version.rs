@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cryptobot_model::{ParamSpec, ParamValue, PluginInfo, SeriesInfo};
 
+use crate::desk::DeskLimits;
 use crate::fault::Fault;
 use crate::strategy::Strategy;
 
@@ -24,6 +25,10 @@ pub struct Version {
     pub series: Vec<SeriesInfo>,
     /// Closed bars of each series that it may look back on through the host.
     pub look_back: usize,
+    /// How much it may ask for at its desk: in force from the moment on in which it takes over.
+    pub desk_limits: DeskLimits,
+    /// Orders it may have open at once.
+    pub max_open_orders: usize,
     /// Makes instances.
     pub make: Box<Make>,
 }

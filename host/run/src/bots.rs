@@ -52,8 +52,8 @@ pub(crate) fn load(
     let balances = balances(config)?;
     let mut bots = Vec::with_capacity(config.bots.len());
     for ((name, bot), balance) in config.bots.iter_mut().zip(balances) {
-        let loaded = load_bot(name, bot, balance, (loader, folders, gate), warnings);
-        bots.extend(left_out.sort(name, loaded)?);
+        let result = load_bot(name, bot, balance, (loader, folders, gate), warnings);
+        bots.extend(left_out.sort(name, result)?);
     }
     left_out.remove_from(config, warnings)?;
     Ok(bots)

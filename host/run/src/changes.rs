@@ -105,7 +105,7 @@ pub(crate) struct Later {
     pub(crate) info: PluginInfo,
     /// Interfaces that it may use.
     pub(crate) granted: BTreeSet<Capability>,
-    /// What it may use. Limits of the desk (orders, log lines, timers, state) stay those that the bot began with.
+    /// What it may use: of the limits of run, bot and manifest the strictest.
     pub(crate) limits: PluginLimits,
     /// Instruments that it declares.
     pub(crate) instruments: Vec<InstrumentPattern>,

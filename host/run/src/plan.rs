@@ -28,7 +28,7 @@ use crate::recordings;
 use crate::risk;
 use crate::supply::{Feed, Supply};
 use crate::venue::Simulated;
-use crate::versions::{kept_bars, look_back, version};
+use crate::versions::{kept_bars, look_back, max_open_orders, version};
 
 /// Everything about a run but the bars themselves.
 pub(crate) struct Plan {
@@ -207,7 +207,7 @@ impl Plan {
                 wants: bot.info.wants,
                 balance: bot.balance,
                 leverage: f64::from(self.config.execution.margin.leverage),
-                max_open_orders: bot.limits.open_orders.map_or(usize::MAX, |most| most as usize),
+                max_open_orders: max_open_orders(&bot.limits),
                 faults: self.fault_policy(bot),
             });
         }

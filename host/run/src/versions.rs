@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cryptobot_engine::{Delivery, Desk, Version};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, Version};
 use cryptobot_model::{PluginInfo, PluginLimits, SeriesInfo};
 use cryptobot_plugin::{Limits, Plugin};
 
@@ -25,10 +25,17 @@ pub(crate) fn version(
         sha256: plugin.sha256().to_owned(),
         series,
         look_back: look_back(plugin, info, limits),
+        desk_limits: DeskLimits::default().with(limits),
+        max_open_orders: max_open_orders(limits),
         make: Box::new(move |params| {
             made_of.instantiate(Desk::vacant(), params.clone(), &of_instance, delivery)
         }),
     })
+}
+
+/// Orders that a plugin may have open at once.
+pub(crate) fn max_open_orders(limits: &PluginLimits) -> usize {
+    limits.open_orders.map_or(usize::MAX, |most| most as usize)
 }
 
 /// Closed bars of each series that a plugin can look back on.

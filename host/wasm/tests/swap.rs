@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use common::{hostile, limits, runtime};
 use cryptobot_engine::{
-    Change, ChangeRequest, Desk, FaultKind, NoRecorder, Outcome, Params, Strategy, Version, When,
+    Change, ChangeRequest, Desk, DeskLimits, FaultKind, NoRecorder, Outcome, Params, Strategy, Version, When,
 };
 use cryptobot_model::{ParamValue, StrategyId, Timeframe};
 use cryptobot_test_support::market::random_walk;
@@ -30,6 +30,8 @@ fn version(plugin: &Plugin) -> Arc<Version> {
         sha256: plugin.sha256().to_owned(),
         series: series(&[instrument("S")], &[Timeframe::MINUTE]),
         look_back: 0,
+        desk_limits: DeskLimits::default(),
+        max_open_orders: 200,
         make: Box::new(move |params| {
             let ParamValue::Text(behaviour) = &params[0].1 else { panic!("a text") };
             let strategy = made_of.instantiate(Desk::vacant(), params.clone(), &limits(behaviour))?;

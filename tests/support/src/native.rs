@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cryptobot_engine::{Desk, Fault, FaultKind, Params, Strategy, Version};
+use cryptobot_engine::{Desk, DeskLimits, Fault, FaultKind, Params, Strategy, Version};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, PluginInfo, SeriesId, SeriesInfo, Timestamp};
 
 /// The callbacks of a native strategy; all but `on_bar` are optional.
@@ -64,7 +64,15 @@ pub fn version<L: Logic + 'static>(
     let make = move |params: &Params| -> Result<Box<dyn Strategy>, Fault> {
         Ok(Box::new(Native::new(Desk::vacant(), make(params)?)))
     };
-    Arc::new(Version { info, sha256, series, look_back, make: Box::new(make) })
+    Arc::new(Version {
+        info,
+        sha256,
+        series,
+        look_back,
+        desk_limits: DeskLimits::default(),
+        max_open_orders: 200,
+        make: Box::new(make),
+    })
 }
 
 impl<L: Logic> Strategy for Native<L> {

@@ -156,7 +156,7 @@ impl MemoryRun {
     pub fn with_version(mut self, version: &Arc<Version>, params: Params, kept: usize) -> Self {
         let slot = StrategyId::from(self.strategies.len());
         let (series, look_back) = (version.series.clone(), version.look_back);
-        let desk = Desk::new(slot, series, self.markets.len(), look_back, 42, DeskLimits::default());
+        let desk = Desk::new(slot, series, self.markets.len(), look_back, 42, version.desk_limits);
         #[expect(clippy::expect_used, reason = "the first version of a test starts")]
         let mut strategy = (version.make)(&params).expect("an instance");
         *strategy.desk() = desk.keeping(kept);

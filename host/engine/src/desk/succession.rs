@@ -5,13 +5,16 @@ use cryptobot_model::{SeriesInfo, StrategyId};
 use super::{Desk, DeskLimits};
 use crate::history::BarRing;
 use crate::random::Random;
+use crate::rates::Rates;
+use crate::version::Version;
 
-/// What lifecycle calls must not move: what they ask for is forgotten, what they draw is drawn again.
+/// What lifecycle calls must not move: what they ask for is forgotten and does not count, what they draw is drawn again.
 #[derive(Clone, Debug)]
 pub(crate) struct Before {
     random: Random,
     sequence: u64,
     pending: Vec<f64>,
+    rates: Rates,
 }
 
 /// How to give the desk back.
@@ -19,6 +22,8 @@ pub(crate) struct Before {
 pub(super) struct Undo {
     series: Vec<SeriesInfo>,
     visible: usize,
+    limits: DeskLimits,
+    rates: Rates,
 }
 
 impl Desk {
@@ -35,7 +40,12 @@ impl Desk {
 
     /// What a lifecycle call must not move.
     pub(crate) fn before(&self) -> Before {
-        Before { random: self.random.clone(), sequence: self.sequence, pending: self.account.pending.clone() }
+        Before {
+            random: self.random.clone(),
+            sequence: self.sequence,
+            pending: self.account.pending.clone(),
+            rates: self.rates,
+        }
     }
 
     /// Forgets what was asked for since, and sets ids and chance back.
@@ -43,6 +53,7 @@ impl Desk {
         self.random.clone_from(&before.random);
         self.sequence = before.sequence;
         self.account.pending.clone_from(&before.pending);
+        self.rates = before.rates;
         self.intents.clear();
         self.timers.clear();
     }
@@ -60,11 +71,18 @@ impl Desk {
         self.random.clone_from(&before.random);
     }
 
-    /// Gets the desk ready for another instance, which sees its own series names and `look_back` bars.
-    pub(crate) fn begin_succession(&mut self, series: Vec<SeriesInfo>, look_back: usize) {
+    /// Gets the desk ready for another instance, which sees its own series names and as many bars as it may look back
+    /// on. Its own limits are in force at once; where they are others, its minutes are counted anew, so that it does not
+    /// answer for what the one before has asked for.
+    pub(crate) fn begin_succession(&mut self, version: &Version) {
         let visible = self.history.first().map_or(0, BarRing::visible);
-        self.undo = Some(Undo { series: std::mem::replace(&mut self.series, series), visible });
-        self.show(look_back);
+        let series = std::mem::replace(&mut self.series, version.series.clone());
+        self.undo = Some(Undo { series, visible, limits: self.limits, rates: self.rates });
+        if self.limits != version.desk_limits {
+            self.limits = version.desk_limits;
+            self.rates = Rates::default();
+        }
+        self.show(version.look_back);
         self.indicators.succeed();
         self.accepting = false;
     }
@@ -79,7 +97,7 @@ impl Desk {
     pub(crate) fn roll_back_succession(&mut self, before: &Before) {
         self.forget_since(before);
         if let Some(undo) = self.undo.take() {
-            self.series = undo.series;
+            (self.series, self.limits, self.rates) = (undo.series, undo.limits, undo.rates);
             self.show(undo.visible);
         }
         self.indicators.roll_back();

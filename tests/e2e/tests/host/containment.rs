@@ -150,9 +150,10 @@ fn contained(sandbox: &Sandbox, ran: &Ran, end: End, alone: &[String]) -> Result
     }
     if let Refused(words) = end {
         let line = ran.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
-        if !line.starts_with("error: villain was left out of the run: ")
-            || !(line.contains(words) && line.contains("villain.wasm"))
-        {
+        let is_named = line.starts_with("error: villain was left out of the run: ")
+            && line.contains(words)
+            && line.contains("villain.wasm");
+        if !is_named {
             return Err(format!("not `{words}`: {}", ran.stderr));
         }
     }

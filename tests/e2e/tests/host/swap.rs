@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use cryptobot_e2e::{Ran, Sandbox};
+use cryptobot_e2e::{Ran, Sandbox, with_manifest};
+use serde_json::json;
+
+use super::permissions::CAPABILITIES;
 
 /// The plugins of this repository with what makes them trade on two months of the sample.
 const PLUGINS: [(&str, &str); 6] = [
@@ -121,6 +124,28 @@ fn tunable_parameters_change_on_the_way() {
         human.stdout.contains("Changes on the way") && human.stdout.contains("stake=0.1"),
         "{}",
         human.stdout
+    );
+}
+
+/// Limits are those of the version that runs: the manifest of the new one is stricter, and what it forbids is a fault.
+#[test]
+fn a_version_that_takes_over_brings_its_limits() {
+    let sandbox = Sandbox::with_sample().with_plugin("hostile");
+    let declares =
+        json!({"interfaces": CAPABILITIES, "modes": ["backtest"], "limits": {"orders_per_callback": 0}});
+    let bytes = sandbox.bytes("plugins/dist/hostile.wasm");
+    sandbox.write("strict.wasm", with_manifest(bytes, "hostile", &declares));
+    let more = "--accept --balance 1000000 --swap 2024-01-15=strict.wasm";
+    let summary = run(&sandbox, "hostile", more).expect(4).json();
+    assert_eq!(summary["swaps"][0]["done"], true, "{}", summary["swaps"]);
+    let fault = &summary["faults"][0];
+    assert_eq!((&fault["kind"], &fault["call"]), (&"order-flood".into(), &"on-bar".into()), "{fault}");
+    assert_eq!(fault["ts"], "2024-01-15T00:00:00Z", "the first bar that it sees");
+    // Back in time, the laxer limits hold again.
+    let back = run(&sandbox, "hostile", &format!("{more} --swap 2024-01-15=hostile")).expect(0).json();
+    assert_eq!(
+        back["journal_sha256"],
+        run(&sandbox, "hostile", "--balance 1000000").json()["journal_sha256"]
     );
 }
 

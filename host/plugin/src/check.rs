@@ -52,7 +52,9 @@ fn trial(loader: &Loader, path: &Path, limits: &Limits, report: &mut CheckReport
     let plugin = loader.compile(&file).map_err(|error| error.to_string())?;
     report.passed.push(match &plugin {
         Plugin::Component(component) => of_contract(component.contract()),
-        Plugin::Script(_) => "it is a script and its syntax is right".to_owned(),
+        Plugin::Script(_) => {
+            "it is a script, its syntax is right and all functions that it calls exist".to_owned()
+        }
     });
     let declared = file.declaration().limits;
     let desk = DeskLimits::default().with(&host_limits().stricter(declared));

@@ -1,9 +1,12 @@
 //! From the interpreter's errors to problems and faults, in words for people.
 
+use std::collections::BTreeSet;
+
 use cryptobot_engine::{Fault, FaultKind};
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
 use crate::api::GROUPS;
+use crate::nearest::{did_you_mean, nearest};
 use crate::nested::show;
 use crate::source::{Problem, Source};
 
@@ -28,6 +31,20 @@ impl Failure {
     /// A script that is none.
     pub(crate) fn syntax(source: &Source, error: &ParseError) -> Self {
         Self::contract(source, error.1, of_parser(&error.0))
+    }
+
+    /// A script that is none; of an unknown name the nearest of `names` is told.
+    pub(crate) fn names(source: &Source, error: &ParseError, names: &BTreeSet<String>) -> Self {
+        let guess = match &*error.0 {
+            ParseErrorType::VariableUndefined(name) => nearest(name, names.iter().map(String::as_str)),
+            _ => None,
+        };
+        Self::contract(source, error.1, format!("{}{}", of_parser(&error.0), did_you_mean(guess)))
+    }
+
+    /// A fault of the host at a place in the script.
+    pub(crate) fn of_host(source: &Source, at: Position, fault: Fault) -> Self {
+        Self { kind: fault.kind, problem: source.problem(at, fault.message), backtrace: Vec::new() }
     }
 
     /// What a failed call means. A message that the script threw itself has the kind `thrown`; `operations` is what it
@@ -146,8 +163,13 @@ fn no_function(call: &str) -> String {
             let given = if types.is_empty() { "nothing".to_owned() } else { types.join(", ") };
             format!("it is `{}`, but was given {given}", function.call)
         }
-        None => format!("there is no function `{name}`"),
+        None => no_such_function(name),
     }
+}
+
+/// A call that means nothing.
+pub(crate) fn no_such_function(name: &str) -> String {
+    format!("there is no function `{name}`")
 }
 
 /// `said` is the interpreter's sentence: it names the property and the type between quotation marks.

@@ -1,6 +1,6 @@
 //! Rhai scripts behind the [`Strategy`](cryptobot_engine::Strategy) trait.
 //!
-//! A [`Script`] is a text whose syntax is right; it describes itself and is instantiated as a [`ScriptStrategy`]. The top
+//! A [`Script`] is a text whose syntax is right and whose calls mean something; it describes itself and is instantiated as a [`ScriptStrategy`]. The top
 //! of a script declares parameters, series and indicators, its functions are called for events. A script sees nothing
 //! but the functions of [`GROUPS`] and the language itself: it has no files, network, clock or threads, and its
 //! operations, sizes and nesting are limited by [`Limits`].
@@ -8,10 +8,12 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod calls;
 mod context;
 mod declare;
 mod failure;
 mod limits;
+mod nearest;
 mod nested;
 mod program;
 mod script;
@@ -19,6 +21,7 @@ mod source;
 mod state;
 mod strategy;
 mod values;
+mod watch;
 
 pub use api::{Function, GROUPS, Group, LANGUAGE};
 pub use limits::Limits;

@@ -35,6 +35,9 @@ pub struct Limits {
     pub callback_deadline_ms: u64,
     /// Wall time of the top of the script and of `init`, ms.
     pub init_deadline_ms: u64,
+    /// Wall time of all calls of an instance together, ms, for scripts that are slow by a little every time; `None` = no
+    /// limit.
+    pub total_ms: Option<u64>,
 }
 
 impl Default for Limits {
@@ -46,13 +49,13 @@ impl Default for Limits {
             init_operations: 20_000_000,
             callback_deadline_ms: 2_000,
             init_deadline_ms: 30_000,
+            total_ms: None,
         }
     }
 }
 
 impl Limits {
-    /// These limits with those that are stated in their place. A limit on the time of all callbacks together is not
-    /// kept: operations are counted.
+    /// These limits with those that are stated in their place.
     #[must_use]
     pub fn with(self, stated: &PluginLimits) -> Self {
         Self {
@@ -61,6 +64,7 @@ impl Limits {
             callback_operations: stated.script_operations.unwrap_or(self.callback_operations),
             callback_deadline_ms: stated.callback_deadline_ms.unwrap_or(self.callback_deadline_ms),
             init_deadline_ms: stated.init_deadline_ms.unwrap_or(self.init_deadline_ms),
+            total_ms: stated.total_callbacks_s.map(|seconds| seconds.saturating_mul(1_000)).or(self.total_ms),
             ..self
         }
     }
@@ -75,6 +79,10 @@ impl Limits {
             callback_operations: self.callback_operations.min(other.callback_operations),
             callback_deadline_ms: self.callback_deadline_ms.min(other.callback_deadline_ms),
             init_deadline_ms: self.init_deadline_ms.min(other.init_deadline_ms),
+            total_ms: match (self.total_ms, other.total_ms) {
+                (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+                (ours, theirs) => ours.or(theirs),
+            },
             ..self
         }
     }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cryptobot_engine::{Fault, FaultKind};
 use cryptobot_model::{ParamValue, Wants};
@@ -12,17 +12,17 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicIteratorPackage, BasicMapPackage, BasicStringPackage,
     LogicPackage, Package,
 };
-use rhai::{
-    AST, ASTNode, CallFnOptions, Dynamic, Engine, EvalAltResult, Expr, FuncArgs, Position, Scope, Stmt,
-};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, Position, Scope};
 
 use crate::api;
+use crate::calls;
 use crate::context::{Context, Phase, Shared};
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::nested;
 use crate::source::Source;
 use crate::values::{self, Series, State};
+use crate::watch::Watch;
 
 /// Functions that the host calls, with the number of their arguments.
 const CALLBACKS: [(&str, usize, &str); 7] = [
@@ -39,42 +39,8 @@ const CALLBACKS: [(&str, usize, &str); 7] = [
 /// bits differ between machines.
 const DISABLED: [&str; 5] = ["eval", "Fn", "curry", "**", "**="];
 
-/// Operations between two looks at the clock: a power of two.
-const BETWEEN_LOOKS: u64 = 4_096;
-
 /// Uses of variables between two checks of their sizes: a power of two.
 const BETWEEN_SIZES: u32 = 1_024;
-
-/// The liveness guard.
-#[derive(Debug, Default)]
-struct Watch {
-    /// When the call was first looked at; a short call never is.
-    since: Cell<Option<Instant>>,
-    deadline_ms: Cell<u64>,
-}
-
-impl Watch {
-    fn wind(&self, deadline_ms: u64) {
-        self.since.set(None);
-        self.deadline_ms.set(deadline_ms);
-    }
-
-    /// A fault where the call has taken too long.
-    fn look(&self, operations: u64) -> Option<Dynamic> {
-        if !operations.is_multiple_of(BETWEEN_LOOKS) {
-            return None;
-        }
-        let deadline_ms = self.deadline_ms.get();
-        let Some(since) = self.since.get() else {
-            self.since.set(Some(Instant::now()));
-            return None;
-        };
-        let over = since.elapsed() > Duration::from_millis(deadline_ms);
-        over.then(|| {
-            Dynamic::from(Fault::new(FaultKind::Deadline, format!("ran longer than {deadline_ms} ms")))
-        })
-    }
-}
 
 /// Fixed values that every function sees.
 type Globals = Rc<RefCell<BTreeMap<String, Dynamic>>>;
@@ -99,27 +65,27 @@ impl Program {
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let context = Rc::new(RefCell::new(Context::new(given, limits.indicators)));
-        let watch = Rc::new(Watch::default());
+        let watch = Rc::new(Watch::new(limits.total_ms));
         let globals = Globals::default();
-        let mut engine = interpreter(limits);
-        values::register(&mut engine);
-        api::register(&mut engine, &context);
+        let mut engine = with_host(interpreter(limits), &context);
         let progress = Rc::clone(&watch);
-        engine.on_progress(move |operations| progress.look(operations));
+        engine.on_progress(move |operations| progress.look(operations).err().map(Dynamic::from));
         show_globals(&mut engine, &globals);
 
         let parsed = engine.compile(&source.text).map_err(|error| Failure::syntax(source, &error))?;
         let callbacks = callbacks(source, &parsed)?;
         globals.borrow_mut().insert("state".to_owned(), Dynamic::from(State));
         globals.borrow_mut().insert("main".to_owned(), Dynamic::from(Series(0)));
-        watch.wind(limits.init_deadline_ms);
+        watch.begin(limits.init_deadline_ms);
         let mut scope = Scope::new();
-        guarded(|| engine.run_ast_with_scope(&mut scope, &parsed))
-            .map_err(|error| Failure::of(source, *error, limits.init_operations, FaultKind::Refused))?;
+        let ran = guarded(|| engine.run_ast_with_scope(&mut scope, &parsed));
+        let in_time = watch.end();
+        ran.map_err(|error| Failure::of(source, *error, limits.init_operations, FaultKind::Refused))?;
         if let Some(fault) = context.borrow_mut().fault.take() {
             return Err(Failure::contract(source, Position::NONE, fault.message));
         }
-        let ast = strict(&mut engine, source, &scope, &globals)?;
+        in_time.map_err(|fault| Failure::of_host(source, Position::NONE, fault))?;
+        let ast = strict(&mut engine, source, &scope, &globals, calls::variables(&parsed))?;
         engine.set_max_operations(limits.callback_operations);
         context.borrow_mut().phase = Phase::Serving;
         Ok(Self {
@@ -174,24 +140,35 @@ impl Program {
         deadline_ms: u64,
         thrown: FaultKind,
     ) -> Result<(), Fault> {
-        self.watch.wind(deadline_ms);
+        self.watch.begin(deadline_ms);
         let options = CallFnOptions::new().eval_ast(false);
         let called: Result<Dynamic, Box<EvalAltResult>> = guarded(|| {
             self.engine.call_fn_with_options(options, &mut self.scope, &self.ast, callback, arguments)
         });
+        let in_time = self.watch.end();
+        // The interpreter does not say where a limit was met.
+        let begin = || place_of(&self.source, &format!("fn {callback}"));
         if let Err(error) = called {
             let mut failure = Failure::of(&self.source, *error, operations, thrown);
             if failure.problem.at.is_none() {
-                // The interpreter does not say where a limit was met.
-                let at = place_of(&self.source, &format!("fn {callback}"));
-                failure.problem = self.source.problem(at, failure.problem.message);
+                failure.problem = self.source.problem(begin(), failure.problem.message);
             }
             return Err(failure.fault(&self.source));
         }
-        match self.context.borrow_mut().fault.take() {
-            Some(fault) => Err(Fault::new(fault.kind, format!("{}: {}", self.source.name, fault.message))),
-            None => Ok(()),
+        if let Some(fault) = self.context.borrow_mut().fault.take() {
+            return Err(Failure::of_host(&self.source, Position::NONE, fault).fault(&self.source));
         }
+        in_time.map_err(|fault| Failure::of_host(&self.source, begin(), fault).fault(&self.source))
+    }
+
+    /// Wall time of all calls so far.
+    pub(crate) fn called(&self) -> Duration {
+        self.watch.total()
+    }
+
+    /// Takes over from the same script with other values of its parameters.
+    pub(crate) fn carry_on(&self, running: &Self) {
+        self.watch.carry_on(&running.watch);
     }
 }
 
@@ -221,32 +198,23 @@ fn interpreter(limits: &Limits) -> Engine {
     engine
 }
 
-/// Checks the syntax of a text and answers the names of the functions that it calls, its own excluded.
+/// Checks the syntax of a text and its calls; answers the names of the functions that it calls, its own excluded.
 pub(crate) fn parse(source: &Source, limits: &Limits) -> Result<BTreeSet<String>, Failure> {
-    let parsed = catch_unwind(|| interpreter(limits).compile(&source.text).map(|ast| calls(&ast)));
-    match parsed {
-        Ok(parsed) => parsed.map_err(|error| Failure::syntax(source, &error)),
-        Err(_) => Err(Failure::contract(source, Position::NONE, "the interpreter cannot read it")),
-    }
+    let parsed = catch_unwind(|| {
+        let context = Rc::new(RefCell::new(Context::new(Vec::new(), limits.indicators)));
+        let engine = with_host(interpreter(limits), &context);
+        let ast = engine.compile(&source.text).map_err(|error| Failure::syntax(source, &error))?;
+        calls::check(&engine, source, &ast)
+    });
+    parsed
+        .unwrap_or_else(|_| Err(Failure::contract(source, Position::NONE, "the interpreter cannot read it")))
 }
 
-/// Every call stands in the syntax tree: functions by computed names are switched off.
-fn calls(ast: &AST) -> BTreeSet<String> {
-    let own: BTreeSet<&str> = ast.iter_functions().map(|function| function.name).collect();
-    let mut calls = BTreeSet::new();
-    ast.walk(&mut |path: &[ASTNode<'_>]| {
-        match path.last() {
-            Some(
-                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
-                | ASTNode::Stmt(Stmt::FnCall(call, _)),
-            ) if !own.contains(call.name.as_str()) => {
-                calls.insert(call.name.to_string());
-            }
-            _ => {}
-        }
-        true
-    });
-    calls
+/// Adds the functions and values of the host.
+fn with_host(mut engine: Engine, context: &Shared) -> Engine {
+    values::register(&mut engine);
+    api::register(&mut engine, context);
+    engine
 }
 
 /// Lets every function read the values that the top of the script has made, and none change them.
@@ -306,7 +274,13 @@ fn place_of(source: &Source, text: &str) -> Position {
 }
 
 /// Compiles the script again, now that the names at its top are known: every other name is a mistake.
-fn strict(engine: &mut Engine, source: &Source, top: &Scope<'_>, globals: &Globals) -> Result<AST, Failure> {
+fn strict(
+    engine: &mut Engine,
+    source: &Source,
+    top: &Scope<'_>,
+    globals: &Globals,
+    mut known: BTreeSet<String>,
+) -> Result<AST, Failure> {
     let mut names = Scope::new();
     for (name, _, value) in top.iter() {
         if let "state" | "main" = name {
@@ -324,5 +298,6 @@ fn strict(engine: &mut Engine, source: &Source, top: &Scope<'_>, globals: &Globa
         names.push_dynamic(name.as_str(), Dynamic::UNIT);
     }
     engine.set_strict_variables(true);
-    engine.compile_with_scope(&names, &*source.text).map_err(|error| Failure::syntax(source, &error))
+    known.extend(globals.borrow().keys().cloned());
+    engine.compile_with_scope(&names, &*source.text).map_err(|error| Failure::names(source, &error, &known))
 }

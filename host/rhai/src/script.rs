@@ -38,7 +38,7 @@ pub enum LoadError {
     /// It is no text.
     #[error("not a text in UTF-8; a script is written with a text editor")]
     NotText,
-    /// It breaks the rules of the language.
+    /// It breaks the rules of the language, or calls what does not exist.
     #[error("{0}")]
     Syntax(Problem),
 }

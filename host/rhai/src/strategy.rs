@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem::swap;
 
-use cryptobot_engine::{Desk, Fault, FaultKind, Params, Strategy};
+use cryptobot_engine::{Desk, Fault, FaultKind, Params, Resources, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timestamp};
 use rhai::{Dynamic, FuncArgs, INT};
 
@@ -188,6 +188,11 @@ impl Strategy for ScriptStrategy {
         self.each_symbol(|program| if program.has("stop") { program.call("stop", ()) } else { Ok(()) })
     }
 
+    fn resources(&mut self) -> Resources {
+        let called = self.program.as_ref().map(|program| program.called().as_millis() as u64);
+        Resources { called_ms: called, ..Resources::default() }
+    }
+
     /// What the script keeps in `state`, of all symbols: equal states have equal bytes.
     fn snapshot(&mut self) -> Result<Vec<u8>, Fault> {
         self.alive()?;
@@ -223,6 +228,7 @@ impl Strategy for ScriptStrategy {
             return Err(refused("the new values change indicators or series; that takes a swap".to_owned()));
         }
         swap(&mut tuned.context.borrow_mut().symbols, &mut running.context.borrow_mut().symbols);
+        tuned.carry_on(running);
         self.program = Some(tuned);
         self.params.clone_from(params);
         Ok(())

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Player, fault, logged, refused, refused_with, script};
 use cryptobot_engine::{FaultKind, Intent, Strategy, TimerCommand};
 use cryptobot_indicators::KINDS;
@@ -10,7 +12,7 @@ use cryptobot_model::{
     Callback, OrderId, OrderKind, OrderTerms, ParamType, ParamValue, SeriesId, Side, StrategyId, TimeInForce,
     Timestamp, TriggerSource,
 };
-use cryptobot_rhai::Limits;
+use cryptobot_rhai::{Limits, Script};
 
 /// The intents of a body of `on_bar` at a price of 100.
 fn intents(body: &str) -> Vec<Intent> {
@@ -132,8 +134,7 @@ fn orders_that_make_no_sense_say_why() {
         ("buy_bracket(1, #{target: 3});", "a bracket needs a stop"),
         ("close_long(#{limit: 3});", "a position is closed by"),
         ("signal(\"up\", 1);", "a side is \"buy\" or \"sell\", not \"up\""),
-        ("buy();", "it is `buy(quantity, [how])`, but was given nothing"),
-        ("buyy(1);", "there is no function `buyy`"),
+        ("set_timer(\"a\", 1);", "it is `set_timer(number, time)`, but was given a text, a whole number"),
         ("bar.clsoe;", "a bar has no `clsoe`"),
         ("let x = \"a\" * 2;", "`*` does not work on a text and a whole number"),
         ("set_timer(70_000, 1);", "a timer has a number from 0 to 65535"),
@@ -171,11 +172,70 @@ fn parameters_are_declared_and_given() {
     assert_eq!(player.log(), ["4 0.5 true y"]);
 }
 
+/// What no call can answer is found when the script is loaded, wherever it stands and whether it is reached or not.
+#[test]
+fn calls_of_what_does_not_exist_are_found_before_the_run() {
+    for (text, at, words) in [
+        ("fn on_bar(bar) { if false { buyy(1) } }", None, ""),
+        (
+            "fn on_bar(bar) { if bar.close < 0 { buyy(1) } }",
+            Some((1, 37)),
+            "no function `buyy`; did you mean `buy`?",
+        ),
+        (
+            "fn on_bar(bar) { }\nfn f(a) {\n  hlaf(a);\n}\nfn half(a) { f(a) }",
+            Some((3, 3)),
+            "did you mean `half`?",
+        ),
+        (
+            "fn on_bar(bar) { try { timestamp() } catch { } }",
+            Some((1, 24)),
+            "there is no function `timestamp`",
+        ),
+        ("fn on_bar(bar) { buy(1).also() }", Some((1, 25)), "there is no function `also`"),
+        ("let x = 1 + half(2);\nfn on_bar(bar) { }", Some((1, 13)), "there is no function `half`"),
+        ("fn on_bar(bar) { `${ninfo(1)}` }", Some((1, 21)), "did you mean `info`?"),
+        ("fn on_bar(bar) { late(1); early(1); }", Some((1, 18)), "there is no function `late`"),
+        ("fn on_bar(bar) { let f = |x| x; f(1) }", Some((1, 33)), "there is no function `f`"),
+        (
+            "fn on_bar(bar) { buy(1, 2, 3) }",
+            Some((1, 18)),
+            "it is `buy(quantity, [how])`, but is given 3 values",
+        ),
+        ("fn on_bar(bar) { f(1) } fn f(a, b) { }", Some((1, 18)), "it is `f(a, b)`, but is given 1 value"),
+        ("fn on_bar(bar) { f() } fn f(a) { }", Some((1, 18)), "it is `f(a)`, but is given no value"),
+        ("fn on_bar(bar) { abs(1, 2) }", Some((1, 18)), "`abs` cannot be given 2 values"),
+        ("fn on_bar(bar) { [1].push() }", Some((1, 22)), "`push` cannot be given no value"),
+        // These are calls that something answers.
+        ("fn on_bar(bar) { let m = #{f: |x| x}; m.f(1); m.anything(2) }", None, ""),
+        ("fn on_bar(bar) { let f = |x| x; f.call(1); call(f, 1); [1].map(f); }", None, ""),
+        ("fn on_bar(bar) { 3.times(); } fn times() { this * 2 }", None, ""),
+        ("fn on_bar(bar) { 1 in [1]; 1 !in [2]; -abs(1) + !true; 0..3; [1].len(); \"a\".len(); }", None, ""),
+        (
+            "fn on_bar(bar) { print(1); debug(2); type_of(3); is_def_fn(\"f\", 1); #{}.keys(); buy(1); }",
+            None,
+            "",
+        ),
+    ] {
+        let loaded = Script::load_bytes(Path::new("test.rhai"), text.as_bytes());
+        match at {
+            None => assert!(loaded.is_ok(), "{text}: {}", loaded.unwrap_err()),
+            Some(at) => {
+                let error = loaded.err().unwrap_or_else(|| panic!("it loads: {text}"));
+                assert_eq!(error.at(), Some(at), "{text}: {error}");
+                assert!(error.to_string().contains(words), "{text}: expected `{words}` in: {error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_at_the_top_is_said_with_its_place() {
     for (text, words) in [
         ("let a = 1\nfn on_bar(bar) {}", "`;` is missing before this"),
-        ("fn on_bar(bar) { wrong }", "contract: test.rhai:1:18: `wrong` is not known"),
+        ("fn on_bar(bar) { wrong }", "contract: test.rhai:1:18: `wrong` is not known, in"),
+        ("let many = 1; fn on_bar(b) { mony }", "`mony` is not known; did you mean `many`?"),
+        ("fn on_bar(b) { for each in 0..3 { print(eahc) } }", "`eahc` is not known; did you mean `each`?"),
         ("fn f() { }", "the script has no function `on_bar(bar)`"),
         ("fn on_bar() { }", "test.rhai:1:1: the host calls this as `fn on_bar(bar)`"),
         ("fn on_bar(b) {}\nfn on_bars(bar) { }", "test.rhai:2:1: the host does not call `on_bars`"),

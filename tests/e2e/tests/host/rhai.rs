@@ -93,6 +93,11 @@ fn mistakes_are_shown_where_they_stand() {
             "2 | fn on_bar(bar) { }",
         ),
         ("fn on_bar(bar) {\n  buy(amount);\n}\n", "x.rhai:2:7: `amount` is not known", "2 |   buy(amount);"),
+        (
+            "fn on_bar(bar) {\n  if bar.close < 0.0 { byu(1.0); }\n}\n",
+            "x.rhai:2:24: there is no function `byu`; did you mean `buy`?",
+            "2 |   if bar.close < 0.0 { byu(1.0); }",
+        ),
         ("let l = ema(0);\nfn on_bar(bar) { }\n", "x.rhai:1:9: `ema` takes period", "1 | let l = ema(0);"),
         ("fn init() { throw \"no\"; }\nfn on_bar(bar) { }\n", "refused: x.rhai:1:13: no", "1 | fn init()"),
     ] {
@@ -123,6 +128,19 @@ fn a_fault_in_a_run_is_one_line_in_the_summary_and_an_excerpt_on_the_terminal() 
     assert_eq!(message.lines().count(), 1);
     assert_eq!(fault["ts"], "2024-01-01T10:00:00Z");
     shows(&ran, 4, "used up its 1000 operations", "2 | fn on_bar(bar) {");
+}
+
+/// Each callback takes some milliseconds, all of them together seconds.
+#[test]
+fn a_script_that_is_slow_by_a_little_is_stopped() {
+    let sandbox = sandbox();
+    sandbox.write("x.rhai", "fn on_bar(bar) {\n  for i in 0..150_000 { let x = i; }\n}\n");
+    sandbox.write("limits.yaml", "limits: {total_callbacks_s: 1}\n");
+    let run = "run --config limits.yaml --plugin x.rhai --timeframe 15m --format json";
+    let summary = sandbox.host(run).expect(4).json();
+    let fault = &summary["faults"][0];
+    assert_eq!((&fault["kind"], &summary["reproducible"]), (&"total-time".into(), &false.into()), "{fault}");
+    assert!(summary["timing"]["calls_s"]["x"].as_f64().unwrap() >= 1.0, "{}", summary["timing"]);
 }
 
 #[test]

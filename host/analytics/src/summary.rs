@@ -51,7 +51,8 @@ pub struct Timing {
     pub total_s: f64,
     /// Bars per second of engine time.
     pub bars_per_s: f64,
-    /// Seconds in the calls of each strategy, sampled every 10 ms: an estimate. Without those that are not measured.
+    /// Seconds in the calls of each strategy, all of its instances together, sampled every 10 ms: an estimate. Without
+    /// those that are not measured.
     pub calls_s: BTreeMap<String, f64>,
 }
 
@@ -256,7 +257,7 @@ pub struct ResourceSummary {
     pub memory_bytes: Option<u64>,
     /// Instructions of the call, in strict mode.
     pub instructions: Option<u64>,
-    /// Wall time of all its calls so far, ms, sampled.
+    /// Wall time of all calls of the instance so far, ms, sampled.
     pub called_ms: Option<u64>,
     /// Orders, changes and cancels of the call.
     pub orders: usize,
@@ -266,7 +267,8 @@ pub struct ResourceSummary {
 
 impl From<Resources> for ResourceSummary {
     fn from(used: Resources) -> Self {
-        let Resources { memory_bytes, fuel: instructions, called_ms, orders, log_lines } = used;
+        let Resources { memory_bytes, fuel: instructions, called, orders, log_lines } = used;
+        let called_ms = called.map(|called| called.as_millis() as u64);
         Self { memory_bytes, instructions, called_ms, orders, log_lines }
     }
 }

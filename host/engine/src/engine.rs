@@ -7,6 +7,7 @@
 //! right after that callback; what is to be said about it is news of the next step.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use cryptobot_ledger::MarginAccount;
 use cryptobot_model::{Bar, InstrumentId, Money, Price, StrategyId, Timestamp};
@@ -80,6 +81,10 @@ pub struct Outcome {
     pub ended_at: Timestamp,
     /// Whether it was stopped before the data ended.
     pub interrupted: bool,
+    /// Whether it ended before the data did because all strategies were stopped for good and had nothing left.
+    pub abandoned: bool,
+    /// Wall time of the calls of each strategy, all of its instances together; `None` where it is not taken.
+    pub called: Vec<Option<Duration>>,
     /// Final wallets and equities, per strategy.
     pub accounts: Vec<FinalAccount>,
     /// The accounts at the exchange: one of all strategies, or one of each; none where margin is not simulated.
@@ -205,7 +210,7 @@ impl<V: Venue> Engine<V> {
         recorder: &mut dyn Recorder,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Outcome, EngineError> {
-        let mut interrupted = false;
+        let (mut interrupted, mut abandoned) = (false, false);
         self.start(recorder);
         let mut steps: u64 = 0;
         loop {
@@ -224,11 +229,12 @@ impl<V: Venue> Engine<V> {
                     break;
                 }
                 if self.slots.iter().all(Slot::is_over) {
+                    abandoned = true;
                     break;
                 }
             }
         }
-        Ok(self.finish(interrupted, recorder))
+        Ok(Outcome { abandoned, ..self.finish(interrupted, recorder) })
     }
 
     /// Makes one step, for whoever drives the engine himself: [`Engine::start`], steps, [`Engine::finish`]. `false` where
@@ -250,7 +256,8 @@ impl<V: Venue> Engine<V> {
         self.stop(recorder);
         self.changes.end();
         let changes = std::mem::take(&mut self.changes.reports);
-        Outcome { changes, ..self.outcome(interrupted) }
+        let called = self.slots.iter_mut().map(Slot::called).collect();
+        Outcome { changes, called, ..self.outcome(interrupted) }
     }
 
     /// The strategies, for their logs and state after the run.
@@ -537,6 +544,8 @@ impl<V: Venue> Engine<V> {
             bars: self.bars,
             ended_at: self.now,
             interrupted,
+            abandoned: false,
+            called: Vec::new(),
             accounts: accounts.collect(),
             exchange_accounts: self.margin.as_ref().map(Margin::accounts).unwrap_or_default().to_vec(),
             refused_commands: self.operator.refused.clone(),

@@ -1,6 +1,7 @@
 //! What goes wrong inside a plugin: an event of the run, never a failure of the host.
 
 use std::fmt;
+use std::time::Duration;
 
 /// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,8 +109,8 @@ pub struct Resources {
     pub memory_bytes: Option<u64>,
     /// Instructions of its newest call, in the back-end's units; `None` where they are not counted.
     pub fuel: Option<u64>,
-    /// Wall time of all its calls, ms, sampled: an estimate, good to one sample. `None` where it is not taken.
-    pub called_ms: Option<u64>,
+    /// Wall time of all its calls; where it is sampled an estimate, good to one sample. `None` where it is not taken.
+    pub called: Option<Duration>,
     /// Orders, changes and cancels that it asked for in the call.
     pub orders: usize,
     /// Log lines that it wrote in the call.

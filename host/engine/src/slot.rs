@@ -1,5 +1,7 @@
 //! A strategy in the engine: its account, its open orders, what it has yet to be told.
 
+use std::time::Duration;
+
 use cryptobot_ledger::Account;
 use cryptobot_model::{
     Bar, ClosedTrade, Fill, InstrumentId, Money, OrderEvent, OrderId, OrderKind, OrderRequest, Price,
@@ -132,6 +134,8 @@ pub(crate) struct Slot {
     trades: Vec<bool>,
     pub(crate) open: Vec<OpenOrder>,
     pub(crate) invalid_arguments: usize,
+    /// Wall time of the calls of earlier instances, as far as it was taken.
+    called_before: Option<Duration>,
     /// Timers that went off since the run had so many bars.
     timer_calls: (u64, u64),
     leverage: f64,
@@ -162,6 +166,7 @@ impl Slot {
             trades,
             open: Vec::new(),
             invalid_arguments: 0,
+            called_before: None,
             timer_calls: (0, 0),
             leverage: setup.leverage,
             max_open_orders: setup.max_open_orders,
@@ -268,6 +273,16 @@ impl Slot {
             return Ok(());
         }
         Err(Fault::new(FaultKind::TimerFlood, format!("more than {limit} timers went off between two bars")))
+    }
+
+    /// Keeps the time that the calls of an instance took which is not needed any more.
+    pub(crate) fn count_calls(&mut self, left: &mut dyn Strategy) {
+        self.called_before = together(self.called_before, left.resources().called);
+    }
+
+    /// Wall time of the calls of all instances.
+    pub(crate) fn called(&mut self) -> Option<Duration> {
+        together(self.called_before, self.strategy.resources().called)
     }
 
     /// Whether the strategy left requests on its desk.
@@ -471,5 +486,13 @@ impl Slot {
             open_orders: self.open.len(),
             max_open_orders: self.max_open_orders,
         }
+    }
+}
+
+/// The sum of times of which either may be missing.
+fn together(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
     }
 }

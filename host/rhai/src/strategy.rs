@@ -189,8 +189,7 @@ impl Strategy for ScriptStrategy {
     }
 
     fn resources(&mut self) -> Resources {
-        let called = self.program.as_ref().map(|program| program.called().as_millis() as u64);
-        Resources { called_ms: called, ..Resources::default() }
+        Resources { called: self.program.as_ref().map(Program::called), ..Resources::default() }
     }
 
     /// What the script keeps in `state`, of all symbols: equal states have equal bytes.

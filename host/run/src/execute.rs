@@ -1,6 +1,5 @@
 //! Running a prepared run and writing its folder.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::ControlFlow;
@@ -120,6 +119,10 @@ impl PreparedRun {
         let mut changes = changes::report(&outcome.changes, &names);
         self.plan.warnings.append(&mut changes.warnings);
         self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
+        if outcome.abandoned {
+            let warning = format!("the run ended at {}: every bot was stopped for good", outcome.ended_at);
+            self.plan.warnings.push(warning);
+        }
         if outcome.faults.iter().any(|(_, fault)| fault.kind.is_of_wall_time()) {
             let warning =
                 "not reproducible: a plugin was stopped because of the time it took on this machine";
@@ -144,8 +147,9 @@ impl PreparedRun {
         let configuration = self.plan.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
         let names: Vec<String> = self.plan.bots.iter().map(|bot| bot.name.clone()).collect();
-        let mut strategies = self.engine.into_strategies();
-        let calls_s = call_times(&mut strategies, &names);
+        let strategies = self.engine.into_strategies();
+        let calls = names.iter().zip(&outcome.called);
+        let calls_s = calls.filter_map(|(name, called)| Some((name.clone(), (*called)?.as_secs_f64())));
         write_log(&self.folder, strategies, &names, &mut self.plan.warnings)?;
         let infos = self.plan.strategy_infos();
         let plan = self.plan;
@@ -156,7 +160,7 @@ impl PreparedRun {
             synthetic: plan.synthetic,
             currency: plan.config.currency.clone(),
             timeframe: plan.timeframe.to_string(),
-            to: if outcome.interrupted { outcome.ended_at } else { plan.to },
+            to: if outcome.interrupted || outcome.abandoned { outcome.ended_at } else { plan.to },
             bars: outcome.bars,
             fill_timeframes: plan.fill_timeframes.iter().map(ToString::to_string).collect(),
             data_files: data.files,
@@ -167,7 +171,7 @@ impl PreparedRun {
                 load_s: (loaded - self.started).as_secs_f64(),
                 engine_s: engine_time.as_secs_f64(),
                 bars_per_s: outcome.bars as f64 / engine_time.as_secs_f64().max(1e-9),
-                calls_s,
+                calls_s: calls_s.collect(),
                 ..Timing::default()
             },
             interrupted: outcome.interrupted,
@@ -207,14 +211,6 @@ fn exit_code(outcome: &Outcome, refused: bool) -> ExitCode {
     } else {
         ExitCode::Plugin
     }
-}
-
-/// How long the calls of each strategy took, as far as it is measured.
-fn call_times(strategies: &mut [Box<dyn Strategy>], names: &[String]) -> BTreeMap<String, f64> {
-    let seconds = strategies.iter_mut().zip(names).filter_map(|(strategy, name)| {
-        Some((name.clone(), strategy.resources().called_ms? as f64 / 1_000.0))
-    });
-    seconds.collect()
 }
 
 /// Writes what plugins logged, where they logged anything.

@@ -119,7 +119,7 @@ impl Instance {
         Resources {
             memory_bytes: Some(state.guard.memory_bytes() as u64),
             fuel: self.spent,
-            called_ms: Some(state.clock.total().as_millis() as u64),
+            called: Some(state.clock.total()),
             ..Resources::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cryptobot_engine::{Desk, DeskLimits, Fault, FaultKind, Params, Strategy, Version};
+use cryptobot_engine::{Desk, DeskLimits, Fault, FaultKind, Params, Resources, Strategy, Version};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, PluginInfo, SeriesId, SeriesInfo, Timestamp};
 
 /// The callbacks of a native strategy; all but `on_bar` are optional.
@@ -36,6 +36,10 @@ pub trait Logic {
     /// See [`Strategy::tune`].
     fn tune(&mut self, _desk: &mut Desk, _params: &Params) -> Result<(), Fault> {
         Err(Fault::new(FaultKind::Refused, "it takes no parameters while it runs"))
+    }
+    /// See [`Strategy::resources`].
+    fn resources(&self) -> Resources {
+        Resources::default()
     }
 }
 
@@ -114,5 +118,9 @@ impl<L: Logic> Strategy for Native<L> {
 
     fn tune(&mut self, params: &Params) -> Result<(), Fault> {
         self.logic.tune(&mut self.desk, params)
+    }
+
+    fn resources(&mut self) -> Resources {
+        self.logic.resources()
     }
 }

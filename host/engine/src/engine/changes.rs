@@ -89,7 +89,7 @@ impl<V: Venue> Engine<V> {
         let state = match snapshot(slot.strategy.as_mut(), origin.version.info.state_version, now) {
             Ok(state) => state,
             Err(fault) => {
-                self.retire(heir);
+                self.retire(index, heir);
                 let call = GuestCall::Snapshot;
                 return Err(self.take_amiss(
                     "the running version's snapshot",
@@ -108,7 +108,7 @@ impl<V: Venue> Engine<V> {
             self.finish_callback(index, GuestCall::Restore, Ok(asked), recorder);
             self.slots[index].strategy.desk().accepting = true;
         }
-        self.retire(left);
+        self.retire(index, left);
         result
             .map(|()| Changed { state_bytes: state.bytes.len(), dropped })
             .map_err(|fault| fault.to_string())
@@ -158,7 +158,9 @@ impl<V: Venue> Engine<V> {
         reason
     }
 
-    pub(super) fn retire(&mut self, left: Box<dyn crate::Strategy>) {
+    /// An instance of a strategy is not needed any more: what its calls took is kept.
+    pub(super) fn retire(&mut self, index: usize, mut left: Box<dyn crate::Strategy>) {
+        self.slots[index].count_calls(left.as_mut());
         if let (Some(remains), Some(retire)) = (left.into_remains(), &mut self.retire) {
             retire(remains);
         }

@@ -61,7 +61,7 @@ impl<V: Venue> Engine<V> {
         let result = match (origin.version.make)(&origin.params) {
             Ok(heir) => {
                 let (left, result) = take_over(&mut slot.strategy, heir, &origin.version, None, self.now);
-                self.retire(left);
+                self.retire(index, left);
                 result
             }
             Err(fault) => Err(fault),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cryptobot_e2e::{Ran, Sandbox};
+use serde_json::json;
 
 /// Most memory that a host may use, whatever a plugin does: a debug build with its symbols takes a good part of it.
 const MEMORY: u64 = 400 << 20;
@@ -39,6 +40,20 @@ fn behaves(behaviour: &str, callback: &str, words: &[&str]) {
         assert_eq!(summary["faults"].as_array().unwrap().len(), 1);
         assert_eq!(sandbox.summary("run"), summary);
     }
+}
+
+/// A run whose only bot is stopped for good ends there, and says so: the period is what was run.
+#[test]
+fn the_period_of_a_run_is_what_was_run() {
+    let sandbox = sandbox();
+    let run = "run --plugin hostile --timeframe 1m --to 2024-02-01 --set behaviour=trap --format json";
+    let summary = sandbox.host(run).expect(4).json();
+    assert_eq!((&summary["bars"], &summary["interrupted"]), (&4_096.into(), &false.into()));
+    // 4,096 minutes are 2 days, 20 hours and 16 minutes.
+    let period = json!({"from": "2024-01-01T00:00:00Z", "to": "2024-01-03T20:16:00Z"});
+    assert_eq!(summary["period"], period);
+    let said = "the run ended at 2024-01-03T20:16:00Z: every bot was stopped for good";
+    assert!(summary["warnings"].to_string().contains(said), "{}", summary["warnings"]);
 }
 
 #[test]

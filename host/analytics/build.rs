@@ -13,8 +13,16 @@ use sha2::{Digest, Sha256};
 const LIBRARY: &str = "node_modules/lightweight-charts/dist/lightweight-charts.standalone.production.js";
 const LICENCE: &str = "node_modules/lightweight-charts/LICENSE";
 /// In the order in which they build on each other.
-const SCRIPTS: [&str; 7] =
-    ["format.js", "charts.js", "figures.js", "trades.js", "sections.js", "risk.js", "report.js"];
+const SCRIPTS: [&str; 8] = [
+    "format.js",
+    "charts.js",
+    "figures.js",
+    "trades.js",
+    "sections.js",
+    "risk.js",
+    "changes.js",
+    "report.js",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=web");

@@ -149,6 +149,53 @@ const tests = {
     });
   },
 
+  async "lists swaps and parameters, marks them on the curve, and tells orders of the host"() {
+    await open(small, { picture: "small-changes" }, async (page) => {
+      const rows = (table) => page.$$eval(`#${table} tbody tr`, (found) => found.map((row) => [...row.cells].map((cell) => cell.textContent)));
+      const changes = await rows("change-table");
+      assert.deepEqual(changes.map((row) => [row[0], row[1], row.at(-1)]), [
+        ["2024-03-01 00:00", "Swap", "done"],
+        ["2024-03-16 00:00", "Swap", "refused: refused: restore: the state must have 8 bytes"],
+        ["2024-05-30 00:00", "Parameters", "done"],
+      ]);
+      assert.deepEqual([changes[0][2], changes[2][3]], ["trend 0.2.0 c4e1c4e1", "stake = 0.1"]);
+      const marked = await colours(page, "equity-chart");
+      await page.click("#equity-tools button:has-text('Changes')");
+      await page.waitForFunction(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))));
+      assert.ok(await colours(page, "equity-chart") < marked, "the marks of changes did not vanish");
+      await page.click("#equity-tools button:has-text('Changes')");
+
+      const orders = await rows("host-order-table");
+      const why = new Set(orders.map((row) => row[2]));
+      assert.deepEqual([...why].sort(), ["closed after a fault", "closed by the operator"]);
+      const faults = await rows("fault-table");
+      assert.equal(faults.length, orders.filter((row) => row[2] === "closed after a fault").length);
+      await page.selectOption('select[aria-label="Result"]', "host");
+      assert.equal(await count(page), orders.length);
+      assert.match((await cells(page, await columnOf(page, "Exit")))[0], /⌂/);
+    });
+    await open(untraded, {}, async (page) => assert.ok(!await page.isVisible("#host-orders")));
+  },
+
+  async "says of how many trades a rolling win rate is, and nothing where none closed"() {
+    await open(small, {}, async (page) => {
+      const legend = await page.textContent("#winrate-legend");
+      const { rate, closed } = await page.evaluate(() => {
+        const { rolling } = JSON.parse(document.getElementById("data").textContent);
+        return { rate: rolling.win_rate[0].at(-1), closed: rolling.closed[0].at(-1) };
+      });
+      assert.ok(closed > 1);
+      assert.ok(legend.startsWith(`30 days ${(rate * 100).toFixed(1)} % of ${closed} trades`), legend);
+    });
+    await open(sample("sparse", "3"), { picture: "sparse-1280-light" }, async (page) => {
+      // The last trade closed long before the end: its result is not that of the last 30 days.
+      const { rolling } = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent));
+      assert.equal(rolling.win_rate[0].at(-1), null);
+      assert.ok(rolling.win_rate[0].some((rate) => rate !== null));
+      assert.ok((await page.textContent("#winrate-legend")).startsWith("30 days –60 days –90 days 100.0 % of 1 trade"));
+    });
+  },
+
   async "opens 20,000 trades in under two seconds"() {
     // The best of three, because other work on the machine only ever adds to it.
     const times = [];

@@ -10,7 +10,7 @@ use cryptobot_model::{
 
 use crate::account::Activity;
 use crate::curve::{Clock, EquityTrack, MarginTrack, PriceTrack, Tracks};
-use crate::orders::OrderBook;
+use crate::orders::{OrderBook, OrderOrigin};
 use crate::positions::Held;
 use crate::reasons::Verdict;
 use crate::record::{AccountRecord, FaultRecord, OpenPosition, PriceCurve, Record};
@@ -146,6 +146,14 @@ impl Collector {
                 }
             });
         }
+    }
+
+    /// The host closes a position, of a strategy that is stopped or else at the operator's command.
+    fn closing(&mut self, id: OrderId) {
+        let mut faults = self.faults.iter().rev();
+        let newest = faults.find(|fault| Some(fault.strategy) == id.strategy());
+        let is_stopped = newest.is_some_and(|fault| fault.restarted_at.is_none());
+        self.orders.closing(id, if is_stopped { OrderOrigin::AfterFault } else { OrderOrigin::Kill });
     }
 
     fn event(&mut self, event: &OrderEvent) {
@@ -309,7 +317,8 @@ impl Recorder for Collector {
             Entry::Funding(payment) => self.funding(payment),
             Entry::Liquidation(liquidation) => self.liquidation(liquidation),
             Entry::State(change) => self.states.push(*change),
-            Entry::Wallet { .. } | Entry::Closing { .. } | Entry::Market(_) => {}
+            Entry::Closing { id, .. } => self.closing(id),
+            Entry::Wallet { .. } | Entry::Market(_) => {}
             Entry::Fault { ts, strategy, fault } => {
                 self.faults.push(FaultRecord { ts, strategy, fault: fault.clone(), restarted_at: None });
             }

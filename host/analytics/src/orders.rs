@@ -42,11 +42,43 @@ impl OrderTerms {
     }
 }
 
+/// Who made an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderOrigin {
+    /// The strategy.
+    Strategy,
+    /// The host, of a signal of the strategy: its entry, stop or target.
+    Signal,
+    /// The host, which closed a position of a strategy that it had stopped.
+    AfterFault,
+    /// The host, which closed a position at the operator's command.
+    Kill,
+}
+
+impl OrderOrigin {
+    /// The name in tables and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strategy => "strategy",
+            Self::Signal => "signal",
+            Self::AfterFault => "after-fault",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// Whether the host placed it without being asked by the strategy.
+    pub const fn is_of_host(self) -> bool {
+        matches!(self, Self::AfterFault | Self::Kill)
+    }
+}
+
 /// One order of the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderRow {
     /// Its id.
     pub id: OrderId,
+    /// Who made it.
+    pub origin: OrderOrigin,
     /// Its owner.
     pub strategy: StrategyId,
     /// The owner's series.
@@ -103,11 +135,14 @@ pub(crate) struct OrderBook {
     series: Vec<Vec<InstrumentId>>,
     /// The order that the host refused last: its `rejected` event says nothing new.
     refused: OrderId,
+    /// The order that the host makes next, to close a position.
+    closing: Option<(OrderId, OrderOrigin)>,
 }
 
 impl OrderBook {
     pub fn new(series: Vec<Vec<InstrumentId>>) -> Self {
-        Self { rows: Vec::new(), positions: vec![Vec::new(); series.len()], series, refused: OrderId::NONE }
+        let positions = vec![Vec::new(); series.len()];
+        Self { rows: Vec::new(), positions, series, refused: OrderId::NONE, closing: None }
     }
 
     pub fn into_rows(self) -> Vec<OrderRow> {
@@ -139,13 +174,14 @@ impl OrderBook {
     }
 
     pub fn intent(&mut self, ts: Timestamp, strategy: StrategyId, intent: &Intent) {
-        let (id, series, side, shape, reduce_only, requested) = match *intent {
+        let (id, series, side, shape, reduce_only, requested, origin) = match *intent {
             Intent::Order { id, series, side, quantity, kind, terms, .. } => {
                 let reduce_only = terms.reduce_only || terms.close_position;
-                (id, series, side, OrderTerms::new(&kind), reduce_only, Some(quantity))
+                let shape = OrderTerms::new(&kind);
+                (id, series, side, shape, reduce_only, Some(quantity), OrderOrigin::Strategy)
             }
             Intent::Signal(Signal { id, series, side, .. }) => {
-                (id, series, side, OrderTerms::SIGNAL, false, None)
+                (id, series, side, OrderTerms::SIGNAL, false, None, OrderOrigin::Signal)
             }
             Intent::Modify { id, price, .. } => {
                 if let Some(row) = self.row(id) {
@@ -160,9 +196,21 @@ impl OrderBook {
             terms: shape,
             reduce_only,
             requested,
+            origin,
             ..OrderRow::new(id, strategy, series, side, ts)
         };
         self.add(id, row);
+    }
+
+    /// The host closes a position by the order that is decided next.
+    pub fn closing(&mut self, id: OrderId, origin: OrderOrigin) {
+        self.closing = Some((id, origin));
+    }
+
+    /// Who made an order that no intent announced.
+    fn origin(&mut self, id: OrderId) -> OrderOrigin {
+        let closing = self.closing.take().filter(|(closing, _)| *closing == id);
+        closing.map_or(OrderOrigin::Signal, |(_, origin)| origin)
     }
 
     /// An order was let through or refused. Orders that the host made itself, such as those of a signal, have no
@@ -171,7 +219,9 @@ impl OrderBook {
         if let Some(request) = verdict.sent
             && self.row(id).is_none()
         {
-            self.add(id, OrderRow::new(id, request.strategy, request.series, request.side, ts));
+            let origin = self.origin(id);
+            let row = OrderRow::new(id, request.strategy, request.series, request.side, ts);
+            self.add(id, OrderRow { origin, ..row });
         }
         if verdict.sent.is_none() {
             self.refused = id;
@@ -200,7 +250,8 @@ impl OrderBook {
             let status = Some(event.kind);
             let reason = event.reason;
             let row = OrderRow::new(id, strategy, series, side, ts);
-            self.add(id, OrderRow { instrument, status, reason, ..row });
+            let origin = self.origin(id);
+            self.add(id, OrderRow { instrument, status, reason, origin, ..row });
         }
         if repeats {
             return None;
@@ -228,6 +279,7 @@ impl OrderRow {
     fn new(id: OrderId, strategy: StrategyId, series: SeriesId, side: Side, decided_at: Timestamp) -> Self {
         Self {
             id,
+            origin: OrderOrigin::Strategy,
             strategy,
             series,
             instrument: None,

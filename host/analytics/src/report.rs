@@ -12,7 +12,7 @@ use crate::drawdown::Drawdown;
 use crate::groups::Group;
 use crate::metrics::calendar::monthly_returns;
 use crate::metrics::returns::per_period;
-use crate::metrics::rolling::{rolling_sharpe, rolling_win_rate};
+use crate::metrics::rolling::{Wins, rolling_sharpe, rolling_wins};
 use crate::metrics::sampling::Samples;
 use crate::metrics::trading::trade_return;
 use crate::record::Record;
@@ -96,6 +96,7 @@ struct Data<'a> {
     trades: TradeData,
     rules: Vec<risk::RuleData>,
     liquidations: Vec<risk::LiquidationData>,
+    host_orders: Vec<risk::HostOrderData>,
     /// `(instrument, opened, long)` of each position that was open at the end.
     open: Vec<(u32, i64, bool)>,
 }
@@ -140,6 +141,8 @@ struct RollingData {
     windows: [usize; 3],
     sharpe: Vec<Vec<Option<f64>>>,
     win_rate: Vec<Vec<Option<f64>>>,
+    /// Trades that each win rate is of.
+    closed: Vec<Vec<usize>>,
 }
 
 /// Columns, in the order of closing.
@@ -161,6 +164,8 @@ struct TradeData {
     result: Vec<Option<f64>>,
     /// Indices of those that a liquidation ended.
     liquidated: Vec<usize>,
+    /// Indices of those that the host ended, after a fault or at the operator's command.
+    by_host: Vec<usize>,
 }
 
 impl<'a> Data<'a> {
@@ -186,6 +191,7 @@ impl<'a> Data<'a> {
             trades: TradeData::new(record),
             rules: risk::rules(record),
             liquidations: risk::liquidations(record),
+            host_orders: risk::host_orders(record),
             open: record
                 .open_positions
                 .iter()
@@ -274,20 +280,21 @@ impl RollingData {
     fn new(record: &Record, summary: &Summary, samples: &Samples) -> Self {
         let risk_free = per_period(summary.metrics.risk_free, samples.period.per_year());
         let shortened = |values: Vec<Option<f64>>| values.into_iter().map(|value| value.map(short)).collect();
+        let wins = WINDOWS.map(|days| rolling_wins(record.from, &samples.times, &record.trades, days));
         Self {
             time: samples.times.iter().map(|ts| next_second(*ts)).collect(),
             windows: WINDOWS,
             sharpe: WINDOWS.map(|days| shortened(rolling_sharpe(samples, days, risk_free))).into(),
-            win_rate: WINDOWS
-                .map(|days| shortened(rolling_win_rate(record.from, &samples.times, &record.trades, days)))
-                .into(),
+            win_rate: wins.iter().map(|wins| shortened(wins.iter().map(Wins::rate).collect())).collect(),
+            closed: wins.iter().map(|wins| wins.iter().map(|wins| wins.closed).collect()).collect(),
         }
     }
 }
 
 impl TradeData {
     fn new(record: &Record) -> Self {
-        let mut data = Self { liquidated: risk::liquidated_trades(record), ..Self::default() };
+        let (liquidated, by_host) = (risk::liquidated_trades(record), risk::trades_ended_by_host(record));
+        let mut data = Self { liquidated, by_host, ..Self::default() };
         for trade in &record.trades {
             data.strategy.push(trade.strategy.0);
             data.instrument.push(trade.instrument.0);

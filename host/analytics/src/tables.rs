@@ -65,7 +65,8 @@ fn escape(value: &str) -> String {
     if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
 }
 
-const fn side(side: Side) -> &'static str {
+/// `buy` or `sell`.
+pub(crate) const fn side(side: Side) -> &'static str {
     match side {
         Side::Buy => "buy",
         Side::Sell => "sell",
@@ -106,7 +107,8 @@ pub(crate) const fn funding_price(source: FundingPrice) -> &'static str {
     }
 }
 
-const fn status(kind: Option<OrderEventKind>) -> &'static str {
+/// The newest step of an order.
+pub(crate) const fn status(kind: Option<OrderEventKind>) -> &'static str {
     match kind {
         None => "decided",
         Some(OrderEventKind::Submitted) => "submitted",
@@ -125,7 +127,7 @@ const fn status(kind: Option<OrderEventKind>) -> &'static str {
 pub fn orders(record: &Record) -> String {
     let mut table = Table::new(
         "order,strategy,venue,symbol,side,type,requested_quantity,quantity,price,trigger,trigger_source,\
-         time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason",
+         time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason,origin",
         record.orders.len(),
     );
     for order in &record.orders {
@@ -148,6 +150,7 @@ fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
     table.plain(status(order.status)).plain(order.updated_at).plain(order.filled);
     table.optional(order.average_price()).plain(order.fees);
     table.optional(liquidity).optional(order.reason.map(cryptobot_model::RefusalReason::name));
+    table.plain(order.origin.name());
     table.end();
 }
 

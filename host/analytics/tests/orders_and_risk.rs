@@ -5,7 +5,8 @@ use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, RunInfo, Setup, Summary, orders::OrderRow, tables,
 };
 use cryptobot_engine::{
-    Cause, Decision, Entry, Evidence, Intent, Mark, Recorder, Scope, Signal, StateChange, TradingState,
+    Cause, Decision, Entry, Evidence, Fault, FaultKind, Intent, Mark, Recorder, Scope, Signal, StateChange,
+    TradingState,
 };
 use cryptobot_model::{
     Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money, OrderEvent,
@@ -46,6 +47,34 @@ fn wanted(sequence: u64, kind: OrderKind<f64>) -> Intent {
         terms: OrderTerms::FREE,
         target: None,
     }
+}
+
+/// Orders that the host makes itself are told apart by what made it do so.
+#[test]
+fn who_made_an_order_stands_in_its_row() {
+    let mut collector = collector();
+    let approve = |collector: &mut Collector, sequence| {
+        decide(collector, sequence, Decision::Approved(request(sequence, OrderKind::Market)));
+    };
+    let close = |collector: &mut Collector, sequence| {
+        collector.entry(&Entry::Closing { ts: Timestamp(1), id: id(sequence) });
+        approve(collector, sequence);
+    };
+    tell_intent(&mut collector, &wanted(1, OrderKind::Market));
+    approve(&mut collector, 1);
+    close(&mut collector, 2);
+    let fault = Fault::new(FaultKind::Trap, "x");
+    collector.entry(&Entry::Fault { ts: Timestamp(1), strategy: STRATEGY, fault: &fault });
+    close(&mut collector, 3);
+    close(&mut collector, 4);
+    collector.entry(&Entry::Restart { ts: Timestamp(2), strategy: STRATEGY });
+    close(&mut collector, 5);
+    // The stop of a signal has no intent either.
+    approve(&mut collector, 6);
+    let record = collector.finish(&[]);
+    let rows = tables::orders(&record);
+    let origins: Vec<&str> = rows.lines().skip(1).filter_map(|row| row.rsplit(',').next()).collect();
+    assert_eq!(origins, ["strategy", "kill", "after-fault", "after-fault", "kill", "signal"]);
 }
 
 fn request(sequence: u64, kind: OrderKind<Price>) -> OrderRequest {

@@ -1,7 +1,8 @@
 // Time series with lightweight-charts: equity with drawdown, price with trades, rolling figures.
 
-// One marker for so many pixels at least.
+// One marker for so many pixels at least, and one label.
 const MARKER_PIXELS = 12;
+const LABEL_PIXELS = 110;
 const charts = [];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -78,25 +79,38 @@ const thinned = (items, from, to, most) => {
   return { shown: [...best.values()].sort((a, b) => a.at - b.at), all: inside.length };
 };
 
-/** Keeps the markers of a series to those that fit into the visible range. */
-const markTrades = (chart, series, step, items, toMarkers, hint) => {
+/**
+ * Keeps the markers of a series to those that fit into the visible range; `tell` is told how many of how many those are,
+ * `toMarkers` of each whether there is room for a label.
+ */
+const markItems = (chart, series, step, items, toMarkers, tell) => {
   const plugin = LightweightCharts.createSeriesMarkers(series, [], { autoScale: false });
   let visible = null;
   let pending = 0;
   const draw = () => {
     pending = 0;
     if (!visible) return;
-    const most = Math.max(20, Math.floor(chart.timeScale().width() / MARKER_PIXELS));
+    const width = chart.timeScale().width();
+    const most = Math.max(20, Math.floor(width / MARKER_PIXELS));
     const { shown, all } = thinned(items(), visible.from - step, visible.to, most);
-    plugin.setMarkers(shown.flatMap(toMarkers).sort((a, b) => a.time - b.time));
-    hint.textContent = shown.length < all
-      ? `Markers show ${fixed(shown.length, 0)} of ${fixed(all, 0)} trades in view, the largest results first. Zoom in to see every trade: pinch, or Ctrl and wheel.`
-      : all > 0 ? `${fixed(all, 0)} trades in view. Zoom: pinch, or Ctrl and wheel.` : "";
+    let labelled = -Infinity;
+    plugin.setMarkers(shown.flatMap((item) => {
+      const room = ((item.at - labelled) / (visible.to - visible.from)) * width >= LABEL_PIXELS;
+      if (room) labelled = item.at;
+      return toMarkers(item, room);
+    }).sort((a, b) => a.time - b.time));
+    tell(shown.length, all);
   };
   const redraw = () => { if (!pending) pending = requestAnimationFrame(draw); };
   chart.timeScale().subscribeVisibleTimeRangeChange((range) => { visible = range; redraw(); });
   return redraw;
 };
+
+const markTrades = (chart, series, step, items, toMarkers, hint) => markItems(chart, series, step, items, toMarkers, (shown, all) => {
+  hint.textContent = shown < all
+    ? `Markers show ${fixed(shown, 0)} of ${fixed(all, 0)} trades in view, the largest results first. Zoom in to see every trade: pinch, or Ctrl and wheel.`
+    : all > 0 ? `${fixed(all, 0)} trades in view. Zoom: pinch, or Ctrl and wheel.` : "";
+});
 
 const rangeButtons = (chart, from, to) => {
   const days = (to - from) / 86400;
@@ -131,7 +145,7 @@ const equityChart = (data) => {
     longest.applyOptions({ lineColor: colour("bad"), topColor: "transparent", bottomColor: `${colour("bad")}59` });
     others.forEach((series, index) => series.applyOptions({ color: colour(lineColours[index % lineColours.length]) }));
   };
-  const chart = makeChart(byId("equity-chart"), { attribution: true, paint: () => { paint(); redraw(); } });
+  const chart = makeChart(byId("equity-chart"), { attribution: true, paint: () => { paint(); redraw(); redrawChanges(); } });
   const quiet = { priceLineVisible: false, lastValueVisible: false };
   market = chart.addSeries(LightweightCharts.LineSeries, { ...quiet, lineWidth: 1.5, lineStyle: 2, priceFormat: amountFormat, crosshairMarkerVisible: false });
   market.setData(points(curve.time, curve.market));
@@ -166,6 +180,14 @@ const equityChart = (data) => {
     color: colour(trades.net[item.index] > 0 ? "good" : "bad"),
   }], byId("equity-hint"));
 
+  const changes = happenings(data).map((change) => ({ ...change, weight: 1 }));
+  const several = strategies.length > 1;
+  let changed = true;
+  const redrawChanges = markItems(chart, line, data.step, () => (changed ? changes : []), (change, room) => [{
+    time: curve.time[indexAt(curve.time, change.at)], position: "aboveBar", shape: "square", size: 0.5,
+    color: colour(change.tone), text: room ? (several ? `${change.strategy}: ${change.text}` : change.text) : "",
+  }], () => {});
+
   const legend = byId("equity-legend");
   const currency = summary.currency ? ` ${summary.currency}` : "";
   const describe = (index) => {
@@ -189,7 +211,8 @@ const equityChart = (data) => {
   tools.append(toggles("Layers", [
     ["Trades", (on) => { marked = on; redraw(); }],
     ["Buy and hold", (on) => market.applyOptions({ visible: on })],
-  ]));
+    changes.length && ["Changes", (on) => { changed = on; redrawChanges(); }],
+  ].filter(Boolean)));
   if (others.length) {
     tools.append(segments("Strategies", [["portfolio", "Portfolio"], ["each", "Each strategy"]], "portfolio", (value) => {
       for (const series of others) series.applyOptions({ visible: value === "each" });
@@ -288,8 +311,12 @@ const arrow = (name, text) => {
   return mark;
 };
 
-/** One line per window of days. */
-const rollingChart = (id, legendId, rolling, columns, format, formatter) => {
+/** Lets a line end where values are missing; otherwise it would go on to the next one as if there were some. */
+const broken = (data) => data.map((point, index) => (
+  isNumber(point.value) && index + 1 < data.length && !isNumber(data[index + 1].value) ? { ...point, color: "transparent" } : point));
+
+/** One line per window of days. `more` tells what else is known of a value: of which window, at which time. */
+const rollingChart = (id, legendId, rolling, columns, format, formatter, more = () => "") => {
   const container = byId(id);
   const known = columns.map((values) => values.some(isNumber));
   if (!known.some(Boolean)) {
@@ -303,11 +330,17 @@ const rollingChart = (id, legendId, rolling, columns, format, formatter) => {
   columns.forEach((values, index) => {
     if (!known[index]) return;
     const series = chart.addSeries(LightweightCharts.LineSeries, { lineWidth: index === 0 ? 1 : 2, priceLineVisible: false, lastValueVisible: false, priceFormat: { type: "custom", minMove: 0.0001, formatter } });
-    series.setData(points(rolling.time, values));
+    series.setData(broken(points(rolling.time, values)));
     lines.push([series, index]);
-    const last = values.findLast(isNumber);
-    byId(legendId).append(el("span", {}, swatch(colours[index]), `${rolling.windows[index]} days `, el("b", {}, format(last))));
   });
+  const last = rolling.time.length - 1;
+  const describe = (at) => byId(legendId).replaceChildren(...lines.map(([, index]) => {
+    const value = columns[index][at];
+    const shown = isNumber(value) ? format(value) : UNDEFINED;
+    return el("span", {}, swatch(colours[index]), `${rolling.windows[index]} days `, el("b", {}, shown), isNumber(value) ? more(index, at) : "");
+  }));
+  describe(last);
+  chart.subscribeCrosshairMove((event) => describe(event.time === undefined ? last : indexAt(rolling.time, event.time)));
   paint();
   chart.timeScale().fitContent();
 };

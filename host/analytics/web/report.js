@@ -25,6 +25,8 @@ ruleTable(data);
 riskFacts(data);
 refusalTable(data);
 faultTable(data);
+changeTable(data);
+hostOrderTable(data);
 liquidationTable(data);
 stateTable(data);
 openTable(data);
@@ -35,5 +37,6 @@ equityChart(data);
 priceChart(data);
 marginChart(data);
 rollingChart("sharpe-chart", "sharpe-legend", data.rolling, data.rolling.sharpe, (value) => fixed(value), (value) => fixed(value, 1));
-rollingChart("winrate-chart", "winrate-legend", data.rolling, data.rolling.win_rate, (value) => percent(value, 1), (value) => percent(value, 0));
+rollingChart("winrate-chart", "winrate-legend", data.rolling, data.rolling.win_rate, (value) => percent(value, 1), (value) => percent(value, 0),
+  (window, index) => { const closed = data.rolling.closed[window][index]; return ` of ${fixed(closed, 0)} ${closed === 1 ? "trade" : "trades"}`; });
 document.documentElement.dataset.ready = "true";

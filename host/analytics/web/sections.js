@@ -18,12 +18,20 @@ const header = ({ summary, prices }) => {
   byId("host-version").textContent = `CryptoBot Pro ${run.host_version}`;
 };
 
+// The kind of a fault where a plugin could not be loaded.
+const NOT_LOADED = "not-loaded";
+
 const notices = ({ summary }) => {
   const place = byId("notices");
   for (const fault of summary.faults) {
+    if (fault.kind === NOT_LOADED) {
+      place.append(el("p", { class: "notice fault" }, el("strong", {}, `${fault.strategy} was left out of the run: `), fault.message));
+      continue;
+    }
     place.append(el("p", { class: "notice fault" }, el("strong", {}, `${fault.strategy} was stopped: `), `${fault.message} (${[fault.kind, fault.call, fault.ts].filter(Boolean).join(", ")})${fault.restarted_at ? `; a fresh instance took over at ${fault.restarted_at}` : ""}`));
   }
-  for (const warning of summary.warnings) place.append(el("p", { class: "notice" }, warning));
+  const leftOut = summary.faults.filter((fault) => fault.kind === NOT_LOADED).map((fault) => `${fault.strategy} was left out of the run`);
+  for (const warning of summary.warnings.filter((text) => !leftOut.some((said) => text.startsWith(said)))) place.append(el("p", { class: "notice" }, warning));
   place.hidden = !place.children.length;
 };
 

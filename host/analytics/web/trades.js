@@ -7,6 +7,7 @@ const tradeTable = (data) => {
   const count = trades.net.length;
   const several = { strategies: strategies.length > 1, symbols: prices.length > 1, funding: trades.funding.some(Boolean) };
   const liquidated = new Set(trades.liquidated);
+  const byHost = new Set(trades.by_host);
   const number = (index) => index + 1;
   const symbol = (index) => prices[trades.instrument[index]].symbol;
   const strategy = (index) => strategies[trades.strategy[index]].name;
@@ -22,7 +23,7 @@ const tradeTable = (data) => {
     { title: "Held", key: holding, cell: (index) => [duration(holding(index))] },
     { title: "Quantity", key: (index) => trades.quantity[index], cell: (index) => [quantity(trades.quantity[index])] },
     { title: "Entry", key: (index) => trades.entry[index], cell: (index) => [price(trades.entry[index])] },
-    { title: "Exit", key: (index) => trades.exit[index], cell: (index) => (liquidated.has(index) ? [`⚠ ${price(trades.exit[index])}`, "bad"] : [price(trades.exit[index])]) },
+    { title: "Exit", key: (index) => trades.exit[index], cell: (index) => (liquidated.has(index) ? [`⚠ ${price(trades.exit[index])}`, "bad"] : byHost.has(index) ? [`⌂ ${price(trades.exit[index])}`] : [price(trades.exit[index])]) },
     { title: "Fees", key: (index) => trades.fees[index], cell: (index) => [fixed(trades.fees[index])] },
     { title: "Slippage", key: (index) => trades.slippage[index], cell: (index) => [fixed(trades.slippage[index])] },
     several.funding && { title: "Funding", key: (index) => trades.funding[index], cell: (index) => [fixed(trades.funding[index])] },
@@ -44,14 +45,14 @@ const tradeTable = (data) => {
   const texts = new Map();
   const textOf = (index) => {
     if (!texts.has(index)) {
-      texts.set(index, `${number(index)} ${strategy(index)} ${symbol(index)} ${trades.side[index]} ${minute(trades.opened[index])} ${minute(trades.closed[index])}${liquidated.has(index) ? " liquidated" : ""}`.toLowerCase());
+      texts.set(index, `${number(index)} ${strategy(index)} ${symbol(index)} ${trades.side[index]} ${minute(trades.opened[index])} ${minute(trades.closed[index])}${liquidated.has(index) ? " liquidated" : ""}${byHost.has(index) ? " host" : ""}`.toLowerCase());
     }
     return texts.get(index);
   };
   const matches = (index) => (!filter.strategy || String(trades.strategy[index]) === filter.strategy)
     && (!filter.symbol || String(trades.instrument[index]) === filter.symbol)
     && (!filter.side || trades.side[index] === filter.side)
-    && (!filter.result || (filter.result === "liquidated" ? liquidated.has(index) : filter.result === "win" ? trades.net[index] > 0 : trades.net[index] <= 0))
+    && (!filter.result || (filter.result === "liquidated" ? liquidated.has(index) : filter.result === "host" ? byHost.has(index) : filter.result === "win" ? trades.net[index] > 0 : trades.net[index] <= 0))
     && (!filter.text || filter.text.split(/\s+/).every((word) => textOf(index).includes(word)));
 
   const select = () => {
@@ -122,7 +123,7 @@ const tradeTable = (data) => {
   if (several.symbols) form.append(selection("Symbol", [["", "All symbols"], ...prices.map((entry, index) => [String(index), entry.symbol])], choose("symbol")));
   form.append(
     selection("Side", [["", "Long and short"], ["long", "Long"], ["short", "Short"]], choose("side")),
-    selection("Result", [["", "Wins and losses"], ["win", "Wins"], ["loss", "Losses"], ...(liquidated.size ? [["liquidated", "⚠ Liquidated"]] : [])], choose("result")),
+    selection("Result", [["", "Wins and losses"], ["win", "Wins"], ["loss", "Losses"], ...(liquidated.size ? [["liquidated", "⚠ Liquidated"]] : []), ...(byHost.size ? [["host", "⌂ Closed by the host"]] : [])], choose("result")),
   );
   heads[0].setAttribute("aria-sort", "ascending");
   heads[0].firstChild.textContent = "# ↑";

@@ -1,11 +1,15 @@
 //! A run that never happened: seeded random walks, traded at random, told to a collector as the engine would.
 
+use std::collections::BTreeMap;
+
 use cryptobot_analytics::{
-    AccountLabel, Collector, InstrumentLabel, Record, RunIdentity, RunInfo, Setup, StrategyInfo, Timing,
+    AccountLabel, Collector, InstrumentLabel, Record, RunIdentity, RunInfo, Setup, StrategyInfo, SwapSummary,
+    Timing, TuningSummary,
 };
 use cryptobot_engine::random::Random;
 use cryptobot_engine::{
-    Cause, Decision, Entry, Evidence, Intent, Mark, Recorder, Scope, StateChange, TradingState,
+    Cause, Decision, Entry, Evidence, Fault, FaultKind, Intent, Mark, Recorder, Scope, StateChange,
+    TradingState,
 };
 use cryptobot_ledger::Account;
 use cryptobot_model::time::NANOS_PER_SECOND;
@@ -137,8 +141,39 @@ impl RandomRun {
                 ),
             ],
             journal_sha256: "be41".repeat(16),
+            swaps: vec![
+                self.swap(60, None),
+                self.swap(75, Some("refused: restore: the state must have 8 bytes")),
+            ],
+            tuning: vec![TuningSummary {
+                strategy: self.text("trend"),
+                at: self.day(150).to_string(),
+                ts: Some(self.day(150)),
+                set: BTreeMap::from([(self.text("stake"), "0.1".to_owned())]),
+                done: true,
+                reason: None,
+            }],
             timing: Timing { engine_s: 0.082, bars_per_s: 6_400_000.0, ..Timing::default() },
             ..RunInfo::default()
+        }
+    }
+
+    fn day(&self, day: i64) -> Timestamp {
+        self.from.plus(day * 1_440 * STEP)
+    }
+
+    /// Another version on a day, which takes over unless there is a reason.
+    fn swap(&self, day: i64, reason: Option<&str>) -> SwapSummary {
+        SwapSummary {
+            strategy: self.text("trend"),
+            at: self.day(day).to_string(),
+            ts: Some(self.day(day)),
+            plugin: Some(self.text("trend 0.2.0")),
+            plugin_sha256: Some("c4e1".repeat(16)),
+            done: reason.is_none(),
+            reason: reason.map(|reason| self.text(reason)),
+            state_bytes: 1_234,
+            ..SwapSummary::default()
         }
     }
 
@@ -245,7 +280,17 @@ impl Market {
         };
         let liquidated = !held.is_zero() && self.uniform() < 0.01;
         let rule = if liquidated { FillRule::Liquidation } else { FillRule::Open };
-        self.tell(ts, &request, price, rule, collector);
+        // Now and then the host closes: after a fault, or at the operator's command.
+        let by_host = !held.is_zero() && !liquidated && id.sequence() % 150 < 4;
+        let faulted = by_host && id.sequence() % 300 < 150;
+        if faulted {
+            let fault = Fault::new(FaultKind::Trap, "the script gave up");
+            collector.entry(&Entry::Fault { ts: request.decided_at, strategy, fault: &fault });
+        }
+        self.tell(ts, &request, price, rule, by_host, collector);
+        if faulted {
+            collector.entry(&Entry::Restart { ts: ts.plus(STEP), strategy });
+        }
     }
 
     /// An order that the host refuses.
@@ -285,6 +330,7 @@ impl Market {
         request: &OrderRequest,
         price: Price,
         rule: FillRule,
+        by_host: bool,
         collector: &mut Collector,
     ) {
         let OrderRequest { id, strategy, series, instrument, side, quantity, decided_at, .. } = *request;
@@ -300,7 +346,11 @@ impl Market {
             terms: OrderTerms::FREE,
             target: None,
         };
-        collector.entry(&Entry::Intent { ts: decided_at, strategy, intent: &intent });
+        collector.entry(&if by_host {
+            Entry::Closing { ts: decided_at, id }
+        } else {
+            Entry::Intent { ts: decided_at, strategy, intent: &intent }
+        });
         collector.entry(&Entry::Decision { ts: decided_at, id, decision: &Decision::Approved(*request) });
         let event = OrderEvent {
             ts,

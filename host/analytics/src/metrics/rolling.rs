@@ -18,29 +18,40 @@ pub fn rolling_sharpe(samples: &Samples, days: usize, risk_free: f64) -> Vec<Opt
     (0..returns.len()).map(|index| at(index).filter(|_| samples.period == SamplingPeriod::Daily)).collect()
 }
 
-/// Share of winners among the trades that closed in the `days` up to each of `times`; `None` where none did, and
-/// until the run is as old as the window. `trades` are in the order of closing.
-pub fn rolling_win_rate(
-    from: Timestamp,
-    times: &[Timestamp],
-    trades: &[ClosedTrade],
-    days: usize,
-) -> Vec<Option<f64>> {
+/// The trades that closed in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wins {
+    /// How many.
+    pub closed: usize,
+    /// How many of them won.
+    pub won: usize,
+}
+
+impl Wins {
+    /// Share of winners; `None` where no trade closed.
+    pub fn rate(&self) -> Option<f64> {
+        share(self.won, self.closed)
+    }
+}
+
+/// The trades that closed in the `days` up to each of `times`; none until the run is as old as the window. `trades` are
+/// in the order of closing.
+pub fn rolling_wins(from: Timestamp, times: &[Timestamp], trades: &[ClosedTrade], days: usize) -> Vec<Wins> {
     let window = days as i64 * NANOS_PER_DAY;
-    let (mut begin, mut end, mut wins) = (0, 0, 0_usize);
-    let won = |trade: &ClosedTrade| usize::from(trade.net_pnl > Money::ZERO);
-    let mut rates = Vec::with_capacity(times.len());
+    let (mut begin, mut end, mut won) = (0, 0, 0_usize);
+    let wins = |trade: &ClosedTrade| usize::from(trade.net_pnl > Money::ZERO);
+    let mut windows = Vec::with_capacity(times.len());
     for ts in times {
         while end < trades.len() && trades[end].closed_at <= *ts {
-            wins += won(&trades[end]);
+            won += wins(&trades[end]);
             end += 1;
         }
         while begin < end && trades[begin].closed_at.0 <= ts.0 - window {
-            wins -= won(&trades[begin]);
+            won -= wins(&trades[begin]);
             begin += 1;
         }
         let old_enough = ts.0 - from.0 >= window;
-        rates.push(share(wins, end - begin).filter(|_| old_enough));
+        windows.push(if old_enough { Wins { closed: end - begin, won } } else { Wins::default() });
     }
-    rates
+    windows
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use cryptobot_model::{Fill, FillRule, Liquidation, Money};
+use cryptobot_model::{Fill, FillRule, Liquidation, Money, OrderId};
 use serde::Serialize;
 
 use super::short;
+use crate::orders::OrderRow;
 use crate::record::Record;
-use crate::tables::{direction, seconds};
+use crate::tables::{direction, seconds, side, status};
 
 /// All fills by one rule.
 #[derive(Serialize)]
@@ -82,6 +83,48 @@ pub(super) fn liquidations(record: &Record) -> Vec<LiquidationData> {
 pub(super) fn liquidated_trades(record: &Record) -> Vec<usize> {
     let key = |liquidation: &Liquidation| (liquidation.ts, liquidation.strategy, liquidation.instrument);
     let ends: BTreeSet<_> = record.liquidations.iter().map(key).collect();
+    let trades = record.trades.iter().enumerate();
+    trades
+        .filter(|(_, trade)| ends.contains(&(trade.closed_at, trade.strategy, trade.instrument)))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// An order that the host placed itself, to close a position.
+#[derive(Serialize)]
+pub(super) struct HostOrderData {
+    time: i64,
+    strategy: u32,
+    instrument: Option<u32>,
+    /// `buy` or `sell`.
+    side: &'static str,
+    quantity: f64,
+    /// Average price of its fills.
+    price: Option<f64>,
+    status: &'static str,
+    origin: &'static str,
+}
+
+pub(super) fn host_orders(record: &Record) -> Vec<HostOrderData> {
+    let data = |order: &OrderRow| HostOrderData {
+        time: seconds(order.decided_at),
+        strategy: order.strategy.0,
+        instrument: order.instrument.map(|instrument| instrument.0),
+        side: side(order.side),
+        quantity: order.quantity.to_f64(),
+        price: order.average_price().map(|price| short(price.to_f64())),
+        status: status(order.status),
+        origin: order.origin.name(),
+    };
+    record.orders.iter().filter(|order| order.origin.is_of_host()).map(data).collect()
+}
+
+/// Places, in the order of closing, of the trades that an order of the host ended.
+pub(super) fn trades_ended_by_host(record: &Record) -> Vec<usize> {
+    let of_host: BTreeSet<OrderId> =
+        record.orders.iter().filter(|order| order.origin.is_of_host()).map(|order| order.id).collect();
+    let fills = record.fills.iter().filter(|fill| of_host.contains(&fill.order));
+    let ends: BTreeSet<_> = fills.map(|fill| (fill.ts, fill.strategy, fill.instrument)).collect();
     let trades = record.trades.iter().enumerate();
     trades
         .filter(|(_, trade)| ends.contains(&(trade.closed_at, trade.strategy, trade.instrument)))

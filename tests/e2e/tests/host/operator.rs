@@ -37,6 +37,10 @@ fn commands_are_followed_and_reported() {
     let closings: Vec<&str> = between.collect();
     let [closing] = closings.as_slice() else { panic!("one fill, the closing: {closings:?}") };
     assert!(closing.contains("2024-01-10T00:00:00"), "{closing}");
+    let orders = sandbox.read("out/orders.csv");
+    let killed: Vec<&str> = orders.lines().filter(|line| line.ends_with(",kill")).collect();
+    assert_eq!(killed.len(), 1, "{killed:?}");
+    assert!(killed[0].contains("2024-01-10T00:00:00Z,filled"), "{killed:?}");
     // The commands are part of the run: the same file repeats it.
     let again = sandbox.host("run --config out/run.yaml --out again --format json").expect(0).json();
     assert_eq!(summary["journal_sha256"], again["journal_sha256"]);

@@ -251,7 +251,7 @@ impl OrderBook {
             let reason = event.reason;
             let row = OrderRow::new(id, strategy, series, side, ts);
             let origin = self.origin(id);
-            self.add(id, OrderRow { instrument, status, reason, origin, ..row });
+            self.add(id, OrderRow { origin, instrument, status, reason, ..row });
         }
         if repeats {
             return None;

@@ -257,7 +257,7 @@ impl<V: Venue> Engine<V> {
         self.changes.end();
         let changes = std::mem::take(&mut self.changes.reports);
         let called = self.slots.iter_mut().map(Slot::called).collect();
-        Outcome { changes, called, ..self.outcome(interrupted) }
+        Outcome { called, changes, ..self.outcome(interrupted) }
     }
 
     /// The strategies, for their logs and state after the run.

@@ -1,11 +1,11 @@
 //! A stage for one plugin: instruments with bars in memory, an account and the simulated exchange.
 
 use cryptobot_engine::{
-    BarBlock, Desk, DeskLimits, Engine, EngineError, Exchange, ExchangeConfig, FaultPolicy, InstrumentSetup,
-    Limits, MemorySource, Strategy, StrategySetup,
+    AccountKind, BarBlock, BarSource, Desk, DeskLimits, Engine, EngineError, Exchange, ExchangeConfig,
+    FaultPolicy, InstrumentSetup, Limits, MarginSettings, MemorySource, Strategy, StrategySetup,
 };
 use cryptobot_model::{
-    Instrument, InstrumentId, Money, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe,
+    FundingRate, Instrument, InstrumentId, Money, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe,
 };
 
 use crate::loaded::Loaded;
@@ -17,16 +17,34 @@ const MOST_HISTORY_BARS: usize = 100_000;
 /// Orders that may be open at once.
 const OPEN_ORDERS: usize = 200;
 
+/// An instrument with what happens in its market.
+#[derive(Clone, Debug)]
+pub(crate) struct Market {
+    pub(crate) instrument: Instrument,
+    pub(crate) bars: BarBlock,
+    /// Mark prices as bars of the same length; where there are none the last price stands in.
+    pub(crate) marks: Option<BarBlock>,
+    pub(crate) funding: Vec<FundingRate>,
+}
+
+impl Market {
+    /// A market with bars alone.
+    pub(crate) fn new(instrument: Instrument, bars: BarBlock) -> Self {
+        Self { instrument, bars, marks: None, funding: Vec::new() }
+    }
+}
+
 /// Everything around a plugin.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
-    /// The instruments with their bars.
-    pub(crate) markets: Vec<(Instrument, BarBlock)>,
+    pub(crate) markets: Vec<Market>,
     /// Length of the bars.
     pub(crate) timeframe: Timeframe,
     pub(crate) balance: Money,
     /// Largest notional per unit of equity.
     pub(crate) leverage: f64,
+    /// Positions stand on an exchange account with margin; `None` = they are never liquidated.
+    pub(crate) margin: Option<MarginSettings>,
     pub(crate) exchange: ExchangeConfig,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
@@ -36,7 +54,7 @@ impl Stage {
     /// The series that a plugin is given: what it asks for, once per symbol.
     pub(crate) fn series(&self, info: &PluginInfo) -> Vec<SeriesInfo> {
         let mut series = Vec::new();
-        for (index, (instrument, _)) in self.markets.iter().enumerate() {
+        for (index, Market { instrument, .. }) in self.markets.iter().enumerate() {
             for spec in &info.series {
                 series.push(SeriesInfo {
                     id: SeriesId::from(series.len()),
@@ -74,10 +92,13 @@ impl Stage {
         info: &PluginInfo,
     ) -> Result<Engine<Exchange>, EngineError> {
         let instruments: Vec<Instrument> =
-            self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
-        let sources = self.markets.iter().map(|(instrument, bars)| {
-            let source = Box::new(MemorySource::new(vec![bars.clone()]));
-            InstrumentSetup::new(instrument.clone(), self.timeframe, source)
+            self.markets.iter().map(|market| market.instrument.clone()).collect();
+        let source =
+            |bars: &BarBlock| -> Box<dyn BarSource> { Box::new(MemorySource::new(vec![bars.clone()])) };
+        let sources = self.markets.iter().map(|market| InstrumentSetup {
+            mark: market.marks.as_ref().map(source),
+            funding: market.funding.clone(),
+            ..InstrumentSetup::new(market.instrument.clone(), self.timeframe, source(&market.bars))
         });
         let setup = StrategySetup {
             strategy,
@@ -90,6 +111,12 @@ impl Stage {
         };
         let exchange = Exchange::new(&instruments, &self.exchange);
         let engine = Engine::new(sources.collect(), vec![setup], exchange)?;
-        Ok(engine.with_limits(self.limits, &[self.limits.strategy]))
+        let engine = engine.with_limits(self.limits, &[self.limits.strategy]);
+        match self.margin {
+            None => Ok(engine),
+            Some(settings) => engine
+                .with_margin(AccountKind::Shared, settings)
+                .map_err(|error| EngineError::Source(Box::new(error))),
+        }
     }
 }

@@ -106,3 +106,35 @@ fn several_symbols_and_refusals_are_told_apart() {
     let (result, _) = played("sma-flip", tape, case, false);
     assert_eq!(result.problems, Vec::<String>::new());
 }
+
+/// One unit is held from bar 4 to bar 5, minus one at the end: 0.01 of 14 is paid for the former, 0.02 of 8 for the latter.
+#[test]
+fn funding_is_paid_at_the_closes_that_state_a_rate() {
+    let tape = "close,funding\n10,0.01\n10,\n13,\n14,0.01\n9,\n8,-0.02\n";
+    let case = "params: {fast: 1, slow: 3, quantity: 1}\nbalance: 1000\nexpect:\n  funding: 0.30\n  equity: 996.70\n";
+    let (result, _) = played("sma-flip", tape, case, false);
+    assert_eq!(result.problems, Vec::<String>::new());
+    let (result, _) = played("sma-flip", tape, &case.replace("0.30", "0.14"), false);
+    assert_eq!(result.problems, ["funding: expected 0.14, is 0.3"]);
+}
+
+/// The mark price falls where the last price does not. One unit at 13 with a tenth of it as margin is liquidated at
+/// `(1.3 - 13) / (0.02 - 1)`; the fee is 0.01 of that.
+#[test]
+fn positions_with_margin_are_liquidated_at_the_mark_price() {
+    let tape = "close,mark,mark_low\n10,10,10\n10,10,10\n13,13,10\n14,14,13\n14,14,11\n15,15,14\n";
+    let case = "params: {fast: 1, slow: 3, quantity: 1}\nbalance: 1000\nleverage: 10\n\
+                margin: {mode: isolated, maintenance: 0.02, liquidation_fee: 0.01}\nexpect:\n  \
+                fills: [bar 4 buy 1 TESTUSDT at 13 open, bar 5 sell 1 TESTUSDT at 11.93877551 liquidation]\n  \
+                position: {}\n  equity: 998.81938775\n";
+    let (result, _) = played("sma-flip", tape, case, false);
+    assert_eq!(result.problems, Vec::<String>::new());
+    // Without margin nothing is liquidated, and without marks the last price stands in for them.
+    let held = "expect: {position: {TESTUSDT: 1}}\n";
+    let account = case.split_once("margin:").unwrap().0;
+    let (result, _) = played("sma-flip", tape, &format!("{account}{held}"), false);
+    assert_eq!(result.problems, Vec::<String>::new());
+    let (unmarked, margin) = ("close\n10\n10\n13\n14\n14\n15\n", case.split_once("expect:").unwrap().0);
+    let (result, _) = played("sma-flip", unmarked, &format!("{margin}{held}"), false);
+    assert_eq!(result.problems, Vec::<String>::new());
+}

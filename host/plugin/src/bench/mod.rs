@@ -28,7 +28,7 @@ use crate::backend::{Limits, Loader, is_script};
 use crate::inspect::InspectError;
 use crate::loaded::Loaded;
 use crate::machine::Machine;
-use crate::stage::Stage;
+use crate::stage::{Market, Stage};
 use timed::{Timed, Watches, clock_ns};
 
 /// Calls of a round that measures the empty call.
@@ -261,16 +261,17 @@ fn stage(
         timeframe,
         balance: Money::from_f64(1e7).unwrap_or_default(),
         leverage: 1.0,
+        margin: None,
         exchange: ExchangeConfig::default(),
         limits: RiskLimits::default(),
         seed: 42,
     };
     match &options.tape {
         BenchTape::Stored(instrument, timeframe, bars) => {
-            Ok(on(vec![((**instrument).clone(), bars.clone())], *timeframe))
+            Ok(on(vec![Market::new((**instrument).clone(), bars.clone())], *timeframe))
         }
         BenchTape::Generated(count) => {
-            let market = |stream: u64| (instrument(stream), walk::bars(*count, stream));
+            let market = |stream: u64| Market::new(instrument(stream), walk::bars(*count, stream));
             let alone = on(vec![market(0)], Timeframe::MINUTE);
             let refused = match begins(plugin, params, &alone) {
                 Ok(()) => return Ok(alone),

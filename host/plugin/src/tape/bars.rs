@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cryptobot_engine::BarBlock;
-use cryptobot_model::{Timeframe, Timestamp};
+use cryptobot_model::{FundingRate, Rate, Timeframe, Timestamp};
 
 /// Symbol of tapes that name none.
 const SYMBOL: &str = "TESTUSDT";
@@ -13,13 +13,32 @@ const START: &str = "2024-01-01";
 const VOLUME: f64 = 1.0;
 
 /// Columns that a tape may have; only `close` must be there.
-const COLUMNS: [&str; 7] = ["time", "symbol", "open", "high", "low", "close", "volume"];
+const COLUMNS: [&str; 12] = [
+    "time",
+    "symbol",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "mark",
+    "mark_open",
+    "mark_high",
+    "mark_low",
+    "funding",
+];
+/// Highest funding rate, and the lowest below zero.
+const MOST_FUNDING: f64 = 0.1;
 
 /// The bars of one symbol.
 #[derive(Clone, Debug)]
 pub(super) struct SymbolBars {
     pub(super) symbol: String,
     pub(super) bars: BarBlock,
+    /// Mark prices as bars, where the tape has any.
+    pub(super) marks: Option<BarBlock>,
+    /// Rates that are paid at the closes of bars.
+    pub(super) funding: Vec<FundingRate>,
 }
 
 /// What is wrong with a tape, and where.
@@ -86,6 +105,31 @@ impl<'a> Row<'a> {
     fn price(&self, name: &str) -> Result<Option<f64>, TapeError> {
         self.cell(name).map(|cell| cell.price(name)).transpose()
     }
+
+    /// A price that a row may leave out by an empty cell.
+    fn filled(&self, name: &str) -> Result<Option<f64>, TapeError> {
+        self.cell(name).filter(|cell| !cell.text.is_empty()).map(|cell| cell.price(name)).transpose()
+    }
+
+    /// Open, high and low of a bar from the columns of these names: without the first it opens at the close before,
+    /// without the others it has none beyond open and close.
+    fn ends(&self, names: [&str; 3], before: Option<f64>, close: f64) -> Result<[f64; 3], TapeError> {
+        let [open_name, high_name, low_name] = names;
+        let open = self.price(open_name)?.or(before).unwrap_or(close);
+        let high = self.price(high_name)?.unwrap_or(open.max(close));
+        let low = self.price(low_name)?.unwrap_or(open.min(close));
+        let beyond = |name: &str, value: f64, side: &str| {
+            let cell = self.cell(name).unwrap_or(self.cells[0]);
+            Err(cell.wrong(format!("`{name}` {value} is {side} open {open} or close {close}")))
+        };
+        if high < open.max(close) {
+            return beyond(high_name, high, "below");
+        }
+        if low > open.min(close) {
+            return beyond(low_name, low, "above");
+        }
+        Ok([open, high, low])
+    }
 }
 
 /// Reads the bars of all symbols. A bar without `open` opens at the close before it, one without `high` and `low` has
@@ -118,10 +162,13 @@ pub(super) fn parse(text: &str, timeframe: Timeframe) -> Result<Vec<SymbolBars>,
         }
         let symbol = row.cell("symbol").map_or(SYMBOL, |cell| cell.text);
         let at = all.iter().position(|bars| bars.symbol == symbol).unwrap_or_else(|| {
-            all.push(SymbolBars { symbol: symbol.to_owned(), bars: BarBlock::default() });
+            let (bars, marks, funding) = (BarBlock::default(), None, Vec::new());
+            all.push(SymbolBars { symbol: symbol.to_owned(), bars, marks, funding });
             all.len() - 1
         });
         push(&mut all[at].bars, &row, timeframe)?;
+        all[at].push_mark(&row)?;
+        all[at].push_funding(&row, timeframe)?;
     }
     if all.is_empty() {
         return Err(TapeError {
@@ -145,32 +192,63 @@ fn column_names<'a>(header: &[Cell<'a>]) -> Result<Vec<&'a str>, TapeError> {
         }
         names.push(cell.text);
     }
-    if names.contains(&"close") {
-        Ok(names)
-    } else {
-        Err(header[0].wrong("there is no column `close`; it is the only one that must be there"))
+    if !names.contains(&"close") {
+        return Err(header[0].wrong("there is no column `close`; it is the only one that must be there"));
+    }
+    match header.iter().find(|cell| cell.text.starts_with("mark_")) {
+        Some(part) if !names.contains(&"mark") => {
+            Err(part
+                .wrong(format!("column `{}` needs a column `mark`, the mark price at the close", part.text)))
+        }
+        _ => Ok(names),
     }
 }
 
-fn push(bars: &mut BarBlock, row: &Row<'_>, timeframe: Timeframe) -> Result<(), TapeError> {
-    let close = row.price("close")?.unwrap_or_default();
-    let open = row.price("open")?.or(bars.close.last().copied()).unwrap_or(close);
-    let high = row.price("high")?.unwrap_or(open.max(close));
-    let low = row.price("low")?.unwrap_or(open.min(close));
-    if high < open.max(close) {
-        let cell = row.cell("high").unwrap_or(row.cells[0]);
-        return Err(cell.wrong(format!("`high` {high} is below open {open} or close {close}")));
+impl SymbolBars {
+    /// Adds the mark prices of the bar that was added last; an empty cell is a hole, in which the last price stands in.
+    fn push_mark(&mut self, row: &Row<'_>) -> Result<(), TapeError> {
+        let (Some(close), Some(open_ms)) = (row.filled("mark")?, self.bars.open_ms.last()) else {
+            return Ok(());
+        };
+        let marks = self.marks.get_or_insert_default();
+        let ends = row.ends(["mark_open", "mark_high", "mark_low"], marks.close.last().copied(), close)?;
+        marks.open_ms.push(*open_ms);
+        marks.volume.push(0.0);
+        append(marks, ends, close);
+        Ok(())
     }
-    if low > open.min(close) {
-        let cell = row.cell("low").unwrap_or(row.cells[0]);
-        return Err(cell.wrong(format!("`low` {low} is above open {open} or close {close}")));
+
+    /// Adds the funding rate at the close of the bar that was added last, where there is one.
+    fn push_funding(&mut self, row: &Row<'_>, timeframe: Timeframe) -> Result<(), TapeError> {
+        let Some(cell) = row.cell("funding").filter(|cell| !cell.text.is_empty()) else { return Ok(()) };
+        let rate = cell.text.parse::<f64>().ok().filter(|rate| rate.abs() <= MOST_FUNDING);
+        let Some(rate) = rate.and_then(Rate::from_f64) else {
+            return Err(cell.wrong(format!(
+                "`funding` must be a rate between -{MOST_FUNDING} and {MOST_FUNDING}, or empty, not `{}`",
+                cell.text
+            )));
+        };
+        let open = self.bars.open_ms.last().copied().unwrap_or_default();
+        let ts = Timestamp::from_millis(open + timeframe.millis());
+        self.funding.push(FundingRate { ts, rate, mark: None });
+        Ok(())
     }
-    bars.volume.push(volume(row)?);
-    bars.open_ms.push(open_ms(bars, row, timeframe)?);
+}
+
+/// Adds open, high and low of a bar, and its close.
+fn append(bars: &mut BarBlock, [open, high, low]: [f64; 3], close: f64) {
     bars.open.push(open);
     bars.high.push(high);
     bars.low.push(low);
     bars.close.push(close);
+}
+
+fn push(bars: &mut BarBlock, row: &Row<'_>, timeframe: Timeframe) -> Result<(), TapeError> {
+    let close = row.price("close")?.unwrap_or_default();
+    let ends = row.ends(["open", "high", "low"], bars.close.last().copied(), close)?;
+    bars.volume.push(volume(row)?);
+    bars.open_ms.push(open_ms(bars, row, timeframe)?);
+    append(bars, ends, close);
     Ok(())
 }
 
@@ -213,11 +291,26 @@ mod tests {
     #[test]
     fn closes_are_enough() {
         let tape = minutes("# a rise\nclose\n10\n\n12 \n").unwrap();
-        let SymbolBars { symbol, bars } = &tape[0];
+        let SymbolBars { symbol, bars, marks, funding } = &tape[0];
+        assert!(marks.is_none() && funding.is_empty());
         assert_eq!((symbol.as_str(), bars.open_ms[0]), ("TESTUSDT", 1_704_067_200_000));
         assert_eq!(bars.open_ms[1] - bars.open_ms[0], 60_000);
         assert_eq!((bars.open[1], bars.high[1], bars.low[1], bars.close[1]), (10.0, 12.0, 10.0, 12.0));
         assert_eq!(bars.volume, [1.0, 1.0]);
+    }
+
+    #[test]
+    fn marks_and_funding_may_have_holes() {
+        let text = "close,mark,mark_low,funding\n10,10.5,10,\n11,,,0.0001\n12,12,10.2,-0.002\n";
+        let SymbolBars { bars, marks, funding, .. } = &minutes(text).unwrap()[0];
+        let marks = marks.as_ref().unwrap();
+        assert_eq!(marks.open_ms, [bars.open_ms[0], bars.open_ms[2]]);
+        // The second one opens at the mark before it.
+        assert_eq!((&marks.open[..], &marks.high[..]), (&[10.5, 10.5][..], &[10.5, 12.0][..]));
+        assert_eq!((&marks.low[..], &marks.close[..]), (&[10.0, 10.2][..], &[10.5, 12.0][..]));
+        let rates: Vec<_> = funding.iter().map(|rate| (rate.ts.millis(), rate.rate.to_string())).collect();
+        let close = |bar: usize| bars.open_ms[bar] + 60_000;
+        assert_eq!(rates, [(close(1), "0.0001".to_owned()), (close(2), "-0.002".to_owned())]);
     }
 
     #[test]
@@ -243,6 +336,13 @@ mod tests {
             ("high,close\n9,10\n", "2:1: `high` 9 is below open 10 or close 10"),
             ("close,low\n10,11\n", "2:4: `low` 11 is above open 10 or close 10"),
             ("close,volume\n10,-1\n", "2:4: `volume` must be a number, 0 or more"),
+            ("close,mark_low\n1,1\n", "1:7: column `mark_low` needs a column `mark`"),
+            ("close,mark,mark_high\n10,9,8\n", "2:6: `mark_high` 8 is below open 9 or close 9"),
+            ("close,mark\n10,low\n", "2:4: `mark` must be a positive number"),
+            (
+                "close,funding\n10,5\n",
+                "2:4: `funding` must be a rate between -0.1 and 0.1, or empty, not `5`",
+            ),
             ("time,close\nsoon,1\n", "2:1: `time` must be an open time in UTC"),
             ("time,close\n2024-01-01T00:00:30,1\n", "2:1: no bar of 1m opens at 2024-01-01T00:00:30"),
             ("time,close\n2024-01-02,1\n2024-01-01,1\n", "3:1: `time` must rise"),

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use cryptobot_engine::{ExchangeConfig, Latency, LatencyModel, Limits, RiskSettings, Slippage};
-use cryptobot_model::{ContractTerms, Instrument, Money, ParamValue, Price, Quantity, Timeframe};
+use cryptobot_engine::{
+    ExchangeConfig, Latency, LatencyModel, Limits, MarginMode, MarginSettings, RiskSettings, Slippage,
+};
+use cryptobot_model::{
+    Brackets, ContractTerms, Instrument, Money, ParamValue, Price, Quantity, Rate, Timeframe,
+};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 use serde::Deserialize;
 
 use super::expected::Expected;
+
+/// Highest leverage of an account.
+const LARGEST_LEVERAGE: u32 = 125;
 
 /// `case.yaml`.
 #[derive(Debug, Deserialize)]
@@ -28,6 +35,8 @@ pub(super) struct Case {
     /// Largest notional per unit of equity.
     #[serde(default = "Case::one")]
     leverage: f64,
+    /// Positions stand on an exchange account with margin, at the leverage above; without it they are never liquidated.
+    margin: Option<Margin>,
     /// Fee of every fill, a fraction of its notional.
     #[serde(default)]
     fee: f64,
@@ -54,12 +63,38 @@ pub(super) struct Case {
     pub(super) expect: Option<Expected>,
 }
 
+/// The margin of an exchange account.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Margin {
+    mode: Mode,
+    /// Maintenance margin, a fraction of the notional at the mark price.
+    maintenance: f64,
+    /// What the exchange takes for a liquidation, a fraction of the notional.
+    liquidation_fee: f64,
+}
+
+impl Default for Margin {
+    fn default() -> Self {
+        Self { mode: Mode::Isolated, maintenance: 0.01, liquidation_fee: 0.0 }
+    }
+}
+
+/// Which balance stands in for a position.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Isolated,
+    Cross,
+}
+
 /// A case in the host's terms.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) timeframe: Timeframe,
     pub(crate) balance: Money,
     pub(crate) leverage: f64,
+    pub(crate) margin: Option<MarginSettings>,
     /// All but the symbol.
     pub(crate) instrument: Instrument,
     pub(crate) exchange: ExchangeConfig,
@@ -106,15 +141,13 @@ impl Case {
     /// The case in the host's terms; an error names the field.
     pub(super) fn terms(&self) -> Result<Terms, String> {
         let timeframe = self.timeframe.parse().map_err(|error| format!("timeframe: {error}"))?;
-        let within = |name: &str, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) {
-                Ok(value)
-            } else {
-                Err(format!("{name}: must lie between {low} and {high}, not {value}"))
-            }
-        };
         let fee = Decimal::from_f64(within("fee", self.fee, -0.01, 0.1)?).unwrap_or_default();
         let step = |name: &str, value: f64| within(name, value, 1e-8, 1e6);
+        let leverage = within("leverage", self.leverage, 1.0, f64::from(LARGEST_LEVERAGE))?;
+        let (margin, contract) = match self.margin {
+            None => (None, ContractTerms::default()),
+            Some(margin) => margin.terms(leverage)?,
+        };
         let instrument = Instrument {
             venue: "tape".to_owned(),
             symbol: String::new(),
@@ -125,7 +158,7 @@ impl Case {
             maker_fee: fee,
             taker_fee: fee,
             funding: false,
-            terms: ContractTerms::default(),
+            terms: contract,
         };
         let way = LatencyModel::Constant {
             ns: (within("latency_ms", self.latency_ms, 0.0, 60_000.0)? * 1e6) as i64,
@@ -142,12 +175,45 @@ impl Case {
         Ok(Terms {
             timeframe,
             balance: Money::from_f64(within("balance", self.balance, 1e-8, 1e11)?).unwrap_or_default(),
-            leverage: within("leverage", self.leverage, 1.0, 125.0)?,
+            leverage,
+            margin,
             instrument,
             exchange,
             limits: self.risk.resolve().map_err(|error| format!("risk: {error}"))?,
             seed: self.seed,
         })
+    }
+}
+
+impl Margin {
+    /// The settings of the account, and the terms of its contracts.
+    fn terms(self, leverage: f64) -> Result<(Option<MarginSettings>, ContractTerms), String> {
+        if leverage.fract() != 0.0 {
+            return Err(format!("leverage: must be a whole number where there is `margin`, not {leverage}"));
+        }
+        let mode = match self.mode {
+            Mode::Isolated => MarginMode::Isolated,
+            Mode::Cross => MarginMode::Cross,
+        };
+        let leverage = leverage as u32;
+        let settings = MarginSettings::new(mode, leverage).map_err(|error| format!("leverage: {error}"))?;
+        let rate = |name: &str, value: f64, low: f64| {
+            Ok::<Rate, String>(Rate::from_f64(within(name, value, low, 1.0)?).unwrap_or_default())
+        };
+        let maintenance = rate("margin.maintenance", self.maintenance, 1e-8)?;
+        let brackets = Brackets::flat(leverage, maintenance).map_err(|_| {
+            format!("margin.maintenance: must be below 1 / leverage, not {}", self.maintenance)
+        })?;
+        let liquidation_fee = rate("margin.liquidation_fee", self.liquidation_fee, 0.0)?;
+        Ok((Some(settings), ContractTerms { brackets, liquidation_fee, ..ContractTerms::default() }))
+    }
+}
+
+fn within(name: &str, value: f64, low: f64, high: f64) -> Result<f64, String> {
+    if (low..=high).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("{name}: must lie between {low} and {high}, not {value}"))
     }
 }
 
@@ -166,6 +232,19 @@ mod tests {
         assert!(said("timeframe: 7x\n").starts_with("timeframe: `7x` is not a timeframe"));
         assert_eq!(said("leverage: 0.5\n"), "leverage: must lie between 1 and 125, not 0.5");
         assert!(said("balance: .nan\n").starts_with("balance: must lie between"));
+        assert_eq!(
+            said("margin: {}\nleverage: 2.5\n"),
+            "leverage: must be a whole number where there is `margin`, not 2.5"
+        );
+        let unsafe_margin = said("margin: {maintenance: 2}\n");
+        assert_eq!(unsafe_margin, "margin.maintenance: must lie between 0.00000001 and 1, not 2");
+        let no_room = said("margin: {maintenance: 0.2}\nleverage: 5\n");
+        assert_eq!(no_room, "margin.maintenance: must be below 1 / leverage, not 0.2");
+        assert!(
+            said("margin: {mode: hedged}\n").starts_with(":1:16: "),
+            "{}",
+            said("margin: {mode: hedged}\n")
+        );
         assert_eq!(said("lot: 0\n"), "lot: must lie between 0.00000001 and 1000000, not 0");
     }
 

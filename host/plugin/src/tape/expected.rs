@@ -27,6 +27,8 @@ pub(super) struct Expected {
     position: Option<BTreeMap<String, f64>>,
     /// Equity at the end.
     equity: Option<f64>,
+    /// Funding paid; negative = received.
+    funding: Option<f64>,
     /// Kind of the fault that stops the plugin.
     fault: Option<String>,
 }
@@ -62,10 +64,12 @@ impl Expected {
                 found.push(format!("position: expected {}, is {}", map(&wanted), map(&actual.position)));
             }
         }
-        if let Some(expected) = self.equity
-            && Money::from_f64(expected) != Some(actual.equity)
+        for (name, expected, actual) in
+            [("equity", self.equity, actual.equity), ("funding", self.funding, actual.funding)]
         {
-            found.push(format!("equity: expected {expected}, is {}", actual.equity));
+            if let Some(expected) = expected.filter(|expected| Money::from_f64(*expected) != Some(actual)) {
+                found.push(format!("{name}: expected {expected}, is {actual}"));
+            }
         }
         found
     }
@@ -171,6 +175,9 @@ fn block(expected: Option<&Expected>, actual: &Actual) -> String {
     }
     if has(|expected| expected.equity.is_some()) {
         let _ = writeln!(text, "  equity: {}", actual.equity);
+    }
+    if has(|expected| expected.funding.is_some()) && !(usual && actual.funding == Money::ZERO) {
+        let _ = writeln!(text, "  funding: {}", actual.funding);
     }
     if let Some(fault) = &actual.fault {
         let _ = writeln!(text, "  fault: {}", fault.kind.name());

@@ -12,7 +12,7 @@ use super::bars::SymbolBars;
 use super::case::Terms;
 use super::lines;
 use crate::loaded::Loaded;
-use crate::stage::Stage;
+use crate::stage::{Market, Stage};
 
 /// What came of a case. Bars are counted from 1, one for each time at which bars close.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +27,8 @@ pub(super) struct Actual {
     pub(super) position: BTreeMap<String, Quantity>,
     /// Equity at the end, positions at the newest prices.
     pub(super) equity: Money,
+    /// Funding paid; negative = received.
+    pub(super) funding: Money,
     /// Why the plugin was stopped.
     pub(super) fault: Option<Fault>,
 }
@@ -39,18 +41,24 @@ pub(super) fn play(
     bars: Vec<SymbolBars>,
 ) -> Result<Actual, String> {
     let closes = closes(&bars, terms.timeframe);
-    let market = |SymbolBars { symbol, bars }| (Instrument { symbol, ..terms.instrument.clone() }, bars);
+    let market = |SymbolBars { symbol, bars, marks, funding }| Market {
+        instrument: Instrument { symbol, ..terms.instrument.clone() },
+        bars,
+        marks,
+        funding,
+    };
     let stage = Stage {
         markets: bars.into_iter().map(market).collect(),
         timeframe: terms.timeframe,
         balance: terms.balance,
         leverage: terms.leverage,
+        margin: terms.margin,
         exchange: terms.exchange.clone(),
         limits: terms.limits,
         seed: terms.seed,
     };
     let series = stage.series(plugin.info());
-    let symbols = stage.markets.iter().map(|(instrument, _)| instrument.symbol.clone()).collect();
+    let symbols = stage.markets.iter().map(|market| market.instrument.symbol.clone()).collect();
     let mut record = Record { closes, series, symbols, actual: Actual::default() };
     let strategy = match plugin.start(stage.desk(plugin), params) {
         Ok(strategy) => strategy,
@@ -106,6 +114,7 @@ impl Recorder for Record {
                 self.actual.fills.push(format!("bar {bar} {side} {quantity} {symbol} at {price} {rule}"));
                 *self.actual.position.entry(symbol).or_default() += fill.side.signed(quantity);
             }
+            Entry::Funding(payment) => self.actual.funding += payment.paid,
             Entry::Order(event) if event.kind == OrderEventKind::Rejected => {
                 let reason = event.reason.map_or("refused", |reason| reason.name());
                 let (bar, order) = (self.closed(event.ts), event.id.sequence());

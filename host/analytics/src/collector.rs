@@ -203,7 +203,7 @@ impl Collector {
         let times = &marks.ts[rows.clone()];
         let Tracks { equities, prices, margins } = &mut self.tracks;
         for (track, column) in equities.iter_mut().zip(marks.equities.iter()) {
-            times.iter().zip(&column[rows.clone()]).for_each(|(ts, equity)| track.step(ts.0, *equity));
+            track.steps(times, &column[rows.clone()]);
         }
         // One strategy is its own portfolio.
         if let Some(portfolio) = equities.get_mut(marks.equities.len()) {

@@ -277,7 +277,7 @@ fn what_cannot_be_meant_is_refused_before_any_work() {
 #[test]
 fn a_run_file_says_what_is_swept_and_flags_override_it() {
     let sandbox = Sandbox::with_sample();
-    let file = "period: {to: 2024-02-01}\nbots:\n  flip: {plugin: sma-flip, timeframe: 1h, params: {quantity: 0.1}}\n\
+    let file = "period: {to: 2024-02-01}\ndelivery: paged\nbots:\n  flip: {plugin: sma-flip, timeframe: 1h, params: {quantity: 0.1}}\n\
                 sweep:\n  params: {fast: '2..6:2', slow: [30, 40]}\n  metric: total_return\n  constraints: ['trades>=10']\n  \
                 top: 1\n  search: random\n  samples: 4\n";
     sandbox.write("sweep.yaml", file);
@@ -285,6 +285,12 @@ fn a_run_file_says_what_is_swept_and_flags_override_it() {
     let document = sandbox.host("sweep --config sweep.yaml --out a --format json").expect(0).json();
     assert_eq!((document["trials"].clone(), document["metric"].clone()), (4.into(), "total_return".into()));
     assert_eq!(document["constraints"][0], "trades>=10");
+    assert_eq!(document["delivery"], "paged");
+    assert_eq!(
+        sandbox.summary("a/top/01")["run"]["delivery"],
+        "event",
+        "the second run is one call per event"
+    );
     let document = sandbox
         .host("sweep --config sweep.yaml --param fast=3 --random 2 --metric min:volatility --out b --format json")
         .expect(0)

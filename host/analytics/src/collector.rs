@@ -212,7 +212,7 @@ impl Collector {
             }
         }
         for (track, column) in prices.iter_mut().zip(marks.prices.iter()) {
-            column[rows.clone()].iter().for_each(|price| track.step(*price));
+            track.steps(&column[rows.clone()]);
         }
         for (track, column) in margins.iter_mut().zip(marks.margin_ratios.iter()) {
             times.iter().zip(&column[rows.clone()]).for_each(|(ts, ratio)| track.step(ts.0, *ratio));

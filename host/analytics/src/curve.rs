@@ -118,19 +118,17 @@ impl PriceTrack {
         Self { open: PriceBucket::EMPTY, first: f64::NAN, buckets: Vec::new() }
     }
 
-    #[inline]
-    pub fn step(&mut self, price: f64) {
-        let open = &mut self.open;
-        open.last = price;
-        // Comparisons with NaN are false: an instrument without a price leaves the bucket as it is.
-        if price < open.low {
-            open.low = price;
+    /// Several steps. Comparisons with NaN are false: an instrument without a price leaves low and high as they are.
+    pub fn steps(&mut self, prices: &[f64]) {
+        let PriceBucket { mut low, mut high, mut last } = self.open;
+        for price in prices {
+            low = if *price < low { *price } else { low };
+            high = if *price > high { *price } else { high };
+            last = *price;
         }
-        if price > open.high {
-            open.high = price;
-        }
+        self.open = PriceBucket { low, high, last };
         if self.first.is_nan() {
-            self.first = price;
+            self.first = prices.iter().copied().find(|price| !price.is_nan()).unwrap_or(f64::NAN);
         }
     }
 
@@ -359,7 +357,7 @@ mod tests {
             }
             clock.last = ts;
             tracks.equities[0].step(ts, number as f64);
-            tracks.prices[0].step(number as f64);
+            tracks.prices[0].steps(&[number as f64]);
             tracks.margins[0].step(ts, if number % 2 == 0 { f64::NAN } else { number as f64 });
         }
         clock.close(&mut tracks);

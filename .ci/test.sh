@@ -27,7 +27,12 @@ fi
 echo "the run report in a browser (tests/report)"
 export CRYPTOBOT_SAMPLE_REPORT="$CARGO_TARGET_DIR/debug/examples/sample_report"
 if npm ci --prefix tests/report --ignore-scripts --no-audit --no-fund --loglevel=error; then
-    node tests/report/run.mjs 2>&1 | tee "$log"
+    # A sweep of three parameters, for its page.
+    sweep="$CARGO_TARGET_DIR/sweep-report"
+    "$CRYPTOBOT_HOST_RELEASE" sweep --plugin plugins/dist/sma-flip.wasm --symbol BTCUSDT --timeframe 1h --to 2024-03-01 \
+        --param fast=2..20 --param slow=30..120:10 --param quantity=0.05,0.1 --top 3 --out "$sweep"
+    export CRYPTOBOT_SWEEP_REPORT="$sweep/sweep.html"
+    { node tests/report/run.mjs && node tests/report/sweep.mjs; } 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     passed=$((passed + $(grep -c '^ok ' "$log")))
     broken=$(grep -c '^FAILED ' "$log")

@@ -211,7 +211,7 @@ impl Collector {
         let times = &marks.ts[rows.clone()];
         let Tracks { equities, prices, margins } = &mut self.tracks;
         for (track, column) in equities.iter_mut().zip(marks.equities.iter()) {
-            times.iter().zip(&column[rows.clone()]).for_each(|(ts, equity)| track.step(ts.0, *equity));
+            track.steps(times, &column[rows.clone()]);
         }
         // One strategy is its own portfolio.
         if let Some(portfolio) = equities.get_mut(marks.equities.len()) {
@@ -220,7 +220,7 @@ impl Collector {
             }
         }
         for (track, column) in prices.iter_mut().zip(marks.prices.iter()) {
-            column[rows.clone()].iter().for_each(|price| track.step(*price));
+            track.steps(&column[rows.clone()]);
         }
         for (track, column) in margins.iter_mut().zip(marks.margin_ratios.iter()) {
             times.iter().zip(&column[rows.clone()]).for_each(|(ts, ratio)| track.step(ts.0, *ratio));

@@ -86,6 +86,20 @@ impl EquityTrack {
         }
     }
 
+    /// Several steps. Rounding keeps the order of quotients, so that the lowest equity has the lowest share of the peak.
+    pub fn steps(&mut self, times: &[Timestamp], equities: &[f64]) {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for equity in equities {
+            low = if *equity < low { *equity } else { low };
+            high = if *equity > high { *equity } else { high };
+        }
+        let (Some(of_peak), Some(last)) = (self.drawdown.pass(low, high), equities.last()) else {
+            times.iter().zip(equities).for_each(|(ts, equity)| self.step(ts.0, *equity));
+            return;
+        };
+        self.open = self.open.merged(EquityBucket { low, high, last: *last, of_peak });
+    }
+
     pub fn finish(self, end: Timestamp) -> (Vec<EquityBucket>, Drawdowns) {
         (self.buckets, self.drawdown.finish(end))
     }
@@ -104,19 +118,17 @@ impl PriceTrack {
         Self { open: PriceBucket::EMPTY, first: f64::NAN, buckets: Vec::new() }
     }
 
-    #[inline]
-    pub fn step(&mut self, price: f64) {
-        let open = &mut self.open;
-        open.last = price;
-        // Comparisons with NaN are false: an instrument without a price leaves the bucket as it is.
-        if price < open.low {
-            open.low = price;
+    /// Several steps. Comparisons with NaN are false: an instrument without a price leaves low and high as they are.
+    pub fn steps(&mut self, prices: &[f64]) {
+        let PriceBucket { mut low, mut high, mut last } = self.open;
+        for price in prices {
+            low = if *price < low { *price } else { low };
+            high = if *price > high { *price } else { high };
+            last = *price;
         }
-        if price > open.high {
-            open.high = price;
-        }
+        self.open = PriceBucket { low, high, last };
         if self.first.is_nan() {
-            self.first = price;
+            self.first = prices.iter().copied().find(|price| !price.is_nan()).unwrap_or(f64::NAN);
         }
     }
 
@@ -297,7 +309,29 @@ fn merge<T: Copy>(ends: &[i64], values: &mut Vec<T>, fold: impl Fn(T, T) -> T) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Strategy;
+
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn many_steps_are_what_each_of_them_is(
+            parts in proptest::collection::vec(
+                proptest::collection::vec((60_000..140_000_i64).prop_map(|cents| cents as f64 / 700.0), 1..20), 1..40
+            )
+        ) {
+            let [mut single, mut many] = [(); 2].map(|()| EquityTrack::new(Timestamp(0), 100.0));
+            let mut ts = 0;
+            for part in &parts {
+                let times: Vec<Timestamp> = (1..).map(|step| Timestamp(ts + step)).take(part.len()).collect();
+                ts += part.len() as i64;
+                times.iter().zip(part).for_each(|(ts, equity)| { single.step(ts.0, *equity); });
+                many.steps(&times, part);
+                proptest::prop_assert_eq!(single.open, many.open);
+            }
+            proptest::prop_assert_eq!(single.finish(Timestamp(ts)), many.finish(Timestamp(ts)));
+        }
+    }
 
     #[test]
     fn each_step_is_a_multiple_of_the_one_before() {
@@ -323,7 +357,7 @@ mod tests {
             }
             clock.last = ts;
             tracks.equities[0].step(ts, number as f64);
-            tracks.prices[0].step(number as f64);
+            tracks.prices[0].steps(&[number as f64]);
             tracks.margins[0].step(ts, if number % 2 == 0 { f64::NAN } else { number as f64 });
         }
         clock.close(&mut tracks);

@@ -67,6 +67,14 @@ impl DrawdownTracker {
         share
     }
 
+    /// Takes steps whose lowest and highest equity these are as one, where none of them reaches the peak or a new low:
+    /// then nothing changes. Returns the lowest as a share of the peak; `None` where they are to be taken one by one.
+    #[inline]
+    pub fn pass(&self, low: f64, high: f64) -> Option<f64> {
+        let share = low / self.peak;
+        (high < self.peak && share >= self.low).then_some(share)
+    }
+
     #[cold]
     fn close(&mut self, recovered: Option<Timestamp>, end: i64) {
         let drawdown = Drawdown {

@@ -1,5 +1,7 @@
 //! The base bars of one instrument, read ahead by one block.
 
+use std::sync::Arc;
+
 use cryptobot_model::{Bar, Timeframe, Timestamp};
 use cryptobot_sim::BarInterval;
 
@@ -14,7 +16,7 @@ const WINDOW_ROWS: usize = 256;
 pub(crate) struct Feed {
     source: Box<dyn BarSource>,
     length_ns: i64,
-    block: BarBlock,
+    block: Arc<BarBlock>,
     /// Rows of the block that are in the window or were.
     taken: usize,
     /// The newest bar that was taken, then those that come next.
@@ -27,7 +29,7 @@ impl Feed {
         let mut feed = Self {
             source,
             length_ns: timeframe.nanos(),
-            block: BarBlock::default(),
+            block: Arc::default(),
             taken: 0,
             window: Vec::with_capacity(WINDOW_ROWS + 1),
             newest: 0,
@@ -82,7 +84,10 @@ impl Feed {
 
     fn refill(&mut self) -> Result<(), SourceError> {
         if self.taken == self.block.len() {
-            self.source.next_block(&mut self.block)?;
+            match self.source.next_shared() {
+                Some(block) => self.block = block,
+                None => self.source.next_block(Arc::make_mut(&mut self.block))?,
+            }
             self.taken = 0;
         }
         let rows = self.taken..(self.taken + WINDOW_ROWS).min(self.block.len());

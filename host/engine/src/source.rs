@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Rows of one bar series as columns of equal length, in strictly rising order of time.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,12 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 pub trait BarSource {
     /// Replaces the contents of `block` with the next rows; leaves it empty at the end.
     fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError>;
+
+    /// The next rows without a copy, empty at the end, from a source that keeps them for others too; `None` from all
+    /// others, which hand them out by [`BarSource::next_block`].
+    fn next_shared(&mut self) -> Option<Arc<BarBlock>> {
+        None
+    }
 }
 
 /// A source over bars that are already in memory.

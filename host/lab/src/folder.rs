@@ -72,11 +72,15 @@ fn begin(out: &Path, identity: &Identity) -> Result<(), SweepError> {
     write(&path, &text)
 }
 
+/// Removes the runs of the best of an earlier end of the same sweep.
+pub(crate) fn clear_top(out: &Path) -> Result<(), SweepError> {
+    removed(&out.join(TOP), |path| fs::remove_dir_all(path))
+}
+
 /// Removes the files of a complete sweep, and only those.
 fn clear(out: &Path) -> Result<(), SweepError> {
-    for name in [PARTS, TOP] {
-        removed(&out.join(name), |path| fs::remove_dir_all(path))?;
-    }
+    clear_top(out)?;
+    removed(&out.join(PARTS), |path| fs::remove_dir_all(path))?;
     // The document goes last: until then the folder is one of a sweep.
     for name in [TABLE, PAGE, CONFIG, DOCUMENT] {
         removed(&out.join(name), |path| fs::remove_file(path))?;

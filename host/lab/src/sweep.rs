@@ -300,6 +300,7 @@ impl Sweep {
             tables.push(self.out.join(TABLE));
         }
         let tally = Tally::of(&tables, &self.layout, &self.settings.aim, self.settings.top, &self.out)?;
+        folder::clear_top(&self.out)?;
         let verifier = Verifier {
             trials: &self.trials,
             identity: &self.identity,

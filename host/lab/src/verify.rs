@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use cryptobot_engine::Delivery;
 use cryptobot_model::ParamValue;
-use cryptobot_run::{Environment, RunConfig, Trials, prepare};
+use cryptobot_run::{Environment, RunConfig, Spelled, Trials, prepare};
 
 use crate::document::{Differing, Verification, folder};
 use crate::error::SweepError;
@@ -84,9 +85,10 @@ enum Again {
     Otherwise(Differing),
 }
 
-/// The configuration of a run with the values of a combination.
+/// The configuration of a run with the values of a combination, one call per event whatever the file says.
 fn with_values(trials: &Trials, identity: &Identity, values: &[ParamValue]) -> RunConfig {
     let mut config = trials.config().clone();
+    config.delivery = Spelled(Delivery::Event);
     let several = config.bots.len() > 1;
     for (axis, value) in identity.axes.iter().zip(values) {
         for (name, bot) in &mut config.bots {

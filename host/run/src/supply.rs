@@ -8,7 +8,7 @@ use cryptobot_engine::{BarBlock, BarSource, MarketSource, MemorySource, SourceEr
 
 use crate::error::RunError;
 
-/// Rows of a decoded block that is shared: its columns stay in a core's own cache while they are copied and read.
+/// Rows of a decoded block that is shared.
 const SHARED_ROWS: usize = 4_096;
 
 /// Memory of a decoded row: a time, four prices and a volume.
@@ -68,9 +68,11 @@ impl Supply {
             Self::Stored { bars, mark } => {
                 SharedSupply { bars: share(bars)?, mark: mark.map(share).transpose()?, recording: None }
             }
-            Self::Recorded { bars, recording } => {
-                SharedSupply { bars: Shared::Decoded([bars].into()), mark: None, recording: Some(recording) }
-            }
+            Self::Recorded { bars, recording } => SharedSupply {
+                bars: Shared::Decoded([Arc::new(bars)].into()),
+                mark: None,
+                recording: Some(recording),
+            },
         })
     }
 }
@@ -87,7 +89,7 @@ fn decoded(mut reader: SeriesReader) -> Result<Shared, RunError> {
             let mut block = BarBlock::default();
             let to = (from + SHARED_ROWS).min(read.len());
             block.extend_from(&read, from..to);
-            blocks.push(block);
+            blocks.push(Arc::new(block));
             from = to;
         }
     }
@@ -96,7 +98,7 @@ fn decoded(mut reader: SeriesReader) -> Result<Shared, RunError> {
 /// Bars that many engines read, at once too.
 enum Shared {
     /// In memory.
-    Decoded(Arc<[BarBlock]>),
+    Decoded(Arc<[Arc<BarBlock>]>),
     /// Decoded by each of them again.
     Stored(StoredSeries),
 }
@@ -151,17 +153,22 @@ pub(crate) fn share(supplies: Vec<Supply>, budget: u64) -> Result<(Vec<SharedSup
 
 /// Hands out shared blocks.
 struct SharedSource {
-    blocks: Arc<[BarBlock]>,
+    blocks: Arc<[Arc<BarBlock>]>,
     next: usize,
 }
 
 impl BarSource for SharedSource {
     fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
         block.clear();
-        if let Some(next) = self.blocks.get(self.next) {
-            block.extend_from(next, 0..next.len());
-            self.next += 1;
+        if let Some(next) = self.next_shared() {
+            block.extend_from(&next, 0..next.len());
         }
         Ok(())
+    }
+
+    fn next_shared(&mut self) -> Option<Arc<BarBlock>> {
+        let block = self.blocks.get(self.next).cloned().unwrap_or_default();
+        self.next += 1;
+        Some(block)
     }
 }

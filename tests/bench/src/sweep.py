@@ -4,6 +4,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import vectorbt as vbt
 
@@ -11,6 +12,7 @@ files = sorted(glob.glob(f"{sys.argv[1]}/bench/J1USDT/1m/*.parquet"))
 tables = [pq.read_table(file, columns=["open", "close"]) for file in files]
 opens, closes = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("open", "close"))
 slow_windows = np.arange(30, 421, 10)
+close, opening = (pd.DataFrame(np.tile(prices[:, None], (1, slow_windows.size))) for prices in (closes, opens))
 
 
 def average(window):
@@ -31,7 +33,7 @@ def sweep(fasts):
         # Decided at a close, filled at the next open; NaN leaves the position as it is.
         target = np.vstack([np.full((1, side.shape[1]), np.nan), side[:-1]])
         portfolio = vbt.Portfolio.from_orders(
-            closes, size=target, size_type="targetamount", price=opens[:, None], fees=0.0004, init_cash=1e8, freq="1min"
+            close, size=target, size_type="targetamount", price=opening, fees=0.0004, init_cash=1e8, freq="1min"
         )
         results.append((portfolio.total_return().to_numpy(), portfolio.sharpe_ratio().to_numpy()))
     return results

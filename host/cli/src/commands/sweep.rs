@@ -158,6 +158,14 @@ fn text(finished: &Finished, document: &Document) -> String {
             format!("{:.1} s, {:.1} runs/s on {} {jobs}", timing.runs_s, timing.runs_per_s, timing.jobs);
         facts.add_row(["time".to_owned(), speed]);
     }
+    let (per_run, mebibytes) = (document.bars.per_run, document.bars.decoded_bytes.div_ceil(1 << 20));
+    facts.add_row([
+        "bars".to_owned(),
+        match document.bars.from.as_str() {
+            "decoded" => format!("{per_run} per run, decoded once, {mebibytes} MiB"),
+            _ => format!("{per_run} per run, too many to keep: decoded by each run"),
+        },
+    ]);
     if let Some(bytes) = document.peak_memory_bytes {
         facts.add_row(["memory".to_owned(), format!("{} MiB", bytes >> 20)]);
     }

@@ -93,7 +93,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Some hundred combinations, slow enough to be interrupted in every profile.
-const LONG: &str = "sweep --config strict.yaml --plugin sma-flip --timeframe 15m --param fast=2..26:2 --param slow=30..420:20 --top 1";
+const LONG: &str = "sweep --config strict.yaml --plugin sma-flip --timeframe 15m --param fast=2..26:3 --param slow=30..420:20 --top 1";
 
 fn strict() -> Sandbox {
     let sandbox = Sandbox::with_sample();
@@ -123,21 +123,21 @@ fn the_table_does_not_tell_of_jobs_interruptions_and_parts() {
     let sandbox = strict();
     sandbox.host(&format!("{LONG} --jobs 3 --out whole")).expect(0);
     let whole = sandbox.bytes("whole/sweep.parquet");
-    assert_eq!(column(&sandbox.path("whole/sweep.parquet"), "index").len(), 13 * 20);
+    assert_eq!(column(&sandbox.path("whole/sweep.parquet"), "index").len(), 9 * 20);
 
     let resumed = format!("{LONG} --jobs 1 --out resumed");
     assert_eq!(begin(&sandbox, &resumed, "resumed", Signal::KILL).code, None);
     let line = sandbox.host(&resumed).refused(2, &["resumed", "not finished", "--resume"]);
     println!("{line}");
-    let other = format!("{resumed} --resume").replace("2..26:2", "2..24:2");
+    let other = format!("{resumed} --resume").replace("2..26:3", "2..23:3");
     println!("{}", sandbox.host(&other).refused(2, &["resumed", "other ranges"]));
     let ran = begin(&sandbox, &resumed.replace("--jobs 1", "--resume --jobs 2"), "resumed", Signal::INT)
         .expect(130);
-    assert!(ran.stderr.contains("of 260 runs are done; go on with --resume"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("of 180 runs are done; go on with --resume"), "{}", ran.stderr);
     println!("{}", ran.stderr);
     let done = sandbox.host(&format!("{resumed} --resume --format json")).expect(0).json();
-    assert!(done["timing"]["runs"].as_u64().unwrap() < 260, "nothing was taken over");
-    assert_eq!(done["trials"], 260);
+    assert!(done["timing"]["runs"].as_u64().unwrap() < 180, "nothing was taken over");
+    assert_eq!(done["trials"], 180);
     assert!(sandbox.bytes("resumed/sweep.parquet") == whole, "other bytes after interruptions");
     let again = sandbox.host(&format!("{resumed} --resume --format json")).expect(0).json();
     assert_eq!(again["timing"]["runs"], 0);
@@ -167,7 +167,7 @@ fn the_table_does_not_tell_of_jobs_interruptions_and_parts() {
         .host("sweep merge part1 whole --out x")
         .refused(2, &["whole: is part 1/1, and part1 is part 1/3"]);
     sandbox.host("sweep merge home --out x").refused(2, &["home: holds no complete sweep"]);
-    let other = LONG.replace("2..26:2", "2..24:2");
+    let other = LONG.replace("2..26:3", "2..23:3");
     sandbox.host(&format!("{other} --random 3 --shard 2/3 --out other")).expect(0);
     sandbox.host("sweep merge part1 other part3 --out x").refused(2, &["other: is no part", "other ranges"]);
 }
@@ -277,7 +277,7 @@ fn what_cannot_be_meant_is_refused_before_any_work() {
 #[test]
 fn a_run_file_says_what_is_swept_and_flags_override_it() {
     let sandbox = Sandbox::with_sample();
-    let file = "period: {to: 2024-02-01}\nbots:\n  flip: {plugin: sma-flip, timeframe: 1h, params: {quantity: 0.1}}\n\
+    let file = "period: {to: 2024-02-01}\ndelivery: paged\nbots:\n  flip: {plugin: sma-flip, timeframe: 1h, params: {quantity: 0.1}}\n\
                 sweep:\n  params: {fast: '2..6:2', slow: [30, 40]}\n  metric: total_return\n  constraints: ['trades>=10']\n  \
                 top: 1\n  search: random\n  samples: 4\n";
     sandbox.write("sweep.yaml", file);
@@ -285,6 +285,12 @@ fn a_run_file_says_what_is_swept_and_flags_override_it() {
     let document = sandbox.host("sweep --config sweep.yaml --out a --format json").expect(0).json();
     assert_eq!((document["trials"].clone(), document["metric"].clone()), (4.into(), "total_return".into()));
     assert_eq!(document["constraints"][0], "trades>=10");
+    assert_eq!(document["delivery"], "paged");
+    assert_eq!(
+        sandbox.summary("a/top/01")["run"]["delivery"],
+        "event",
+        "the second run is one call per event"
+    );
     let document = sandbox
         .host("sweep --config sweep.yaml --param fast=3 --random 2 --metric min:volatility --out b --format json")
         .expect(0)

@@ -11,18 +11,25 @@
 //! therefore not outlive two windows, however long the stream.
 #![forbid(unsafe_code)]
 
+pub mod average;
 pub mod bank;
+pub mod directional;
 pub mod dispersion;
 pub mod kind;
 pub mod momentum;
 pub mod moving_average;
+pub mod oscillator;
 pub mod period;
 pub mod range;
+pub mod registry;
+pub mod stochastic;
+mod window;
 
 pub use bank::{Bank, CreateError};
 pub use dispersion::{Bands, Bollinger, StdDev};
-pub use kind::{KINDS, Kind, Ohlcv};
+pub use kind::{Kind, KindParam, Ohlcv};
 pub use momentum::{Macd, MacdValue, Roc, Rsi};
 pub use moving_average::{Ema, Sma, Wma};
 pub use period::{MAX_PERIOD, PeriodError};
 pub use range::{Atr, Channel, Donchian, Highest, Lowest};
+pub use registry::{FAMILIES, Family, KINDS};

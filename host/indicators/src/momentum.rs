@@ -3,8 +3,23 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
+use crate::kind::{Kind, Ohlcv, kinds, outputs};
 use crate::moving_average::Ema;
-use crate::period::{PeriodError, checked};
+use crate::period::{MAX_PERIOD, PeriodError, checked};
+
+pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
+    rsi(period: u32 = 14 in 2..=MAX_PERIOD) -> ["value"], from period + 1;
+        "close", "Relative strength index, Wilder's smoothing, 0 to 100", source "Wilder 1978", oracle "TA-Lib RSI";
+        Rsi::new(period)? => |i, bar| i.update(bar.close),
+    macd(fast: u32 = 12 in 2..=MAX_PERIOD, slow: u32 = 26 in 2..=MAX_PERIOD, signal: u32 = 9 in 1..=MAX_PERIOD)
+        -> ["line", "signal", "histogram"], from slow + signal - 1;
+        "close", "Moving average convergence/divergence; fast must be below slow",
+        source "Appel 1979", oracle "TA-Lib MACD";
+        Macd::new(fast, slow, signal)? => |i, bar| i.update(bar.close),
+    roc(period: u32 = 10 in 1..=MAX_PERIOD) -> ["value"], from period + 1;
+        "close", "Rate of change in percent", source "common", oracle "TA-Lib ROC";
+        Roc::new(period)? => |i, bar| i.update(bar.close),
+};
 
 /// Relative strength index (Wilder 1978), 0 to 100. The averages of gains and losses are seeded with the mean of
 /// the first `period` changes and smoothed with `1 / period`; first result at value `period + 1`. Without any
@@ -62,16 +77,16 @@ impl Rsi {
     }
 }
 
-/// What [`Macd`] gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
-pub struct MacdValue {
-    /// Fast minus slow average.
-    pub line: f64,
-    /// Exponential average of the line.
-    pub signal: f64,
-    /// Line minus signal.
-    pub histogram: f64,
+outputs! {
+    /// What [`Macd`] gives.
+    MacdValue {
+        /// Fast minus slow average.
+        line,
+        /// Exponential average of the line.
+        signal,
+        /// Line minus signal.
+        histogram,
+}
 }
 
 /// Moving average convergence/divergence. As in TA-Lib the fast average is seeded at the same value as the slow
@@ -96,13 +111,12 @@ impl Macd {
         if fast >= slow {
             return Err(PeriodError::FastNotBelowSlow { fast, slow });
         }
-        let nan = f64::NAN;
         Ok(Self {
             fast: Ema::new(fast)?,
             slow: Ema::new(slow)?,
             signal: Ema::new(signal)?,
             skip: slow - fast,
-            value: MacdValue { line: nan, signal: nan, histogram: nan },
+            value: MacdValue::NAN,
         })
     }
 

@@ -3,7 +3,21 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::period::{PeriodError, checked};
+use crate::kind::{Kind, Ohlcv, kinds};
+use crate::period::{MAX_PERIOD, PeriodError, checked};
+
+pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
+    sma(period: u32 = 20 in 1..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Simple moving average", source "common", oracle "TA-Lib SMA";
+        Sma::new(period)? => |i, bar| i.update(bar.close),
+    ema(period: u32 = 20 in 1..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Exponential moving average, factor 2 / (period + 1), seeded with the simple average",
+        source "TA-Lib", oracle "TA-Lib EMA";
+        Ema::new(period)? => |i, bar| i.update(bar.close),
+    wma(period: u32 = 20 in 1..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Linearly weighted moving average", source "common", oracle "TA-Lib WMA";
+        Wma::new(period)? => |i, bar| i.update(bar.close),
+};
 
 /// Simple moving average: the mean of the last `period` values. First result at the `period`-th value.
 #[derive(Clone, Debug, PartialEq)]

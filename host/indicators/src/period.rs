@@ -6,6 +6,9 @@ use std::fmt;
 /// The longest period of any indicator.
 pub const MAX_PERIOD: u32 = 100_000;
 
+/// The longest period of an indicator that walks over its window for each value, so that an update costs O(period).
+pub const MAX_SCAN: u32 = 5_000;
+
 /// A period outside the bounds of its indicator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeriodError {
@@ -17,8 +20,10 @@ pub enum PeriodError {
         given: u32,
         /// The shortest allowed one.
         min: u32,
+        /// The longest allowed one.
+        max: u32,
     },
-    /// The MACD's fast period is not below its slow one.
+    /// A fast period is not below the slow one.
     FastNotBelowSlow {
         /// The fast period given.
         fast: u32,
@@ -30,8 +35,8 @@ pub enum PeriodError {
 impl fmt::Display for PeriodError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfRange { what, given, min } => {
-                write!(f, "the {what} must lie in {min}..={MAX_PERIOD}, not {given}")
+            Self::OutOfRange { what, given, min, max } => {
+                write!(f, "the {what} must lie in {min}..={max}, not {given}")
             }
             Self::FastNotBelowSlow { fast, slow } => {
                 write!(f, "the fast period ({fast}) must be below the slow one ({slow})")
@@ -51,9 +56,18 @@ impl From<PeriodError> for String {
 
 /// `given` as a period, if it is one.
 pub(crate) fn checked(what: &'static str, given: u32, min: u32) -> Result<u32, PeriodError> {
-    if (min..=MAX_PERIOD).contains(&given) {
+    within(what, given, min, MAX_PERIOD)
+}
+
+/// `given` as the period of an indicator that walks over its window, if it is one.
+pub(crate) fn checked_scan(what: &'static str, given: u32, min: u32) -> Result<u32, PeriodError> {
+    within(what, given, min, MAX_SCAN)
+}
+
+fn within(what: &'static str, given: u32, min: u32, max: u32) -> Result<u32, PeriodError> {
+    if (min..=max).contains(&given) {
         Ok(given)
     } else {
-        Err(PeriodError::OutOfRange { what, given, min })
+        Err(PeriodError::OutOfRange { what, given, min, max })
     }
 }

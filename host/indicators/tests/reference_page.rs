@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cryptobot_indicators::{KINDS, Kind};
+use cryptobot_indicators::{FAMILIES, Kind};
 
 const INTRODUCTION: &str = "\
 # Indicators
 
-<!-- Generated from the table in `host/indicators/src/kind.rs`. To renew it after a change:
+<!-- Generated from the tables in `host/indicators/src`. To renew it after a change:
      CRYPTOBOT_WRITE_DOCS=1 cargo test -p cryptobot-indicators --test reference_page -->
 
 The host computes these for every strategy, in any language. A strategy creates one in `init` through the
@@ -22,8 +22,11 @@ cost a few nanoseconds and no call to the host.
 A strategy may have 1,000 indicators whose periods add up to 1,000,000. Asking for the same one twice gives the
 same handle.
 
-| Name | What it is | From | Parameters (default, range) | Outputs | First value at bar |
-|---|---|---|---|---|---|
+";
+
+const HEAD: &str = "\
+| Name | What it is | From | Parameters (default, range) | Outputs | First value at bar | Source | Compared with |
+|---|---|---|---|---|---|---|---|
 ";
 
 const CONVENTIONS: &str = "
@@ -49,21 +52,26 @@ fn row(kind: &Kind) -> String {
     let outputs: Vec<String> =
         kind.outputs.iter().enumerate().map(|(number, name)| format!("{number} {name}")).collect();
     format!(
-        "| `{}` | {} | {} | {} | {} | {} |",
+        "| `{}` | {} | {} | {} | {} | {} | {} | {} |",
         kind.name,
-        kind.title,
+        kind.title.replace('|', "\\|"),
         kind.input,
         params.join(", "),
         outputs.join(", "),
-        kind.warmup_formula
+        kind.warmup_formula,
+        kind.source,
+        kind.oracle
     )
 }
 
 #[test]
 fn the_page_is_up_to_date() {
     let mut page = INTRODUCTION.to_owned();
-    for kind in KINDS {
-        writeln!(page, "{}", row(kind)).unwrap();
+    for family in FAMILIES {
+        write!(page, "\n## {}\n\n{HEAD}", family.title).unwrap();
+        for kind in family.kinds {
+            writeln!(page, "{}", row(kind)).unwrap();
+        }
     }
     page.push_str(CONVENTIONS);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/reference/indicators.md");

@@ -20,9 +20,12 @@ pub mod momentum;
 pub mod moving_average;
 pub mod oscillator;
 pub mod period;
+pub mod price;
 pub mod range;
 pub mod registry;
+pub mod regression;
 pub mod stochastic;
+pub mod volume;
 mod window;
 
 pub use bank::{Bank, CreateError};

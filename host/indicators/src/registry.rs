@@ -1,7 +1,10 @@
 //! The table of all kinds, by family.
 
 use crate::kind::{Kind, Ohlcv};
-use crate::{average, directional, dispersion, momentum, moving_average, oscillator, range, stochastic};
+use crate::{
+    average, directional, dispersion, momentum, moving_average, oscillator, price, range, regression,
+    stochastic, volume,
+};
 
 /// The kinds of one subject.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,9 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Stochastics", kinds: stochastic::KINDS },
     Family { title: "Direction and trend", kinds: directional::KINDS },
     Family { title: "Ranges", kinds: range::KINDS },
+    Family { title: "Volume", kinds: volume::KINDS },
+    Family { title: "Regression and statistics", kinds: regression::KINDS },
+    Family { title: "Prices", kinds: price::KINDS },
 ];
 
 const COUNT: usize = {

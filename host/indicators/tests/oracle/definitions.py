@@ -3,6 +3,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 OWN, PRICE, PERCENT = "own", "price", 100.0
+# Stands for a value that depends on rounding alone and is not compared.
+UNDETERMINED = np.inf
 
 
 def rolling(values, n, of):
@@ -49,7 +51,7 @@ def true_range(b):
 
 def results(b):
     """Yields (kind, parameters, oracle, scale of errors, outputs)."""
-    for group in (dispersion, trend):
+    for group in (dispersion, trend, volume, statistics):
         for kind, params, scale, *outputs in group(b):
             yield kind, params, "definition", scale, outputs
 
@@ -78,3 +80,63 @@ def trend(b):
     for n in (14, 30):
         sums = total(true_range(b), n)
         yield "choppiness", [n], PERCENT, 100 * np.log(sums / (highest(b.high, n) - lowest(b.low, n))) / np.log(n)
+
+
+def volume(b):
+    c, v = b.close, b.volume
+    for n in (10, 50):
+        obv = np.cumsum(np.concatenate([[v[0]], np.sign(np.diff(c)) * v[1:]]))
+        yield "obv_trend", [n], 10.0, (obv - mean(obv, n)) / mean(v, n)
+        yield "volume_sma_ratio", [n], OWN, v / mean(v, n)
+    typical = (b.high + b.low + c) / 3
+    for n in (10, 50):
+        vwap = total(typical * v, n) / total(v, n)
+        yield "rolling_vwap", [n], 1.0, vwap, c / vwap - 1
+    day = (b.time - 1) // 86_400_000_000_000
+    vwap, deviations = np.empty(len(c)), np.empty(len(c))
+    for session in np.unique(day):
+        rows = np.nonzero(day == session)[0]
+        for i in rows:
+            weights, prices = v[rows[0] : i + 1], typical[rows[0] : i + 1]
+            vwap[i] = np.average(prices, weights=weights) if weights.sum() else typical[i]
+            deviations[i] = np.sqrt(np.average((prices - vwap[i]) ** 2, weights=weights)) if weights.sum() else 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(deviations > 1e-9, (c - vwap) / deviations, UNDETERMINED)
+    yield "vwap", [], 1.0, vwap, c / vwap - 1, z
+
+
+def statistics(b):
+    c = b.close
+    for n in (20, 60):
+        sigma = deviation(c, n)
+        still = sigma < 1e-6
+        yield "variance", [n], PRICE, sigma**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            yield "z_score", [n], 1.0, np.where(still, UNDETERMINED, (c - mean(c, n)) / sigma)
+
+        def moment(w, order):
+            d = w - w.mean(axis=1, keepdims=True)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return (d**order).mean(axis=1) / (d**2).mean(axis=1) ** (order / 2)
+
+        yield "skewness", [n], 1.0, np.where(still, UNDETERMINED, rolling(c, n, lambda w: moment(w, 3)))
+        yield "kurtosis", [n], 1.0, np.where(still, UNDETERMINED, rolling(c, n, lambda w: moment(w, 4)) - 3)
+        x = np.arange(n) - (n - 1) / 2
+
+        def fit(w):
+            slope = (w - w.mean(axis=1, keepdims=True)) @ x / (x @ x)
+            return slope, w.mean(axis=1)
+
+        windows = sliding_window_view(c, n)
+        slope, middle = fit(windows)
+        lines = middle[:, None] + slope[:, None] * x
+        with np.errstate(divide="ignore", invalid="ignore"):
+            centred = windows - middle[:, None]
+            share = 1 - ((windows - lines) ** 2).sum(axis=1) / (centred**2).sum(axis=1)
+
+        def pad(values):
+            return np.concatenate([np.full(n - 1, np.nan), values])
+
+        share = np.where(still, UNDETERMINED, pad(share))
+        ends = (lines[:, -1], slope, lines[:, 0], np.degrees(np.arctan(slope)))
+        yield "linreg", [n], PRICE, *map(pad, ends), share, pad(lines[:, -1] + slope)

@@ -86,7 +86,52 @@ def results(b):
         yield of("sar", [step, limit], "SAR", talib.SAR(h, l, step, limit))
     yield of("bop", [], "BOP", talib.BOP(o, h, l, c), 1.0)
     yield of("true_range", [], "TRANGE", talib.TRANGE(h, l, c))
+    yield from of_volume(b, of)
+    yield from of_statistics(b, of)
     for n, width in ((20, 2.0), (50, 2.5)):
         upper, middle, lower = talib.BBANDS(c, n, width, width)
         share = (c - lower) / (upper - lower)
         yield of("bollinger", [n, width], "BBANDS", (upper, middle, lower, share, (upper - lower) / middle), 1.0)
+
+
+def of_volume(b, of):
+    o, h, l, c, v = b.open, b.high, b.low, b.close, b.volume
+    yield of("obv", [], "OBV", talib.OBV(c, v), np.sum(v) / 100)
+    yield of("ad", [], "AD", talib.AD(h, l, c, v), np.sum(v) / 100)
+    yield of("vpt", [], "PVT", talib.PVT(c, v), np.sum(v) / 1e4)
+    yield of("nvi", [], "NVI", talib.NVI(c, v))
+    yield of("pvi", [], "PVI", talib.PVI(c, v))
+    yield of("market_facilitation", [], "MARKETFI", talib.MARKETFI(h, l, v))
+    yield of("williams_ad", [], "WAD", talib.WAD(h, l, c), PRICE)
+    for n in (10, 30, 200):
+        yield of("cmf", [n], "CMF", talib.CMF(h, l, c, v, n), 1.0)
+        # Whether typical prices rise where they are the same but for rounding is left open.
+        typical = (h + l + c) / 3
+        tie = np.abs(np.diff(typical, prepend=0)) < 1e-9 * c
+        mfi = np.where(talib.MAX(tie.astype(float), n) > 0, UNDETERMINED, talib.MFI(h, l, c, v, n))
+        yield of("mfi", [n], "MFI", mfi, PERCENT)
+        yield of("force_index", [n], "EFI", talib.EFI(c, v, n), np.mean(c * v) / 100)
+        yield of("relative_volume", [n], "RVOL", talib.RVOL(v, n))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            yield of("volume_roc", [n], "ROC", talib.ROC(v, n), PERCENT)
+    for fast, slow in ((3, 10), (12, 26)):
+        yield of("adosc", [fast, slow], "ADOSC", talib.ADOSC(h, l, c, v, fast, slow), np.sum(v) / 100)
+        yield of("volume_oscillator", [fast, slow], "PVO", talib.PVO(v, fast, slow, 1), PERCENT)
+
+
+def of_statistics(b, of):
+    o, h, l, c, v = b.open, b.high, b.low, b.close, b.volume
+    yield of("average_price", [], "AVGPRICE", talib.AVGPRICE(o, h, l, c))
+    yield of("median_price", [], "MEDPRICE", talib.MEDPRICE(h, l))
+    yield of("typical_price", [], "TYPPRICE", talib.TYPPRICE(h, l, c))
+    yield of("weighted_close", [], "WCLPRICE", talib.WCLPRICE(h, l, c))
+    yield of("heikin_ashi", [], "HA", talib.HA(o, h, l, c))
+    for n in (2, 14, 50):
+        functions = ("LINEARREG", "LINEARREG_SLOPE", "LINEARREG_INTERCEPT", "LINEARREG_ANGLE")
+        line = [getattr(talib, function)(c, n) for function in functions]
+        none = np.where(np.isnan(line[0]), np.nan, UNDETERMINED)
+        oracle = ", ".join(functions) + ", TSF"
+        yield of("linreg", [n], oracle, (*line, none, talib.TSF(c, n)), PRICE)
+        yield of("forecast_oscillator", [n], "FOSC", talib.FOSC(c, n), PERCENT)
+        yield of("average_deviation", [n], "AVGDEV", talib.AVGDEV(c, n), PRICE)
+        yield of("percent_rank", [n], "PERCENTRANK", talib.PERCENTRANK(c, n), PERCENT)

@@ -13,6 +13,7 @@
 
 pub mod average;
 pub mod bank;
+pub mod candles;
 pub mod directional;
 pub mod dispersion;
 pub mod kind;

@@ -2,8 +2,8 @@
 
 use crate::kind::{Kind, Ohlcv};
 use crate::{
-    average, directional, dispersion, momentum, moving_average, oscillator, price, range, regression,
-    stochastic, volume,
+    average, candles, directional, dispersion, momentum, moving_average, oscillator, price, range,
+    regression, stochastic, volume,
 };
 
 /// The kinds of one subject.
@@ -28,6 +28,7 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Volume", kinds: volume::KINDS },
     Family { title: "Regression and statistics", kinds: regression::KINDS },
     Family { title: "Prices", kinds: price::KINDS },
+    Family { title: "Candlestick patterns", kinds: candles::KINDS },
 ];
 
 const COUNT: usize = {

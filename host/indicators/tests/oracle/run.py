@@ -1,16 +1,18 @@
 """Computes the indicators apart from the crate under test: with TA-Lib, or with numpy from the published definition.
 
-    python run.py FOLDER [PARQUET...]
+    python run.py FOLDER plain|eighths [PARQUET...]
 
 Writes into FOLDER, as little-endian 64-bit numbers: `bars` (six per bar: close time in ns, open, high, low, close,
 volume) and `values` (one column per output, NaN while warming up). `results` has a line per kind and set of
 parameters: kind, parameters, oracle, scale of errors, number of outputs. Bars are those of the Parquet files, joined,
-or a seeded random walk where there are none.
+or a seeded random walk where there are none. `eighths` rounds prices to whole eighths and computes candlestick patterns,
+`plain` everything else.
 """
 import sys
 
 import numpy as np
 
+import candles
 import definitions
 import from_talib
 
@@ -21,7 +23,8 @@ NS_PER_MINUTE = 60_000 * NS_PER_MS
 class Bars:
     """Columns of bars."""
 
-    def __init__(self, columns):
+    def __init__(self, columns, generated):
+        self.generated = generated
         self.time, self.open, self.high, self.low, self.close, self.volume = columns
 
 
@@ -48,14 +51,17 @@ def read(paths):
     return (time + (time[1] - time[0])) * NS_PER_MS, *prices
 
 
-def main(folder, paths):
-    time, *prices = read(paths) if paths else walk()
+def main(folder, grid, paths):
+    generate = candles.jumpy if grid == "eighths" else walk
+    time, *prices = read(paths) if paths else generate()
     columns = [np.asarray(time).astype(np.int64), *(np.asarray(column, dtype=float) for column in prices)]
-    bars = Bars(columns)
+    if grid == "eighths":
+        columns[1:5] = [np.round(column * 8) / 8 for column in columns[1:5]]
+    bars = Bars(columns, not paths)
     with open(f"{folder}/bars", "wb") as out:
         out.write(np.column_stack([columns[0].view(float), *columns[1:]]).astype("<f8").tobytes())
     with open(f"{folder}/results", "w", encoding="ascii") as index, open(f"{folder}/values", "wb") as values:
-        for module in (from_talib, definitions):
+        for module in (candles,) if grid == "eighths" else (from_talib, definitions):
             for kind, params, oracle, scale, outputs in module.results(bars):
                 numbers = ",".join(repr(float(param)) for param in params)
                 index.write(f"{kind}|{numbers}|{oracle}|{scale}|{len(outputs)}\n")
@@ -64,4 +70,4 @@ def main(folder, paths):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

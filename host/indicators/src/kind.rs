@@ -207,7 +207,7 @@ macro_rules! kinds {
             }),*],
             outputs: &[$($output),+],
             warmup_formula: stringify!($warmup),
-            #[allow(unused, reason = "not every parameter counts")]
+            #[allow(unused, reason = "tables are regular")]
             warmup: |values| {
                 let mut values = values.iter();
                 $(let $param: $type = $crate::kind::Number::of(*values.next().unwrap_or(&f64::NAN));)*
@@ -215,7 +215,7 @@ macro_rules! kinds {
             },
             source: $source,
             oracle: $oracle,
-            #[allow(unused, reason = "some kinds have no parameter")]
+            #[allow(unused, clippy::redundant_closure_for_method_calls, reason = "tables are regular")]
             build: |values| {
                 let mut values = values.iter();
                 $(let $param: $type = $crate::kind::Number::of(*values.next().unwrap_or(&f64::NAN));)*

@@ -13,19 +13,23 @@
 
 pub mod average;
 pub mod bank;
+pub mod calendar;
 pub mod candles;
 pub mod directional;
 pub mod dispersion;
 pub mod kind;
+pub mod level;
 pub mod momentum;
 pub mod moving_average;
 pub mod oscillator;
 pub mod period;
+pub mod persistence;
 pub mod price;
 pub mod range;
 pub mod registry;
 pub mod regression;
 pub mod stochastic;
+pub mod volatility;
 pub mod volume;
 mod window;
 

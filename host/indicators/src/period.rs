@@ -9,7 +9,7 @@ pub const MAX_PERIOD: u32 = 100_000;
 /// The longest period of an indicator that walks over its window for each value, so that an update costs O(period).
 pub const MAX_SCAN: u32 = 5_000;
 
-/// A period outside the bounds of its indicator.
+/// A period outside the bounds of its indicator, or parameters that do not fit each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeriodError {
     /// Shorter or longer than allowed.
@@ -30,6 +30,8 @@ pub enum PeriodError {
         /// The slow period given.
         slow: u32,
     },
+    /// Parameters that do not fit each other: what must hold.
+    Unfit(&'static str),
 }
 
 impl fmt::Display for PeriodError {
@@ -38,6 +40,7 @@ impl fmt::Display for PeriodError {
             Self::OutOfRange { what, given, min, max } => {
                 write!(f, "the {what} must lie in {min}..={max}, not {given}")
             }
+            Self::Unfit(must) => f.write_str(must),
             Self::FastNotBelowSlow { fast, slow } => {
                 write!(f, "the fast period ({fast}) must be below the slow one ({slow})")
             }

@@ -2,8 +2,8 @@
 
 use crate::kind::{Kind, Ohlcv};
 use crate::{
-    average, candles, directional, dispersion, momentum, moving_average, oscillator, price, range,
-    regression, stochastic, volume,
+    average, calendar, candles, directional, dispersion, level, momentum, moving_average, oscillator,
+    persistence, price, range, regression, stochastic, volatility, volume,
 };
 
 /// The kinds of one subject.
@@ -25,9 +25,13 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Stochastics", kinds: stochastic::KINDS },
     Family { title: "Direction and trend", kinds: directional::KINDS },
     Family { title: "Ranges", kinds: range::KINDS },
+    Family { title: "Volatility", kinds: volatility::KINDS },
     Family { title: "Volume", kinds: volume::KINDS },
     Family { title: "Regression and statistics", kinds: regression::KINDS },
     Family { title: "Prices", kinds: price::KINDS },
+    Family { title: "Persistence and liquidity", kinds: persistence::KINDS },
+    Family { title: "Price levels", kinds: level::KINDS },
+    Family { title: "Calendar and sessions", kinds: calendar::KINDS },
     Family { title: "Candlestick patterns", kinds: candles::KINDS },
 ];
 

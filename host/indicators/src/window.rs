@@ -67,23 +67,10 @@ impl Window {
         self.values[self.next]
     }
 
-    /// The value `n` (below the length) values ago, 0 being the newest.
-    #[inline]
-    pub(crate) fn ago(&self, n: usize) -> f64 {
-        let length = self.values.len();
-        let slot = self.next + length - 1 - n;
-        self.values[if slot >= length { slot - length } else { slot }]
-    }
-
     /// The values in the order of their slots, for what does not depend on their order.
     #[inline]
     pub(crate) fn unordered(&self) -> &[f64] {
         &self.values
-    }
-
-    /// The values, oldest first; the window must be full.
-    pub(crate) fn oldest_first(&self) -> impl Iterator<Item = f64> + Clone {
-        self.values[self.next..].iter().chain(&self.values[..self.next]).copied()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Patterns of single candles, and of candles that continue, contain or cut each other.
+#![expect(clippy::many_single_char_names, reason = "candles are called a, b, c from the newest one back")]
 
 use super::Candles;
 use super::candle::Candle;

@@ -126,6 +126,10 @@ def of_statistics(b, of):
     yield of("typical_price", [], "TYPPRICE", talib.TYPPRICE(h, l, c))
     yield of("weighted_close", [], "WCLPRICE", talib.WCLPRICE(h, l, c))
     yield of("heikin_ashi", [], "HA", talib.HA(o, h, l, c))
+    for n in (2, 10, 28):
+        yield of("efficiency_ratio", [n], "ER", talib.ER(c, n), 1.0)
+        yield of("vhf", [n], "VHF", talib.VHF(c, n))
+        yield of("rvi", [n, 10], "RVI", talib.RVI(c, n, 10), PERCENT)
     for n in (2, 14, 50):
         functions = ("LINEARREG", "LINEARREG_SLOPE", "LINEARREG_INTERCEPT", "LINEARREG_ANGLE")
         line = [getattr(talib, function)(c, n) for function in functions]

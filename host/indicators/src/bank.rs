@@ -1,9 +1,7 @@
 //! The indicators of one strategy, created by name and read by dense handle.
 
-use std::error::Error;
-use std::fmt;
-
-use crate::kind::{Feed, Kind, KindParam, Ohlcv};
+use crate::input::{Book, FuturesData, Input, Pair, Trade};
+use crate::kind::{CreateError, Feed, Kind, Ohlcv};
 use crate::registry::KINDS;
 
 /// Values that are kept per output.
@@ -12,18 +10,6 @@ pub const HISTORY: usize = 256;
 pub const MAX_INDICATORS: usize = 1_000;
 /// Bound of the sum of all periods of a strategy's indicators: at most 32 bytes are kept per unit of period.
 pub const MAX_TOTAL_PERIOD: f64 = 1_000_000.0;
-
-/// Why an indicator cannot be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateError(pub String);
-
-impl fmt::Display for CreateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for CreateError {}
 
 /// One indicator with its newest values.
 #[derive(Clone, Debug)]
@@ -41,8 +27,7 @@ struct Entry {
 
 impl Entry {
     fn build(kind: &'static Kind, series: usize, params: Vec<f64>) -> Result<Self, CreateError> {
-        let indicator =
-            (kind.build)(&params).map_err(|error| CreateError(format!("`{}`: {error}", kind.name)))?;
+        let indicator = kind.built(&params)?;
         Ok(Self {
             kind,
             series,
@@ -125,7 +110,7 @@ impl Bank {
         past: impl Iterator<Item = Ohlcv>,
     ) -> Result<u32, CreateError> {
         let kind = find(kind)?;
-        let params = resolve(kind, params)?;
+        let params = kind.resolve(params)?;
         let count = self.of_series.len();
         let Some(handles) = self.of_series.get_mut(series) else {
             return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
@@ -192,8 +177,13 @@ fn find(name: &str) -> Result<&'static Kind, CreateError> {
     KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| unknown(name))
 }
 
-/// There is no such kind, but perhaps one with a similar name.
+/// There is no such kind that is fed with bars, but perhaps one with a similar name.
 fn unknown(name: &str) -> CreateError {
+    if let Some(input) = other_input(name) {
+        return CreateError(format!(
+            "`{name}` is computed from {input}, which strategies' indicators are not fed with yet; they are fed with bars"
+        ));
+    }
     // A name that is no name is not worth the comparison.
     let wanted = name.get(..name.len().min(64)).unwrap_or_default();
     let similar = KINDS.iter().map(|kind| (edits(wanted, kind.name), kind.name)).min();
@@ -202,6 +192,17 @@ fn unknown(name: &str) -> CreateError {
         _ => "the reference of indicators lists them all".to_owned(),
     };
     CreateError(format!("there is no indicator `{name}`; {hint}"))
+}
+
+/// What the indicator with a name is computed from, if not from bars.
+fn other_input(name: &str) -> Option<&'static str> {
+    fn has<I: Input>(name: &str) -> Option<&'static str> {
+        I::kind(name).map(|_| I::NAME)
+    }
+    has::<Pair>(name)
+        .or_else(|| has::<Trade>(name))
+        .or_else(|| has::<Book>(name))
+        .or_else(|| has::<FuturesData>(name))
 }
 
 /// How many characters have to be inserted, removed or replaced to make one name of the other (Levenshtein 1966).
@@ -216,42 +217,6 @@ fn edits(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
-}
-
-/// The values of a kind's parameters in their order, checked.
-fn resolve(kind: &Kind, given: &[(String, f64)]) -> Result<Vec<f64>, CreateError> {
-    let known = || kind.params.iter().map(describe).collect::<Vec<_>>().join(", ");
-    for (position, (name, _)) in given.iter().enumerate() {
-        if !kind.params.iter().any(|param| param.name == name) {
-            return Err(CreateError(format!(
-                "`{}` has no parameter `{name}`; it takes {}",
-                kind.name,
-                known()
-            )));
-        }
-        if given[..position].iter().any(|(earlier, _)| earlier == name) {
-            return Err(CreateError(format!("`{}`: parameter `{name}` is given twice", kind.name)));
-        }
-    }
-    kind.params
-        .iter()
-        .map(|param| {
-            let value =
-                given.iter().find(|(name, _)| name == param.name).map_or(param.default, |(_, value)| *value);
-            let inside = (param.min..=param.max).contains(&value);
-            if inside && (!param.whole || value.fract() == 0.0) {
-                Ok(value)
-            } else {
-                Err(CreateError(format!("`{}` takes {}, not {} = {value}", kind.name, known(), param.name)))
-            }
-        })
-        .collect()
-}
-
-/// For example `period (whole, 1..=100000, default 20)`.
-fn describe(param: &KindParam) -> String {
-    let whole = if param.whole { "whole, " } else { "" };
-    format!("{} ({whole}{}..={}, default {})", param.name, param.min, param.max, param.default)
 }
 
 /// What a kind keeps in memory grows with its periods.
@@ -381,6 +346,11 @@ mod tests {
         let mut message =
             |kind: &str, params: &[(String, f64)]| bank.create(kind, 0, params).unwrap_err().to_string();
         assert_eq!(message("smma", &[]), "there is no indicator `smma`; did you mean `sma`?");
+        assert_eq!(
+            message("book_spread", &[]),
+            "`book_spread` is computed from order books, which strategies' indicators are not fed with yet; they are \
+             fed with bars"
+        );
         assert_eq!(message("bolinger", &[]), "there is no indicator `bolinger`; did you mean `bollinger`?");
         assert_eq!(
             message("of my own", &[]),

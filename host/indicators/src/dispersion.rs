@@ -56,6 +56,8 @@ pub struct StdDev {
     moments: Moments,
     /// Moments of the values since the ring began anew; replace `moments` when the ring is through.
     fresh: Moments,
+    /// How many of the newest values are the same: where all are, there is no deviation, and none from rounding.
+    same: u32,
 }
 
 impl StdDev {
@@ -68,6 +70,7 @@ impl StdDev {
             full: false,
             moments: Moments::around(0.0),
             fresh: Moments::around(0.0),
+            same: 0,
         })
     }
 
@@ -82,12 +85,17 @@ impl StdDev {
             self.moments.add(value);
         }
         self.fresh.add(value);
+        let newest = if self.next == 0 { self.window.len() } else { self.next } - 1;
+        self.same = if value == self.window[newest] { self.same.saturating_add(1) } else { 1 };
         self.window[self.next] = value;
         self.next += 1;
         if self.next == self.window.len() {
             self.next = 0;
             self.full = true;
             self.moments = self.fresh;
+        }
+        if self.same as usize >= self.window.len() {
+            self.moments = Moments::around(value);
         }
         self.value()
     }

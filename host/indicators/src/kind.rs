@@ -8,6 +8,7 @@
 //!     Ema::new(period)? => |i, bar| i.update(bar.close)
 //! ```
 
+use std::error::Error;
 use std::fmt;
 
 use crate::period::PeriodError;
@@ -90,6 +91,87 @@ impl<I> Clone for Kind<I> {
 }
 
 impl<I> Copy for Kind<I> {}
+
+/// Why an indicator cannot be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateError(pub String);
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for CreateError {}
+
+impl<I> Kind<I> {
+    /// The values of its parameters in their order: those given by name, and the defaults of the others.
+    pub fn resolve(&self, given: &[(String, f64)]) -> Result<Vec<f64>, CreateError> {
+        let known = || self.params.iter().map(describe).collect::<Vec<_>>().join(", ");
+        for (position, (name, _)) in given.iter().enumerate() {
+            if !self.params.iter().any(|param| param.name == name) {
+                let takes = if self.params.is_empty() { "nothing".to_owned() } else { known() };
+                return Err(CreateError(format!(
+                    "`{}` has no parameter `{name}`; it takes {takes}",
+                    self.name
+                )));
+            }
+            if given[..position].iter().any(|(earlier, _)| earlier == name) {
+                return Err(CreateError(format!("`{}`: parameter `{name}` is given twice", self.name)));
+            }
+        }
+        let value = |param: &KindParam| {
+            let given = given.iter().find(|(name, _)| name == param.name);
+            let value = given.map_or(param.default, |(_, value)| *value);
+            let inside = (param.min..=param.max).contains(&value);
+            if inside && (!param.whole || value.fract() == 0.0) {
+                Ok(value)
+            } else {
+                Err(CreateError(format!("`{}` takes {}, not {} = {value}", self.name, known(), param.name)))
+            }
+        };
+        self.params.iter().map(value).collect()
+    }
+
+    /// The indicator with such parameters.
+    pub(crate) fn built(&self, params: &[f64]) -> Result<Box<dyn Feed<I>>, CreateError> {
+        (self.build)(params).map_err(|error| CreateError(format!("`{}`: {error}", self.name)))
+    }
+
+    /// A new indicator by itself, with parameters as (name, value); those that are absent have their defaults.
+    pub fn start(&self, given: &[(String, f64)]) -> Result<Indicator<I>, CreateError> {
+        let indicator = self.built(&self.resolve(given)?)?;
+        Ok(Indicator { indicator, values: vec![f64::NAN; self.outputs.len()] })
+    }
+}
+
+/// For example `period (whole, 1..=100000, default 20)`.
+fn describe(param: &KindParam) -> String {
+    let whole = if param.whole { "whole, " } else { "" };
+    format!("{} ({whole}{}..={}, default {})", param.name, param.min, param.max, param.default)
+}
+
+/// An indicator of any kind with its newest values.
+#[derive(Clone, Debug)]
+pub struct Indicator<I: 'static = Ohlcv> {
+    indicator: Box<dyn Feed<I>>,
+    values: Vec<f64>,
+}
+
+impl<I> Indicator<I> {
+    /// Takes the next input and returns the outputs in their order; NaN while warming up.
+    #[inline]
+    pub fn update(&mut self, input: &I) -> &[f64] {
+        self.indicator.feed(input, &mut self.values);
+        &self.values
+    }
+
+    /// The newest outputs.
+    #[inline]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+}
 
 /// A new indicator, or why its parameters do not fit.
 pub(crate) type Built<I> = Result<Box<dyn Feed<I>>, PeriodError>;

@@ -2,8 +2,8 @@
 
 use crate::kind::{Kind, Ohlcv};
 use crate::{
-    average, calendar, candles, directional, dispersion, level, momentum, moving_average, oscillator,
-    persistence, price, range, regression, stochastic, volatility, volume,
+    average, calendar, candles, composite, directional, dispersion, level, momentum, moving_average,
+    oscillator, persistence, price, range, regression, stochastic, volatility, volume,
 };
 
 /// The kinds of one subject.
@@ -31,6 +31,7 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Prices", kinds: price::KINDS },
     Family { title: "Persistence and liquidity", kinds: persistence::KINDS },
     Family { title: "Price levels", kinds: level::KINDS },
+    Family { title: "Composites", kinds: composite::KINDS },
     Family { title: "Calendar and sessions", kinds: calendar::KINDS },
     Family { title: "Candlestick patterns", kinds: candles::KINDS },
 ];

@@ -57,6 +57,12 @@ pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
         UlcerIndex::new(period)? => |i, bar| i.update(bar.close),
 };
 
+/// The root of a variance, of which rounding can leave a tiny negative number where hardly anything moved.
+#[inline]
+fn root(variance: f64) -> f64 {
+    then(variance, |variance| variance.max(0.0).sqrt())
+}
+
 /// Log returns of a stream of prices.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
@@ -125,7 +131,7 @@ impl RealizedVolatility {
     pub fn update(&mut self, price: f64) -> f64 {
         let change = self.returns.update(price);
         let mean = then(change, |change| self.squares.update(change * change));
-        (self.year * mean).sqrt()
+        root(self.year * mean)
     }
 }
 
@@ -233,8 +239,7 @@ impl RangeVolatility {
     #[inline]
     pub fn update(&mut self, bar: &Ohlcv) -> f64 {
         let mean = self.variance.update(self.estimator.variance(bar));
-        // Rounding can leave a tiny negative number where nothing moved.
-        then(mean, |mean| (self.year * mean.max(0.0)).sqrt())
+        root(self.year * mean)
     }
 }
 
@@ -280,8 +285,7 @@ impl YangZhang {
         let bodies = self.bodies.update(libm::log(bar.close / bar.open));
         let inside = self.inside.update(Estimator::RogersSatchell.variance(bar));
         let between = self.sample * (gaps * gaps + self.weight * bodies * bodies);
-        let variance = between + (1.0 - self.weight) * inside;
-        then(variance, |variance| (self.year * variance.max(0.0)).sqrt())
+        root(self.year * (between + (1.0 - self.weight) * inside))
     }
 }
 
@@ -406,6 +410,6 @@ impl UlcerIndex {
     pub fn update(&mut self, value: f64) -> f64 {
         let highest = self.highest.update(value);
         let drawdown = 100.0 * (value - highest) / highest;
-        then(drawdown, |drawdown| self.squares.update(drawdown * drawdown).sqrt())
+        then(drawdown, |drawdown| root(self.squares.update(drawdown * drawdown)))
     }
 }

@@ -82,18 +82,26 @@ pub(crate) struct Sum {
     total: f64,
     /// Sum of the values since the ring began anew; replaces `total` when the ring is through.
     fresh: f64,
+    /// Values that are not 0: without any the sum is 0, whatever rounding has left of earlier ones.
+    nonzero: u32,
 }
 
 impl Sum {
     pub(crate) fn new(period: u32) -> Self {
-        Self { window: Window::new(period), total: 0.0, fresh: 0.0 }
+        Self { window: Window::new(period), total: 0.0, fresh: 0.0, nonzero: 0 }
     }
 
     /// Takes the next value and returns the sum.
     #[inline]
     pub(crate) fn update(&mut self, value: f64) -> f64 {
-        self.total += value - self.window.push(value);
+        let displaced = self.window.push(value);
+        self.total += value - displaced;
         self.fresh += value;
+        self.nonzero += u32::from(value != 0.0);
+        self.nonzero -= u32::from(displaced != 0.0);
+        if self.nonzero == 0 {
+            self.total = 0.0;
+        }
         if self.window.is_wrapped() {
             self.total = self.fresh;
             self.fresh = 0.0;

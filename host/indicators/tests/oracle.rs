@@ -4,13 +4,14 @@
 //! Runs where `CRYPTOBOT_PYTHON` (or `python3`) can import talib; skipped with the reason otherwise. Uses recorded
 //! bars where they are beside the repository, and always a generated walk.
 
-#![allow(clippy::unwrap_used, reason = "helpers of a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of a test")]
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cryptobot_indicators::{Bank, KINDS, Kind, Ohlcv};
+use cryptobot_indicators::{Input, Kind, Ohlcv, Pair};
 
 const TOLERANCE: f64 = 1e-9;
 
@@ -20,8 +21,8 @@ fn recorded_bars() -> Vec<PathBuf> {
 }
 
 /// A line of the oracle's index with its columns.
-struct Expected {
-    kind: &'static Kind,
+struct Expected<I: 'static> {
+    kind: &'static Kind<I>,
     params: Vec<f64>,
     oracle: String,
     scale: String,
@@ -34,7 +35,7 @@ fn numbers(path: &Path) -> Vec<f64> {
 }
 
 /// What the oracle makes of the bars of some files, or of its walk.
-fn ask(python: &std::ffi::OsStr, grid: &str, files: &[PathBuf]) -> (Vec<Ohlcv>, Vec<Expected>) {
+fn ask<I: Input>(python: &OsStr, grid: &str, files: &[PathBuf]) -> (Vec<Ohlcv>, Vec<Expected<I>>) {
     let folder = tempfile::tempdir().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/run.py");
     let status = Command::new(python)
@@ -62,7 +63,7 @@ fn ask(python: &std::ffi::OsStr, grid: &str, files: &[PathBuf]) -> (Vec<Ohlcv>, 
     let index = std::fs::read_to_string(folder.path().join("results")).unwrap();
     let expected = index.lines().map(|line| {
         let fields: Vec<&str> = line.split('|').collect();
-        let kind = KINDS.iter().find(|kind| kind.name == fields[0]);
+        let kind = I::kind(fields[0]);
         Expected {
             kind: kind.ok_or(fields[0]).unwrap(),
             params: fields[1]
@@ -79,7 +80,7 @@ fn ask(python: &std::ffi::OsStr, grid: &str, files: &[PathBuf]) -> (Vec<Ohlcv>, 
 }
 
 /// What is wrong with an indicator's outputs, if anything.
-fn compare(bars: &[Ohlcv], expected: &Expected) -> Result<(), String> {
+fn compare<I: Input>(bars: &[Ohlcv], input: fn(&Ohlcv) -> I, expected: &Expected<I>) -> Result<(), String> {
     let kind = expected.kind;
     assert_eq!(kind.outputs.len(), expected.outputs.len(), "{}: outputs of the oracle", kind.name);
     assert_eq!(kind.params.len(), expected.params.len(), "{}: parameters of the oracle", kind.name);
@@ -89,13 +90,12 @@ fn compare(bars: &[Ohlcv], expected: &Expected) -> Result<(), String> {
         .zip(&expected.params)
         .map(|(param, value)| (param.name.to_owned(), *value))
         .collect();
-    let mut bank = Bank::new(1);
-    let handle = bank.create(kind.name, 0, &params).unwrap();
+    let mut indicator = kind.start(&params).unwrap();
     let mut compared = 0;
     for (row, bar) in bars.iter().enumerate() {
-        bank.update(0, bar);
+        let values = indicator.update(&input(bar));
         for (output, column) in expected.outputs.iter().enumerate() {
-            let (value, expected_value) = (bank.value(handle, output as u32, 0), column[row]);
+            let (value, expected_value) = (values[output], column[row]);
             let told = || {
                 format!(
                     "{} {:?} {} row {row}: {value} against {expected_value}",
@@ -145,21 +145,32 @@ fn every_output_agrees_with_its_oracle() {
     }
     let sources = if recorded.is_empty() { vec![vec![]] } else { vec![vec![], recorded] };
     for files in sources {
-        let mut seen = BTreeSet::new();
-        for grid in ["plain", "eighths"] {
-            let (bars, results) = ask(&python, grid, &files);
-            seen.extend(results.iter().map(|result| (result.kind.name, result.oracle.clone())));
-            let problems: Vec<String> =
-                results.iter().filter_map(|expected| compare(&bars, expected).err()).collect();
-            let (wrong, all) = (problems.len(), results.len());
-            assert!(problems.is_empty(), "{wrong} of {all} results differ:\n{}", problems.join("\n"));
-            println!("{all} results over {} bars agree within {TOLERANCE:e}", bars.len());
-        }
-        let told: BTreeSet<(&str, String)> = KINDS
-            .iter()
-            .flat_map(|kind| kind.oracle.split("; ").map(|oracle| (kind.name, oracle.to_owned())))
-            .collect();
-        let missing: Vec<_> = told.symmetric_difference(&seen).collect();
-        assert!(missing.is_empty(), "the registry's oracles are not those of the test: {missing:?}");
+        let mut seen = check(&python, "plain", &files, |bar| *bar);
+        seen.extend(check(&python, "eighths", &files, |bar| *bar));
+        assert_eq!(seen, told::<Ohlcv>(), "oracles of the registry and of the test");
+        let seen = check(&python, "pairs", &files, |bar| Pair { x: bar.close, y: bar.open });
+        assert_eq!(seen, told::<Pair>(), "oracles of the registry and of the test");
     }
+}
+
+/// Compares all results of one grid, and says which kinds were compared with what.
+fn check<I: Input>(
+    python: &OsStr,
+    grid: &str,
+    files: &[PathBuf],
+    input: fn(&Ohlcv) -> I,
+) -> BTreeSet<(&'static str, String)> {
+    let (bars, results) = ask::<I>(python, grid, files);
+    let problems: Vec<String> =
+        results.iter().filter_map(|expected| compare(&bars, input, expected).err()).collect();
+    let (wrong, all) = (problems.len(), results.len());
+    assert!(problems.is_empty(), "{wrong} of {all} results differ:\n{}", problems.join("\n"));
+    println!("{all} results over {} bars agree within {TOLERANCE:e}", bars.len());
+    results.iter().map(|result| (result.kind.name, result.oracle.clone())).collect()
+}
+
+/// What the registry says the kinds are compared with.
+fn told<I: Input>() -> BTreeSet<(&'static str, String)> {
+    let kinds = I::FAMILIES.iter().flat_map(|family| family.kinds);
+    kinds.flat_map(|kind| kind.oracle.split("; ").map(|oracle| (kind.name, oracle.to_owned()))).collect()
 }

@@ -51,7 +51,7 @@ def true_range(b):
 
 def results(b):
     """Yields (kind, parameters, oracle, scale of errors, outputs)."""
-    groups = (dispersion, trend, volume, statistics, volatility, persistence, levels, calendar)
+    groups = (dispersion, trend, volume, statistics, volatility, persistence, levels, calendar, composites)
     for group in groups:
         for kind, params, scale, *outputs in group(b):
             yield kind, params, "definition", scale, outputs
@@ -281,3 +281,82 @@ def calendar(b):
         rows = session == number
         volume[rows], variance[rows] = np.cumsum(b.volume[rows]), np.cumsum(squares[rows])
     yield "session_activity", [], OWN, volume, np.sqrt(variance)
+
+
+def rsi(values, n):
+    """Wilder's recursion, seeded with plain means."""
+    change = np.diff(values)
+    gain, loss = np.maximum(change, 0), np.maximum(-change, 0)
+    result = np.full(len(values), np.nan)
+    up, down = gain[:n].mean(), loss[:n].mean()
+    for i in range(n, len(values)):
+        if i > n:
+            up, down = (up * (n - 1) + gain[i - 1]) / n, (down * (n - 1) + loss[i - 1]) / n
+        result[i] = 100 * up / (up + down) if up + down > 0 else 0
+    return result
+
+
+def ema(values, n):
+    result = np.full(len(values), np.nan)
+    result[n - 1] = values[:n].mean()
+    for i in range(n, len(values)):
+        result[i] = result[i - 1] + (values[i] - result[i - 1]) * 2 / (n + 1)
+    return result
+
+
+def composites(b):
+    h, l, c, v = b.high, b.low, b.close, b.volume
+    for fast, slow in ((5, 20), (20, 50)):
+        cross = mean(c, fast) / mean(c, slow) - 1
+        was = before(cross)
+        cross[np.isnan(was)] = np.nan
+        crossing = ((was <= 0) & (cross > 0)) * 1.0 - ((was >= 0) & (cross < 0)) * 1.0
+        tie = (np.abs(cross) < 1e-12) | (np.abs(was) < 1e-12)
+        crossing = np.where(tie, UNDETERMINED, crossing)
+        yield "sma_cross", [fast, slow], 1.0, cross, np.where(np.isnan(cross), np.nan, crossing)
+    for fast, slow, signal in ((12, 26, 9), (6, 13, 5)):
+        line = np.full(len(c), np.nan)
+        line[slow - 1 :] = ema(c[slow - fast :], fast)[fast - 1 :] - ema(c, slow)[slow - 1 :]
+        average = np.full(len(c), np.nan)
+        average[slow - 1 :] = ema(line[slow - 1 :], signal)
+        line[np.isnan(average)] = np.nan
+        yield "macd_percent", [fast, slow, signal], PERCENT, *(100 * x / c for x in (line, average, line - average))
+    for conversion, base, span in ((9, 26, 52), (7, 22, 44)):
+        def middle(n):
+            return (highest(h, n) + lowest(l, n)) / 2
+
+        a, second = before((middle(conversion) + middle(base)) / 2, base - 1), before(middle(span), base - 1)
+        bottom, top = np.minimum(a, second), np.maximum(a, second)
+        cloud = np.where(c > top, c - top, np.where(c < bottom, c - bottom, 0)) / c
+        missing = np.isnan(second)
+        columns = ((middle(conversion) - middle(base)) / c, cloud, c / before(c, base - 1) - 1)
+        yield "ichimoku_signals", [conversion, base, span], 1.0, *(np.where(missing, np.nan, x) for x in columns)
+    for n, lookback in ((14, 20), (5, 10)):
+        strength = rsi(c, n)
+        over = (c > before(highest(c, lookback))) & (strength < before(highest(strength, lookback)))
+        under = (c < before(lowest(c, lookback))) & (strength > before(lowest(strength, lookback)))
+        missing = np.isnan(before(highest(strength, lookback)))
+        yield "rsi_divergence", [n, lookback], 1.0, np.where(missing, np.nan, under * 1.0 - over * 1.0)
+    for n in (10, 40):
+        yield "vpt_trend", [n], 0.001, total(v * (c / before(c) - 1), n) / np.where(np.isnan(before(c)), np.nan, total(v, n))
+    for fast, slow, n in ((20, 50, 14), (5, 10, 20)):
+        ranges = true_range(b)
+        average = np.full(len(c), np.nan)
+        average[n] = ranges[1 : n + 1].mean()
+        for i in range(n + 1, len(c)):
+            average[i] = (average[i - 1] * (n - 1) + ranges[i]) / n
+        yield "trend_strength", [fast, slow, n], PERCENT, (ema(c, fast) - ema(c, slow)) / average
+    for n, lookback in ((20, 250), (10, 30)):
+        past = deviation(np.log(c / before(c)), n, 1)
+        rank = rolling(past, lookback + 1, lambda w: 100.0 * (w[:, :-1] < w[:, -1:]).mean(axis=1))
+        state = (rank > 75) * 1.0 - (rank < 25) * 1.0
+        yield "volatility_regime", [n, lookback], 1.0, np.where(np.isnan(rank), np.nan, state)
+    for n, change in ((14, 10), (7, 20)):
+        strength, move = rsi(c, n), c - before(c, change)
+        state = ((strength > 55) & (move > 0)) * 1.0 - ((strength < 45) & (move < 0)) * 1.0
+        yield "momentum_regime", [n, change], 1.0, np.where(np.isnan(strength + move), np.nan, state)
+    for n in (1, 96):
+        high, low = before(highest(h, n)), before(lowest(l, n))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            place = np.where(high == low, 0, (c - (high + low + before(c)) / 3) / (high - low))
+        yield "pivot_position", [n], PERCENT, np.where(np.isnan(high), np.nan, place)

@@ -1,12 +1,12 @@
 """Computes the indicators apart from the crate under test: with TA-Lib, or with numpy from the published definition.
 
-    python run.py FOLDER plain|eighths [PARQUET...]
+    python run.py FOLDER plain|eighths|pairs [PARQUET...]
 
 Writes into FOLDER, as little-endian 64-bit numbers: `bars` (six per bar: close time in ns, open, high, low, close,
 volume) and `values` (one column per output, NaN while warming up). `results` has a line per kind and set of
 parameters: kind, parameters, oracle, scale of errors, number of outputs. Bars are those of the Parquet files, joined,
 or a seeded random walk where there are none. `eighths` rounds prices to whole eighths and computes candlestick patterns,
-`plain` everything else.
+`pairs` puts a second series in the place of the opens and computes what takes two, `plain` everything else.
 """
 import sys
 
@@ -15,9 +15,13 @@ import numpy as np
 import candles
 import definitions
 import from_talib
+import pairs
 
 NS_PER_MS = 1_000_000
 NS_PER_MINUTE = 60_000 * NS_PER_MS
+
+
+MODULES = {"plain": (from_talib, definitions), "eighths": (candles,), "pairs": (pairs,)}
 
 
 class Bars:
@@ -58,10 +62,12 @@ def main(folder, grid, paths):
     if grid == "eighths":
         columns[1:5] = [np.round(column * 8) / 8 for column in columns[1:5]]
     bars = Bars(columns, not paths)
+    if grid == "pairs":
+        columns[1] = bars.open = pairs.second(bars)
     with open(f"{folder}/bars", "wb") as out:
         out.write(np.column_stack([columns[0].view(float), *columns[1:]]).astype("<f8").tobytes())
     with open(f"{folder}/results", "w", encoding="ascii") as index, open(f"{folder}/values", "wb") as values:
-        for module in (candles,) if grid == "eighths" else (from_talib, definitions):
+        for module in MODULES[grid]:
             for kind, params, oracle, scale, outputs in module.results(bars):
                 numbers = ",".join(repr(float(param)) for param in params)
                 index.write(f"{kind}|{numbers}|{oracle}|{scale}|{len(outputs)}\n")

@@ -28,6 +28,8 @@ pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Rsi {
     period: u32,
+    /// `1 / period`.
+    factor: f64,
     seen: u32,
     previous: f64,
     gain: f64,
@@ -38,7 +40,14 @@ impl Rsi {
     /// The index over `period` changes (at least 2).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("rsi period", period, 2)?;
-        Ok(Self { period, seen: 0, previous: f64::NAN, gain: 0.0, loss: 0.0 })
+        Ok(Self {
+            period,
+            factor: 1.0 / f64::from(period),
+            seen: 0,
+            previous: f64::NAN,
+            gain: 0.0,
+            loss: 0.0,
+        })
     }
 
     /// Takes the next value and returns the index.
@@ -50,17 +59,17 @@ impl Rsi {
             return self.value();
         }
         let (gain, loss) = (change.max(0.0), (-change).max(0.0));
-        let period = f64::from(self.period);
         if self.seen == self.period {
-            self.gain = (self.gain * (period - 1.0) + gain) / period;
-            self.loss = (self.loss * (period - 1.0) + loss) / period;
+            // Twice as fast as `(average (period - 1) + new) / period`, whose division each value would wait for.
+            self.gain += (gain - self.gain) * self.factor;
+            self.loss += (loss - self.loss) * self.factor;
         } else {
             self.gain += gain;
             self.loss += loss;
             self.seen += 1;
             if self.seen == self.period {
-                self.gain /= period;
-                self.loss /= period;
+                self.gain /= f64::from(self.period);
+                self.loss /= f64::from(self.period);
             }
         }
         self.value()

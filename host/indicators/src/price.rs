@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::kind::{Kind, Ohlcv, kinds, outputs};
 
 pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
-    average_price() -> ["value"], from 1;
+    mean_price() -> ["value"], from 1;
         "open, high, low, close", "(open + high + low + close) / 4", source "common", oracle "TA-Lib AVGPRICE";
         () => |(), bar| (bar.open + bar.high + bar.low + bar.close) / 4.0,
     median_price() -> ["value"], from 1;

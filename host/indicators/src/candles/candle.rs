@@ -1,13 +1,17 @@
 //! A candle measured by the ones before it.
 
+#[cfg(feature = "serde")]
+use serde::{Deserialize, Serialize};
+
 use crate::kind::Ohlcv;
 
 /// Slots of the ring: more than the ten bars of the longest average, and a power of two.
 const SLOTS: usize = 16;
 
 /// A candle with the averages of those before it: what is long, short, near or equal follows from these.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Candle {
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub(super) struct Candle {
     pub(super) open: f64,
     pub(super) high: f64,
     pub(super) low: f64,
@@ -166,7 +170,8 @@ impl Candle {
 
 /// The newest candles.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Candles {
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub(super) struct Candles {
     ring: [Candle; SLOTS],
     newest: usize,
     bodies: f64,
@@ -175,7 +180,7 @@ pub(crate) struct Candles {
 }
 
 impl Candles {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         let none = Candle {
             open: 0.0,
             high: 0.0,
@@ -203,7 +208,7 @@ impl Candles {
 
     /// Adds a bar, measured by those before it.
     #[inline]
-    pub(crate) fn push(&mut self, bar: &Ohlcv) {
+    pub(super) fn push(&mut self, bar: &Ohlcv) {
         let (body_average, range_average) = (self.bodies / 10.0, self.ranges / 10.0);
         let candle = Candle {
             open: bar.open,

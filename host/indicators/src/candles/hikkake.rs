@@ -1,5 +1,8 @@
 //! Hikkake patterns, which are confirmed by a later bar.
 
+#[cfg(feature = "serde")]
+use serde::{Deserialize, Serialize};
+
 use super::Candles;
 use crate::kind::Ohlcv;
 
@@ -9,7 +12,8 @@ const CONFIRMED_WITHIN: u32 = 3;
 /// Hikkake (Chesler 2003): an inside bar whose range the next bar leaves on both ends in one direction, a trap for who
 /// follows. 100 where the bar went down (bullish), -100 where it went up; twice that where a close within three bars goes
 /// beyond the inside bar on the other side. First result at bar 6, of the modified form at bar 11.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Hikkake {
     candles: Candles,
     modified: bool,

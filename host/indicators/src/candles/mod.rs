@@ -1,45 +1,51 @@
 //! Candlestick patterns, the 61 of TA-Lib, with its settings of what is long, short, near or equal.
 //!
-//! A pattern's value is 0, or 100 where it is bullish (for some: present) and -100 where it is bearish; [`engulfing`]
-//! and [`harami`] give 80 where an end only touches, hikkakes 200 where they are confirmed.
-//!
-//! [`engulfing`]: rules
-//! [`harami`]: rules
+//! A pattern's value is 0, or 100 where it is bullish (for some: present) and -100 where it is bearish; `cdl_engulfing`,
+//! `cdl_harami` and `cdl_harami_cross` give 80 where an end only touches, hikkakes 200 where they are confirmed.
 
 mod candle;
 mod hikkake;
 mod rules;
 mod stars;
 
-pub use candle::Candle;
-pub(crate) use candle::Candles;
+use candle::Candles;
 pub use hikkake::Hikkake;
 
+#[cfg(feature = "serde")]
+use serde::{Deserialize, Serialize};
+
 use crate::kind::{Kind, Ohlcv, kinds};
+use crate::period::PeriodError;
 
 /// A pattern: looks at the newest candles, with the penetration where it has one.
 type Rule = fn(&Candles, f64) -> f64;
 
 /// A candlestick pattern of at most five bars.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Pattern {
     candles: Candles,
-    rule: Rule,
+    /// Its place in the table.
+    number: usize,
     penetration: f64,
     /// Bars until the pattern can be judged.
     left: u32,
 }
 
 impl Pattern {
-    const fn new(rule: Rule, first: u32, penetration: f64) -> Self {
-        Self { candles: Candles::new(), rule, penetration, left: first }
+    /// The pattern of a kind such as `cdl_hammer`, with its customary penetration where it has one. Hikkakes are a struct of
+    /// their own.
+    pub fn of(kind: &str) -> Result<Self, PeriodError> {
+        let number = TABLE.iter().position(|(name, ..)| *name == kind);
+        let number = number.ok_or(PeriodError::Unfit("there is no such candlestick pattern"))?;
+        let (_, _, first, penetration) = TABLE[number];
+        Ok(Self { candles: Candles::new(), number, penetration, left: first })
     }
 
-    /// The pattern of a kind such as `cdl_hammer`, with its customary penetration; `None` where there is no such kind,
-    /// and for hikkakes, which are a struct of their own.
-    pub fn of(kind: &str) -> Option<Self> {
-        let (_, rule, first, penetration) = TABLE.iter().find(|(name, ..)| *name == kind)?;
-        Some(Self::new(*rule, *first, *penetration))
+    /// The same with another penetration: how far the last body must reach into the first one, as a share of it.
+    #[must_use]
+    pub fn with_penetration(self, penetration: f64) -> Self {
+        Self { penetration, ..self }
     }
 
     /// Takes the next bar and returns what is there of the pattern; NaN while warming up.
@@ -47,7 +53,10 @@ impl Pattern {
     pub fn update(&mut self, bar: &Ohlcv) -> f64 {
         self.candles.push(bar);
         self.left = self.left.saturating_sub(1);
-        if self.left == 0 { (self.rule)(&self.candles, self.penetration) } else { f64::NAN }
+        if self.left > 0 {
+            return f64::NAN;
+        }
+        TABLE.get(self.number).map_or(f64::NAN, |(_, rule, ..)| rule(&self.candles, self.penetration))
     }
 }
 
@@ -63,10 +72,10 @@ macro_rules! patterns {
         pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
             $($name() -> ["value"], from $first;
                 "open, high, low, close", $title, source "Nison 1991, Morris 2006; TA-Lib", oracle $oracle;
-                Pattern::new($rule, $first, 0.0) => |i, bar| i.update(bar)),+,
+                Pattern::of(stringify!($name))? => |i, bar| i.update(bar)),+,
             $($deep(penetration: f64 = $penetration in 0.0..=10.0) -> ["value"], from $deep_first;
                 "open, high, low, close", $deep_title, source "Nison 1991, Morris 2006; TA-Lib", oracle $deep_oracle;
-                Pattern::new($deep_rule, $deep_first, penetration) => |i, bar| i.update(bar)),+,
+                Pattern::of(stringify!($deep))?.with_penetration(penetration) => |i, bar| i.update(bar)),+,
             cdl_hikkake() -> ["value"], from 6;
                 "high, low, close", "Hikkake: an inside bar that breaks out; 200 or -200 where a close within three bars confirms the other way",
                 source "Chesler 2003; TA-Lib", oracle "TA-Lib CDLHIKKAKE";

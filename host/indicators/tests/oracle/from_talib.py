@@ -121,7 +121,7 @@ def of_volume(b, of):
 
 def of_statistics(b, of):
     o, h, l, c, v = b.open, b.high, b.low, b.close, b.volume
-    yield of("average_price", [], "AVGPRICE", talib.AVGPRICE(o, h, l, c))
+    yield of("mean_price", [], "AVGPRICE", talib.AVGPRICE(o, h, l, c))
     yield of("median_price", [], "MEDPRICE", talib.MEDPRICE(h, l))
     yield of("typical_price", [], "TYPPRICE", talib.TYPPRICE(h, l, c))
     yield of("weighted_close", [], "WCLPRICE", talib.WCLPRICE(h, l, c))

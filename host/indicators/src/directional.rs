@@ -491,3 +491,41 @@ impl Ichimoku {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stop_turns_where_it_is_touched() {
+        let mut sar = Sar::new(0.02, 0.2);
+        assert!(sar.update(11.0, 9.0).is_nan());
+        assert_eq!(sar.update(13.0, 10.0), 9.0, "long from the first low");
+        // 9 + 0.02 (13 - 9), held at the lows before.
+        assert_eq!(sar.update(14.0, 11.0), 9.08);
+        // The next bar falls through: short, from the highest high.
+        assert_eq!(sar.update(12.0, 8.0), 14.0);
+    }
+
+    #[test]
+    fn supertrend_follows_and_turns() {
+        let mut trend = Supertrend::new(1, 1.0).unwrap();
+        assert!(trend.update(11.0, 9.0, 10.0).line.is_nan());
+        let rising = trend.update(13.0, 11.0, 12.0);
+        assert_eq!((rising.line, rising.direction), (9.0, 1.0));
+        let same = trend.update(12.5, 11.5, 12.0);
+        assert_eq!((same.line, same.direction), (11.0, 1.0));
+        let turned = trend.update(11.0, 9.0, 9.0);
+        assert_eq!((turned.line, turned.direction), (13.0, -1.0));
+    }
+
+    #[test]
+    fn aroon_counts_from_the_latest_extreme() {
+        let mut aroon = Aroon::new(4).unwrap();
+        for high in [9.0, 5.0, 5.0, 9.0] {
+            assert!(aroon.update(high, 1.0).up.is_nan());
+        }
+        let value = aroon.update(4.0, 2.0);
+        assert_eq!((value.up, value.down, value.oscillator), (75.0, 75.0, 0.0));
+    }
+}

@@ -355,3 +355,58 @@ impl VolumeProfile {
         (from, control, to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(high: f64, low: f64, volume: f64) -> Ohlcv {
+        Ohlcv { ts: 0, open: low, high, low, close: f64::midpoint(high, low), volume }
+    }
+
+    #[test]
+    fn the_value_area_grows_towards_more_volume() {
+        // Four bins of 1 from 10 to 14; typical prices are the middles of bars.
+        let mut profile = VolumeProfile::new(5, 4, 0.7).unwrap();
+        for (middle, volume) in [(10.5, 1.0), (11.5, 5.0), (12.5, 3.0), (13.5, 2.0)] {
+            assert!(profile.update(&bar(middle + 0.5, middle - 0.5, volume)).position.is_nan());
+        }
+        // An edge belongs to the bin above: 5 + 1 in the second bin. Of 12, 70 % are 8.4: the third bin is enough.
+        let value = profile.update(&bar(11.25, 10.75, 1.0));
+        assert_eq!((value.point_of_control, value.value_low, value.value_high), (11.5, 11.0, 13.0));
+        assert_eq!(value.position, 0.0);
+    }
+
+    #[test]
+    fn a_profile_of_one_price_has_no_width() {
+        let mut profile = VolumeProfile::new(2, 10, 0.7).unwrap();
+        profile.update(&bar(7.0, 7.0, 0.0));
+        let value = profile.update(&bar(7.0, 7.0, 0.0));
+        assert_eq!(
+            (value.point_of_control, value.value_low, value.value_high, value.position),
+            (7.0, 7.0, 7.0, 0.5)
+        );
+    }
+
+    #[test]
+    fn pivots_are_made_of_the_bars_before() {
+        let mut range = PastRange::new(1).unwrap();
+        assert!(range.update(12.0, 8.0, 10.0).classic()[0].is_nan());
+        let before = range.update(99.0, 1.0, 50.0);
+        assert_eq!(before.classic(), [10.0, 12.0, 14.0, 16.0, 8.0, 6.0, 4.0]);
+        assert_eq!(before.support_resistance(13.0)[4], 1.0, "above resistance is as good as at it");
+        assert_eq!(before.support_resistance(11.0)[4], 0.5);
+    }
+
+    #[test]
+    fn structure_compares_two_parts() {
+        let mut structure = Structure::new(2).unwrap();
+        for (high, low) in [(5.0, 1.0), (6.0, 2.0), (7.0, 1.5)] {
+            assert!(structure.update(high, low).trend.is_nan());
+        }
+        // Lows of 1.5 and 3 against 1 and 2, highs of 7 and 8 against 5 and 6.
+        assert_eq!(structure.update(8.0, 3.0).trend, 1.0);
+        let value = structure.update(9.0, 0.0);
+        assert_eq!((value.higher_high, value.lower_low, value.trend), (1.0, 1.0, 0.0));
+    }
+}

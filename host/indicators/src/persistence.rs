@@ -212,3 +212,28 @@ impl RollSpread {
         then(covariance, |covariance| 2.0 * (-covariance).max(0.0).sqrt() / value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exponent_tells_trends_from_returns() {
+        let (mut straight, mut bouncing) = (Hurst::new(50, 4).unwrap(), Hurst::new(50, 4).unwrap());
+        let mut values = (HurstValue::NAN, HurstValue::NAN);
+        for i in 0..60 {
+            let steady = libm::exp(0.01 * f64::from(i));
+            values = (straight.update(steady), bouncing.update(if i % 2 == 0 { 1.0 } else { 1.1 }));
+        }
+        assert!((values.0.value - 1.0).abs() < 1e-9 && (values.0.variance_ratio - 4.0).abs() < 1e-9);
+        assert_eq!((values.1.value, values.1.variance_ratio), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_straight_way_is_efficient() {
+        let mut ratio = EfficiencyRatio::new(3).unwrap();
+        let values: Vec<f64> = [1.0, 2.0, 3.0, 4.0, 3.0].iter().map(|value| ratio.update(*value)).collect();
+        assert!(values[..3].iter().all(|value| value.is_nan()));
+        assert_eq!(values[3..], [1.0, 1.0 / 3.0]);
+    }
+}

@@ -295,3 +295,26 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_again_far_from_0() {
+        let mut regression = LinearRegression::new(5).unwrap();
+        for i in 0..1_003 {
+            regression.update(1e9 + 0.25 * f64::from(i));
+        }
+        let line = regression.value();
+        let newest = 1e9 + 0.25 * 1_002.0;
+        assert_eq!((line.value, line.slope, line.forecast), (newest, 0.25, newest + 0.25));
+        assert_eq!((line.intercept, line.r_squared), (newest - 1.0, 1.0));
+    }
+
+    #[test]
+    fn walks_over_windows_are_bounded() {
+        let refused = PercentRank::new(5_001).unwrap_err().to_string();
+        assert_eq!(refused, "the percent rank period must lie in 1..=5000, not 5001");
+    }
+}

@@ -413,3 +413,39 @@ impl UlcerIndex {
         then(drawdown, |drawdown| root(self.squares.update(drawdown * drawdown)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn garch_must_come_back_to_its_mean() {
+        let refused = Garch::new(1e-6, 0.2, 0.8).unwrap_err().to_string();
+        assert_eq!(refused, "alpha + beta must be below 1, or the variance grows without bound");
+        let mut garch = Garch::new(0.02, 0.1, 0.7).unwrap();
+        assert!(garch.update(1.0).is_nan());
+        // From the long-run variance 0.1 with no return: 0.02 + 0.7 · 0.1.
+        assert!((garch.update(1.0) - 0.09_f64.sqrt()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_market_that_stands_still_after_a_move_has_no_volatility() {
+        let mut volatility = RealizedVolatility::new(3, 1.0).unwrap();
+        let mut past = HistoricalVolatility::new(3, 1.0).unwrap();
+        for price in [1.0, 1e3, 1e-3, 0.7, 0.7, 0.7, 0.7, 0.7] {
+            volatility.update(price);
+            past.update(price);
+        }
+        assert_eq!([volatility.update(0.7), past.update(0.7)], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn estimators_of_a_bar_from_1_to_e() {
+        let e = std::f64::consts::E;
+        let bar = Ohlcv { ts: 0, open: 1.0, high: e, low: 1.0, close: e, volume: 0.0 };
+        let ln_2 = std::f64::consts::LN_2;
+        assert!((Estimator::Parkinson.variance(&bar) - 1.0 / (4.0 * ln_2)).abs() < 1e-15);
+        assert!((Estimator::GarmanKlass.variance(&bar) - (1.5 - 2.0 * ln_2)).abs() < 1e-15);
+        assert_eq!(Estimator::RogersSatchell.variance(&bar), 0.0, "a straight move is drift");
+    }
+}

@@ -476,3 +476,32 @@ impl SessionVwap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_average_begins_anew_with_each_day() {
+        let mut vwap = SessionVwap::new();
+        let mut at = |ts: i64, price: f64, volume: f64| {
+            vwap.update(&Ohlcv { ts, open: price, high: price, low: price, close: price, volume })
+        };
+        assert_eq!(at(DAY_NS / 2, 10.0, 1.0).value, 10.0);
+        // Closes at midnight: the last bar of the day. 10 and 3 times 14 make 13, variance (9 + 3) / 4.
+        let last = at(DAY_NS, 14.0, 3.0);
+        assert_eq!((last.value, last.z_score), (13.0, 1.0 / 3.0_f64.sqrt()));
+        let first = at(DAY_NS + 1, 20.0, 0.0);
+        assert_eq!((first.value, first.deviation, first.z_score), (20.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn without_volume_there_is_no_flow() {
+        let still = Ohlcv { ts: 0, open: 3.0, high: 3.0, low: 3.0, close: 3.0, volume: 0.0 };
+        assert_eq!(ChaikinMoneyFlow::new(1).unwrap().update(&still), 0.0);
+        assert_eq!(AdLine::new().update(&still), 0.0);
+        let mut index = Mfi::new(2).unwrap();
+        assert!((0..2).all(|_| index.update(3.0, 0.0).is_nan()));
+        assert_eq!(index.update(3.0, 0.0), 0.0);
+    }
+}

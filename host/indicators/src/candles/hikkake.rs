@@ -97,3 +97,25 @@ impl Hikkake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hikkake_is_confirmed_within_three_bars() {
+        let mut hikkake = Hikkake::new();
+        let mut at = |high: f64, low: f64, close: f64| {
+            hikkake.update(&Ohlcv { ts: 0, open: close, high, low, close, volume: 1.0 })
+        };
+        for _ in 0..3 {
+            assert!(at(10.0, 5.0, 7.0).is_nan());
+        }
+        at(10.0, 5.0, 7.0);
+        at(9.0, 6.0, 7.0);
+        assert_eq!(at(8.0, 5.0, 6.0), 100.0, "an inside bar, then down");
+        assert_eq!(at(8.5, 5.5, 8.0), 0.0);
+        assert_eq!(at(10.0, 6.0, 9.5), 200.0, "a close above the inside bar");
+        assert_eq!(at(11.0, 6.0, 10.0), 0.0);
+    }
+}

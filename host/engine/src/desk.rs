@@ -590,12 +590,5 @@ impl Desk {
 
 /// A bar as indicators take it.
 fn as_input(bar: &Bar) -> Ohlcv {
-    Ohlcv {
-        ts: bar.ts.0,
-        open: bar.open,
-        high: bar.high,
-        low: bar.low,
-        close: bar.close,
-        volume: bar.volume,
-    }
+    Ohlcv { ts: bar.ts.0, open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume }
 }

@@ -259,7 +259,7 @@ impl Desk {
         if let Some(ring) = self.history.get_mut(series.index()) {
             ring.push(bar);
         }
-        self.indicators.update(series.index(), bar.open, bar.high, bar.low, bar.close, bar.volume);
+        self.indicators.update(series.index(), &as_input(bar));
     }
 
     /// Whether the callback left orders or timers behind.
@@ -547,13 +547,7 @@ impl Desk {
         params: &[(String, f64)],
     ) -> Result<u32, CreateError> {
         let kept = self.history.get(series.index()).into_iter().flat_map(BarRing::kept);
-        let past = kept.map(|bar| Ohlcv {
-            open: bar.open,
-            high: bar.high,
-            low: bar.low,
-            close: bar.close,
-            volume: bar.volume,
-        });
+        let past = kept.map(as_input);
         self.indicators.create_after(kind, series.index(), params, past)
     }
 
@@ -592,4 +586,9 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// A bar as indicators take it.
+fn as_input(bar: &Bar) -> Ohlcv {
+    Ohlcv { ts: bar.ts.0, open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume }
 }

@@ -42,7 +42,7 @@ pub use succession::State;
 pub use venue::Venue;
 pub use version::{Origin, Params, Version};
 
-pub use cryptobot_indicators::Bank;
+pub use cryptobot_indicators::{Bank, Ohlcv};
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{

@@ -1,64 +1,101 @@
-//! Nanoseconds per update of every indicator.
+//! Nanoseconds per update: of some structs by themselves, of every kind in a bank, and of all kinds together.
 #![allow(missing_docs, clippy::unwrap_used, reason = "benchmark")]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use cryptobot_indicators::{
-    Atr, Bank, Bollinger, Donchian, Ema, Highest, KINDS, Macd, Roc, Rsi, Sma, StdDev, Wma,
-};
+use cryptobot_indicators::{Atr, Bank, Bollinger, Ema, Highest, KINDS, Macd, Ohlcv, Rsi, Sma, StdDev};
 
 const BARS: usize = 10_000;
 
-/// (high, low, close) of a walk that does not repeat itself.
-fn bars() -> Vec<(f64, f64, f64)> {
+/// Bars of 15 minutes of a walk that does not repeat itself.
+fn bars() -> Vec<Ohlcv> {
     let (mut state, mut price) = (7_u64, 42_000.0);
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    };
     (0..BARS)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            price *= 1.0 + ((state >> 40) as f64 / f64::from(1 << 24) - 0.5) * 0.01;
-            (price * 1.001, price * 0.999, price)
+        .map(|i| {
+            let open = price;
+            price *= 1.0 + (random() - 0.5) * 0.01;
+            let (high, low) = (open.max(price), open.min(price));
+            Ohlcv {
+                ts: i as i64 * 900_000_000_000,
+                open,
+                high: high * (1.0 + random() * 0.001),
+                low: low * (1.0 - random() * 0.001),
+                close: price,
+                volume: 1.0 + 10.0 * random(),
+            }
         })
         .collect()
 }
 
-fn updates(c: &mut Criterion) {
+fn structs(c: &mut Criterion) {
     let bars = bars();
-    let mut group = c.benchmark_group("update");
+    let mut group = c.benchmark_group("struct");
     group.throughput(Throughput::Elements(BARS as u64));
     macro_rules! bench {
-        ($name:literal, $new:expr, |$indicator:ident, $high:ident, $low:ident, $close:ident| $update:expr) => {
+        ($name:literal, $new:expr, |$indicator:ident, $bar:ident| $update:expr) => {
             group.bench_function($name, |b| {
                 let mut $indicator = $new.unwrap();
                 b.iter(|| {
-                    for ($high, $low, $close) in &bars {
-                        let _ = ($high, $low, $close);
+                    for $bar in &bars {
                         black_box($update);
                     }
                 });
             });
         };
     }
-    bench!("sma-30", Sma::new(30), |i, h, l, c| i.update(*c));
-    bench!("ema-30", Ema::new(30), |i, h, l, c| i.update(*c));
-    bench!("wma-30", Wma::new(30), |i, h, l, c| i.update(*c));
-    bench!("stddev-20", StdDev::new(20), |i, h, l, c| i.update(*c));
-    bench!("bollinger-20", Bollinger::new(20, 2.0), |i, h, l, c| i.update(*c));
-    bench!("rsi-14", Rsi::new(14), |i, h, l, c| i.update(*c));
-    bench!("atr-14", Atr::new(14), |i, h, l, c| i.update(*h, *l, *c));
-    bench!("macd-12-26-9", Macd::new(12, 26, 9), |i, h, l, c| i.update(*c));
-    bench!("roc-10", Roc::new(10), |i, h, l, c| i.update(*c));
-    bench!("highest-20", Highest::new(20), |i, h, l, c| i.update(*h));
-    bench!("highest-1000", Highest::new(1_000), |i, h, l, c| i.update(*h));
-    bench!("donchian-20", Donchian::new(20), |i, h, l, c| i.update(*h, *l));
-    group.bench_function("bank-of-all-kinds", |b| {
+    bench!("sma-30", Sma::new(30), |i, bar| i.update(bar.close));
+    bench!("ema-30", Ema::new(30), |i, bar| i.update(bar.close));
+    bench!("stddev-20", StdDev::new(20), |i, bar| i.update(bar.close));
+    bench!("bollinger-20", Bollinger::new(20, 2.0), |i, bar| i.update(bar.close));
+    bench!("rsi-14", Rsi::new(14), |i, bar| i.update(bar.close));
+    bench!("atr-14", Atr::new(14), |i, bar| i.update(bar.high, bar.low, bar.close));
+    bench!("macd-12-26-9", Macd::new(12, 26, 9), |i, bar| i.update(bar.close));
+    bench!("highest-1000", Highest::new(1_000), |i, bar| i.update(bar.high));
+    group.finish();
+}
+
+fn kinds(c: &mut Criterion) {
+    let bars = bars();
+    let mut group = c.benchmark_group("kind");
+    group.throughput(Throughput::Elements(BARS as u64));
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(50))
+        .measurement_time(Duration::from_millis(200));
+    for kind in KINDS {
+        group.bench_function(kind.name, |b| {
+            let mut bank = Bank::new(1);
+            bank.create(kind.name, 0, &[]).unwrap();
+            b.iter(|| {
+                for bar in &bars {
+                    bank.update(0, bar);
+                }
+                black_box(bank.value(0, 0, 0))
+            });
+        });
+    }
+    group.finish();
+}
+
+fn all_kinds(c: &mut Criterion) {
+    let bars = bars();
+    let outputs: usize = KINDS.iter().map(|kind| kind.outputs.len()).sum();
+    let mut group = c.benchmark_group("all");
+    group.throughput(Throughput::Elements(BARS as u64)).sample_size(20);
+    group.bench_function(format!("{}-kinds-{outputs}-outputs", KINDS.len()), |b| {
         let mut bank = Bank::new(1);
         for kind in KINDS {
             bank.create(kind.name, 0, &[]).unwrap();
         }
         b.iter(|| {
-            for (high, low, close) in &bars {
-                bank.update(0, *close, *high, *low, *close, 1.0);
+            for bar in &bars {
+                bank.update(0, bar);
             }
             black_box(bank.value(0, 0, 0))
         });
@@ -66,5 +103,5 @@ fn updates(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, updates);
+criterion_group!(benches, structs, kinds, all_kinds);
 criterion_main!(benches);

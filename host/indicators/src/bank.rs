@@ -1,9 +1,8 @@
 //! The indicators of one strategy, created by name and read by dense handle.
 
-use std::error::Error;
-use std::fmt;
-
-use crate::kind::{Indicator, KINDS, Kind, KindParam, Ohlcv};
+use crate::input::{Book, FuturesData, Input, Pair, Trade};
+use crate::kind::{CreateError, Feed, Kind, Ohlcv};
+use crate::registry::KINDS;
 
 /// Values that are kept per output.
 pub const HISTORY: usize = 256;
@@ -12,25 +11,13 @@ pub const MAX_INDICATORS: usize = 1_000;
 /// Bound of the sum of all periods of a strategy's indicators: at most 32 bytes are kept per unit of period.
 pub const MAX_TOTAL_PERIOD: f64 = 1_000_000.0;
 
-/// Why an indicator cannot be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateError(pub String);
-
-impl fmt::Display for CreateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for CreateError {}
-
 /// One indicator with its newest values.
 #[derive(Clone, Debug)]
 struct Entry {
-    kind: &'static str,
+    kind: &'static Kind,
     series: usize,
     params: Vec<f64>,
-    indicator: Indicator,
+    indicator: Box<dyn Feed<Ohlcv>>,
     outputs: usize,
     /// Ring of `HISTORY` rows of `outputs` values; NaN before the first bar.
     history: Vec<f64>,
@@ -39,11 +26,10 @@ struct Entry {
 }
 
 impl Entry {
-    fn build(kind: &Kind, series: usize, params: Vec<f64>) -> Result<Self, CreateError> {
-        let indicator =
-            (kind.build)(&params).map_err(|error| CreateError(format!("`{}`: {error}", kind.name)))?;
+    fn build(kind: &'static Kind, series: usize, params: Vec<f64>) -> Result<Self, CreateError> {
+        let indicator = kind.built(&params)?;
         Ok(Self {
-            kind: kind.name,
+            kind,
             series,
             params,
             indicator,
@@ -57,7 +43,7 @@ impl Entry {
     fn feed(&mut self, bar: &Ohlcv) {
         self.newest = self.newest.wrapping_add(1);
         let row = usize::from(self.newest) * self.outputs;
-        self.indicator.update(bar, &mut self.history[row..row + self.outputs]);
+        self.indicator.feed(bar, &mut self.history[row..row + self.outputs]);
     }
 
     fn fed(mut self, bar: Ohlcv) -> Self {
@@ -124,13 +110,13 @@ impl Bank {
         past: impl Iterator<Item = Ohlcv>,
     ) -> Result<u32, CreateError> {
         let kind = find(kind)?;
-        let params = resolve(kind, params)?;
+        let params = kind.resolve(params)?;
         let count = self.of_series.len();
         let Some(handles) = self.of_series.get_mut(series) else {
             return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
         };
         let same =
-            |entry: &Entry| entry.kind == kind.name && entry.series == series && entry.params == params;
+            |entry: &Entry| entry.kind.name == kind.name && entry.series == series && entry.params == params;
         if let Some(handle) = self.entries.iter().position(same) {
             return Ok(handle as u32);
         }
@@ -153,13 +139,12 @@ impl Bank {
     }
 
     /// Feeds a closed bar to the indicators of a series.
-    pub fn update(&mut self, series: usize, open: f64, high: f64, low: f64, close: f64, volume: f64) {
+    pub fn update(&mut self, series: usize, bar: &Ohlcv) {
         let Some(handles) = self.of_series.get(series) else {
             return;
         };
-        let bar = Ohlcv { open, high, low, close, volume };
         for handle in handles {
-            self.entries[*handle as usize].feed(&bar);
+            self.entries[*handle as usize].feed(bar);
         }
     }
 
@@ -189,46 +174,49 @@ impl Bank {
 }
 
 fn find(name: &str) -> Result<&'static Kind, CreateError> {
-    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
-        let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        CreateError(format!("there is no indicator `{name}`; known: {}", known.join(", ")))
-    })
+    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| unknown(name))
 }
 
-/// The values of a kind's parameters in their order, checked.
-fn resolve(kind: &Kind, given: &[(String, f64)]) -> Result<Vec<f64>, CreateError> {
-    let known = || kind.params.iter().map(describe).collect::<Vec<_>>().join(", ");
-    for (position, (name, _)) in given.iter().enumerate() {
-        if !kind.params.iter().any(|param| param.name == name) {
-            return Err(CreateError(format!(
-                "`{}` has no parameter `{name}`; it takes {}",
-                kind.name,
-                known()
-            )));
-        }
-        if given[..position].iter().any(|(earlier, _)| earlier == name) {
-            return Err(CreateError(format!("`{}`: parameter `{name}` is given twice", kind.name)));
+/// There is no such kind that is fed with bars, but perhaps one with a similar name.
+fn unknown(name: &str) -> CreateError {
+    if let Some(input) = other_input(name) {
+        return CreateError(format!(
+            "`{name}` is computed from {input}, which strategies' indicators are not fed with yet; they are fed with bars"
+        ));
+    }
+    // A name that is no name is not worth the comparison.
+    let wanted = name.get(..name.len().min(64)).unwrap_or_default();
+    let similar = KINDS.iter().map(|kind| (edits(wanted, kind.name), kind.name)).min();
+    let hint = match similar {
+        Some((edits, similar)) if edits <= similar.len() / 2 => format!("did you mean `{similar}`?"),
+        _ => "the reference of indicators lists them all".to_owned(),
+    };
+    CreateError(format!("there is no indicator `{name}`; {hint}"))
+}
+
+/// What the indicator with a name is computed from, if not from bars.
+fn other_input(name: &str) -> Option<&'static str> {
+    fn has<I: Input>(name: &str) -> Option<&'static str> {
+        I::kind(name).map(|_| I::NAME)
+    }
+    has::<Pair>(name)
+        .or_else(|| has::<Trade>(name))
+        .or_else(|| has::<Book>(name))
+        .or_else(|| has::<FuturesData>(name))
+}
+
+/// How many characters have to be inserted, removed or replaced to make one name of the other (Levenshtein 1966).
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
         }
     }
-    kind.params
-        .iter()
-        .map(|param| {
-            let value =
-                given.iter().find(|(name, _)| name == param.name).map_or(param.default, |(_, value)| *value);
-            let inside = (param.min..=param.max).contains(&value);
-            if inside && (!param.whole || value.fract() == 0.0) {
-                Ok(value)
-            } else {
-                Err(CreateError(format!("`{}` takes {}, not {} = {value}", kind.name, known(), param.name)))
-            }
-        })
-        .collect()
-}
-
-/// For example `period (whole, 1..=100000, default 20)`.
-fn describe(param: &KindParam) -> String {
-    let whole = if param.whole { "whole, " } else { "" };
-    format!("{} ({whole}{}..={}, default {})", param.name, param.min, param.max, param.default)
+    row[b.len()]
 }
 
 /// What a kind keeps in memory grows with its periods.
@@ -240,10 +228,7 @@ fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), Crea
     if entries.len() >= MAX_INDICATORS {
         return Err(CreateError(format!("a strategy may have {MAX_INDICATORS} indicators")));
     }
-    let kept: f64 = entries
-        .iter()
-        .filter_map(|entry| find(entry.kind).ok().map(|kind| total_period(kind, &entry.params)))
-        .sum();
+    let kept: f64 = entries.iter().map(|entry| total_period(entry.kind, &entry.params)).sum();
     if kept + total_period(kind, params) > MAX_TOTAL_PERIOD {
         return Err(CreateError(format!(
             "the periods of a strategy's indicators may add up to {MAX_TOTAL_PERIOD}; shorten some"
@@ -261,8 +246,12 @@ mod tests {
         (name.to_owned(), value)
     }
 
+    fn bar(close: f64) -> Ohlcv {
+        Ohlcv { ts: 0, open: close, high: close + 1.0, low: close - 1.0, close, volume: 1.0 }
+    }
+
     fn feed(bank: &mut Bank, series: usize, close: f64) {
-        bank.update(series, close, close + 1.0, close - 1.0, close, 1.0);
+        bank.update(series, &bar(close));
     }
 
     #[test]
@@ -325,11 +314,7 @@ mod tests {
     #[test]
     fn a_successor_carries_on_with_what_was_there_and_feeds_the_rest() {
         let period = |value: f64| [param("period", value)];
-        let past = |closes: &[f64]| {
-            let bar =
-                |close: &f64| Ohlcv { open: *close, high: *close, low: *close, close: *close, volume: 1.0 };
-            closes.iter().map(bar).collect::<Vec<_>>().into_iter()
-        };
+        let past = |closes: &[f64]| closes.iter().map(|close| bar(*close)).collect::<Vec<_>>().into_iter();
         let mut bank = Bank::new(1);
         let ema = bank.create("ema", 0, &period(2.0)).unwrap();
         for close in [1.0, 3.0, 8.0, 2.0] {
@@ -360,10 +345,16 @@ mod tests {
         let mut bank = Bank::new(1);
         let mut message =
             |kind: &str, params: &[(String, f64)]| bank.create(kind, 0, params).unwrap_err().to_string();
+        assert_eq!(message("smma", &[]), "there is no indicator `smma`; did you mean `sma`?");
         assert_eq!(
-            message("smma", &[]),
-            "there is no indicator `smma`; known: sma, ema, wma, stddev, bollinger, rsi, atr, macd, roc, highest, \
-             lowest, donchian"
+            message("book_spread", &[]),
+            "`book_spread` is computed from order books, which strategies' indicators are not fed with yet; they are \
+             fed with bars"
+        );
+        assert_eq!(message("bolinger", &[]), "there is no indicator `bolinger`; did you mean `bollinger`?");
+        assert_eq!(
+            message("of my own", &[]),
+            "there is no indicator `of my own`; the reference of indicators lists them all"
         );
         assert_eq!(
             message("sma", &[param("length", 3.0)]),

@@ -3,7 +3,19 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::period::{PeriodError, checked};
+use crate::kind::{Kind, Ohlcv, kinds, outputs};
+use crate::period::{MAX_PERIOD, PeriodError, checked};
+
+pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
+    stddev(period: u32 = 20 in 2..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Population standard deviation", source "common", oracle "definition";
+        StdDev::new(period)? => |i, bar| i.update(bar.close),
+    bollinger(period: u32 = 20 in 2..=MAX_PERIOD, width: f64 = 2.0 in 0.0..=100.0)
+        -> ["upper", "middle", "lower", "percent-b", "bandwidth"], from period;
+        "close", "Bollinger bands: simple average and `width` population standard deviations to each side",
+        source "Bollinger 2001", oracle "definition; TA-Lib BBANDS";
+        Bollinger::new(period, width)? => |i, bar| i.update(bar.close),
+};
 
 /// First and second moment of the values around a fixed point near them, which keeps the digits that
 /// `E[x²] − E[x]²` loses.
@@ -44,6 +56,8 @@ pub struct StdDev {
     moments: Moments,
     /// Moments of the values since the ring began anew; replace `moments` when the ring is through.
     fresh: Moments,
+    /// How many of the newest values are the same: where all are, there is no deviation, and none from rounding.
+    same: u32,
 }
 
 impl StdDev {
@@ -56,6 +70,7 @@ impl StdDev {
             full: false,
             moments: Moments::around(0.0),
             fresh: Moments::around(0.0),
+            same: 0,
         })
     }
 
@@ -70,12 +85,17 @@ impl StdDev {
             self.moments.add(value);
         }
         self.fresh.add(value);
+        let newest = if self.next == 0 { self.window.len() } else { self.next } - 1;
+        self.same = if value == self.window[newest] { self.same.saturating_add(1) } else { 1 };
         self.window[self.next] = value;
         self.next += 1;
         if self.next == self.window.len() {
             self.next = 0;
             self.full = true;
             self.moments = self.fresh;
+        }
+        if self.same as usize >= self.window.len() {
+            self.moments = Moments::around(value);
         }
         self.value()
     }
@@ -99,20 +119,20 @@ impl StdDev {
     }
 }
 
-/// What [`Bollinger`] gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
-pub struct Bands {
-    /// `middle + width * deviation`.
-    pub upper: f64,
-    /// The simple moving average.
-    pub middle: f64,
-    /// `middle - width * deviation`.
-    pub lower: f64,
-    /// Where the value stands: 0 at the lower band, 1 at the upper one; NaN where the bands meet.
-    pub percent_b: f64,
-    /// `(upper - lower) / middle`.
-    pub bandwidth: f64,
+outputs! {
+    /// What [`Bollinger`] gives.
+    Bands {
+        /// `middle + width * deviation`.
+        upper,
+        /// The simple moving average.
+        middle,
+        /// `middle - width * deviation`.
+        lower,
+        /// Where the value stands: 0 at the lower band, 1 at the upper one; NaN where the bands meet.
+        percent_b,
+        /// `(upper - lower) / middle`.
+        bandwidth,
+}
 }
 
 /// Bollinger bands: a simple moving average and `width` population standard deviations to each side. First
@@ -129,9 +149,7 @@ impl Bollinger {
     /// Bands over `period` values (at least 2), `width` deviations wide; 20 and 2 are customary.
     pub fn new(period: u32, width: f64) -> Result<Self, PeriodError> {
         let period = checked("bollinger period", period, 2)?;
-        let nan = f64::NAN;
-        let bands = Bands { upper: nan, middle: nan, lower: nan, percent_b: nan, bandwidth: nan };
-        Ok(Self { deviation: StdDev::new(period)?, width, bands })
+        Ok(Self { deviation: StdDev::new(period)?, width, bands: Bands::NAN })
     }
 
     /// Takes the next value and returns the bands.

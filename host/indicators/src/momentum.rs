@@ -3,8 +3,23 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
+use crate::kind::{Kind, Ohlcv, kinds, outputs};
 use crate::moving_average::Ema;
-use crate::period::{PeriodError, checked};
+use crate::period::{MAX_PERIOD, PeriodError, checked};
+
+pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
+    rsi(period: u32 = 14 in 2..=MAX_PERIOD) -> ["value"], from period + 1;
+        "close", "Relative strength index, Wilder's smoothing, 0 to 100", source "Wilder 1978", oracle "TA-Lib RSI";
+        Rsi::new(period)? => |i, bar| i.update(bar.close),
+    macd(fast: u32 = 12 in 2..=MAX_PERIOD, slow: u32 = 26 in 2..=MAX_PERIOD, signal: u32 = 9 in 1..=MAX_PERIOD)
+        -> ["line", "signal", "histogram"], from slow + signal - 1;
+        "close", "Moving average convergence/divergence; fast must be below slow",
+        source "Appel 1979", oracle "TA-Lib MACD";
+        Macd::new(fast, slow, signal)? => |i, bar| i.update(bar.close),
+    roc(period: u32 = 10 in 1..=MAX_PERIOD) -> ["value"], from period + 1;
+        "close", "Rate of change in percent", source "common", oracle "TA-Lib ROC";
+        Roc::new(period)? => |i, bar| i.update(bar.close),
+};
 
 /// Relative strength index (Wilder 1978), 0 to 100. The averages of gains and losses are seeded with the mean of
 /// the first `period` changes and smoothed with `1 / period`; first result at value `period + 1`. Without any
@@ -13,6 +28,8 @@ use crate::period::{PeriodError, checked};
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Rsi {
     period: u32,
+    /// `1 / period`.
+    factor: f64,
     seen: u32,
     previous: f64,
     gain: f64,
@@ -23,7 +40,14 @@ impl Rsi {
     /// The index over `period` changes (at least 2).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
         let period = checked("rsi period", period, 2)?;
-        Ok(Self { period, seen: 0, previous: f64::NAN, gain: 0.0, loss: 0.0 })
+        Ok(Self {
+            period,
+            factor: 1.0 / f64::from(period),
+            seen: 0,
+            previous: f64::NAN,
+            gain: 0.0,
+            loss: 0.0,
+        })
     }
 
     /// Takes the next value and returns the index.
@@ -35,17 +59,17 @@ impl Rsi {
             return self.value();
         }
         let (gain, loss) = (change.max(0.0), (-change).max(0.0));
-        let period = f64::from(self.period);
         if self.seen == self.period {
-            self.gain = (self.gain * (period - 1.0) + gain) / period;
-            self.loss = (self.loss * (period - 1.0) + loss) / period;
+            // Twice as fast as `(average (period - 1) + new) / period`, whose division each value would wait for.
+            self.gain += (gain - self.gain) * self.factor;
+            self.loss += (loss - self.loss) * self.factor;
         } else {
             self.gain += gain;
             self.loss += loss;
             self.seen += 1;
             if self.seen == self.period {
-                self.gain /= period;
-                self.loss /= period;
+                self.gain /= f64::from(self.period);
+                self.loss /= f64::from(self.period);
             }
         }
         self.value()
@@ -62,16 +86,16 @@ impl Rsi {
     }
 }
 
-/// What [`Macd`] gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
-pub struct MacdValue {
-    /// Fast minus slow average.
-    pub line: f64,
-    /// Exponential average of the line.
-    pub signal: f64,
-    /// Line minus signal.
-    pub histogram: f64,
+outputs! {
+    /// What [`Macd`] gives.
+    MacdValue {
+        /// Fast minus slow average.
+        line,
+        /// Exponential average of the line.
+        signal,
+        /// Line minus signal.
+        histogram,
+}
 }
 
 /// Moving average convergence/divergence. As in TA-Lib the fast average is seeded at the same value as the slow
@@ -96,13 +120,12 @@ impl Macd {
         if fast >= slow {
             return Err(PeriodError::FastNotBelowSlow { fast, slow });
         }
-        let nan = f64::NAN;
         Ok(Self {
             fast: Ema::new(fast)?,
             slow: Ema::new(slow)?,
             signal: Ema::new(signal)?,
             skip: slow - fast,
-            value: MacdValue { line: nan, signal: nan, histogram: nan },
+            value: MacdValue::NAN,
         })
     }
 

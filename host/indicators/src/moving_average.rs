@@ -3,48 +3,47 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::period::{PeriodError, checked};
+use crate::kind::{Kind, Ohlcv, kinds};
+use crate::period::{MAX_PERIOD, PeriodError, checked};
+use crate::window::Sum;
+
+pub(crate) const KINDS: &[Kind] = kinds! { Ohlcv:
+    sma(period: u32 = 20 in 1..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Simple moving average", source "common", oracle "TA-Lib SMA";
+        Sma::new(period)? => |i, bar| i.update(bar.close),
+    ema(period: u32 = 20 in 1..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Exponential moving average, factor 2 / (period + 1), seeded with the simple average",
+        source "TA-Lib", oracle "TA-Lib EMA";
+        Ema::new(period)? => |i, bar| i.update(bar.close),
+    wma(period: u32 = 20 in 1..=MAX_PERIOD) -> ["value"], from period;
+        "close", "Linearly weighted moving average", source "common", oracle "TA-Lib WMA";
+        Wma::new(period)? => |i, bar| i.update(bar.close),
+};
 
 /// Simple moving average: the mean of the last `period` values. First result at the `period`-th value.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Sma {
-    window: Vec<f64>,
-    next: usize,
-    full: bool,
-    sum: f64,
-    /// Sum of the values since the ring began anew; replaces `sum` when the ring is through.
-    fresh: f64,
+    sum: Sum,
 }
 
 impl Sma {
     /// An average over `period` values (at least 1).
     pub fn new(period: u32) -> Result<Self, PeriodError> {
-        let period = checked("sma period", period, 1)?;
-        Ok(Self { window: vec![0.0; period as usize], next: 0, full: false, sum: 0.0, fresh: 0.0 })
+        Ok(Self { sum: Sum::new(checked("sma period", period, 1)?) })
     }
 
     /// Takes the next value and returns the average.
     #[inline]
     pub fn update(&mut self, value: f64) -> f64 {
-        let slot = &mut self.window[self.next];
-        self.sum += value - *slot;
-        *slot = value;
-        self.fresh += value;
-        self.next += 1;
-        if self.next == self.window.len() {
-            self.next = 0;
-            self.full = true;
-            self.sum = self.fresh;
-            self.fresh = 0.0;
-        }
-        self.value()
+        self.sum.update(value);
+        self.sum.mean()
     }
 
     /// The average; NaN while warming up.
     #[inline]
     pub fn value(&self) -> f64 {
-        if self.full { self.sum / self.window.len() as f64 } else { f64::NAN }
+        self.sum.mean()
     }
 }
 

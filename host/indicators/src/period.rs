@@ -6,7 +6,10 @@ use std::fmt;
 /// The longest period of any indicator.
 pub const MAX_PERIOD: u32 = 100_000;
 
-/// A period outside the bounds of its indicator.
+/// The longest period of an indicator that walks over its window for each value, so that an update costs O(period).
+pub const MAX_SCAN: u32 = 5_000;
+
+/// A period outside the bounds of its indicator, or parameters that do not fit each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeriodError {
     /// Shorter or longer than allowed.
@@ -17,22 +20,27 @@ pub enum PeriodError {
         given: u32,
         /// The shortest allowed one.
         min: u32,
+        /// The longest allowed one.
+        max: u32,
     },
-    /// The MACD's fast period is not below its slow one.
+    /// A fast period is not below the slow one.
     FastNotBelowSlow {
         /// The fast period given.
         fast: u32,
         /// The slow period given.
         slow: u32,
     },
+    /// Parameters that do not fit each other: what must hold.
+    Unfit(&'static str),
 }
 
 impl fmt::Display for PeriodError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfRange { what, given, min } => {
-                write!(f, "the {what} must lie in {min}..={MAX_PERIOD}, not {given}")
+            Self::OutOfRange { what, given, min, max } => {
+                write!(f, "the {what} must lie in {min}..={max}, not {given}")
             }
+            Self::Unfit(must) => f.write_str(must),
             Self::FastNotBelowSlow { fast, slow } => {
                 write!(f, "the fast period ({fast}) must be below the slow one ({slow})")
             }
@@ -51,9 +59,18 @@ impl From<PeriodError> for String {
 
 /// `given` as a period, if it is one.
 pub(crate) fn checked(what: &'static str, given: u32, min: u32) -> Result<u32, PeriodError> {
-    if (min..=MAX_PERIOD).contains(&given) {
+    within(what, given, min, MAX_PERIOD)
+}
+
+/// `given` as the period of an indicator that walks over its window, if it is one.
+pub(crate) fn checked_scan(what: &'static str, given: u32, min: u32) -> Result<u32, PeriodError> {
+    within(what, given, min, MAX_SCAN)
+}
+
+fn within(what: &'static str, given: u32, min: u32, max: u32) -> Result<u32, PeriodError> {
+    if (min..=max).contains(&given) {
         Ok(given)
     } else {
-        Err(PeriodError::OutOfRange { what, given, min })
+        Err(PeriodError::OutOfRange { what, given, min, max })
     }
 }

@@ -326,10 +326,11 @@ fn every_kind_of_indicator_is_a_function() {
         let reads: Vec<String> =
             outputs.iter().map(|output| format!("let x = line.{output}.value;")).collect();
         let text = format!(
-            "let line = {name}({all}); let other = {name}(main, {all}); let plain = {name}(); fn on_bar(bar) {{ {reads} }}",
+            "let line = {name}({all}); let other = {name}({on_main}); let plain = {name}(); fn on_bar(bar) {{ {reads} }}",
             reads = reads.concat(),
             name = kind.name,
-            all = settings.join(", ")
+            all = settings.join(", "),
+            on_main = [vec!["main".to_owned()], settings.clone()].concat().join(", ")
         );
         Player::of(&text).bar(1.0);
     }

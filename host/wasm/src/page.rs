@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use cryptobot_engine::{Ahead, Bank, BarInterval, Desk, Fault, FaultKind};
+use cryptobot_engine::{Ahead, Bank, BarInterval, Desk, Fault, FaultKind, Ohlcv};
 use cryptobot_model::{Bar, SeriesId, Timestamp};
 use wasmtime::Result;
 
@@ -89,11 +89,11 @@ impl Page {
 
     /// Adds the values of indicators, computed ahead on a copy: those of the desk go with the strategy.
     fn write_indicators(&mut self, mut bank: Bank) {
-        for values in self.values.chunks_exact_mut(self.width) {
+        for (values, ts) in self.values.chunks_exact_mut(self.width).zip(&self.steps) {
             for (series, at) in &self.rows {
                 let (bar, columns) = values[*at..].split_at_mut(BAR_VALUES);
                 if let [open, high, low, close, volume] = *bar {
-                    bank.update(series.index(), open, high, low, close, volume);
+                    bank.update(series.index(), &Ohlcv { ts: *ts, open, high, low, close, volume });
                 }
                 for (column, (handle, output)) in columns.iter_mut().zip(bank.outputs_of(series.index())) {
                     *column = bank.value(handle, output, 0);

@@ -48,7 +48,8 @@ pub(super) const INDICATORS: &[Function] = &[
     },
     Function {
         call: "indicator(kind, [series], [settings])",
-        doc: "Any indicator by its name with named settings: `indicator(\"macd\", #{fast: 5})`.",
+        doc: "Any indicator of the [list](indicators.md) by its name with named settings: `indicator(\"macd\", #{fast: 5})`. \
+              Each is a function by its name, too: `keltner(20, 10, 1.5).upper`.",
     },
     Function {
         call: "crosses_above(a, b)",

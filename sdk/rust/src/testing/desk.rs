@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
-use cryptobot_indicators::Bank;
+use cryptobot_indicators::{Bank, Ohlcv};
 
 use super::account::Position;
 use super::matching::Since;
@@ -198,7 +198,8 @@ impl Desk {
         }
         for (series, bar) in bars {
             self.history[*series as usize].push(*bar);
-            self.bank.update(*series as usize, bar.open, bar.high, bar.low, bar.close, bar.volume);
+            let Bar { ts, open, high, low, close, volume } = *bar;
+            self.bank.update(*series as usize, &Ohlcv { ts, open, high, low, close, volume });
         }
     }
 

@@ -1,0 +1,144 @@
+//! The last values of a stream and their sum, the parts that indicators are made of.
+
+#[cfg(feature = "serde")]
+use serde::{Deserialize, Serialize};
+
+/// Hands a value on to the next stage, unless the stage before is still warming up.
+#[inline]
+pub(crate) fn then(value: f64, next: impl FnOnce(f64) -> f64) -> f64 {
+    if value.is_nan() { value } else { next(value) }
+}
+
+/// `numerator / denominator`; 0 where the denominator is 0, TA-Lib's answer for markets that do not move.
+#[inline]
+pub(crate) fn ratio(numerator: f64, denominator: f64) -> f64 {
+    if denominator == 0.0 { 0.0 } else { numerator / denominator }
+}
+
+/// The last values of a stream in a ring.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub(crate) struct Window {
+    values: Vec<f64>,
+    /// Slot of the next value: that of the oldest one where the ring is full.
+    next: usize,
+    full: bool,
+}
+
+impl Window {
+    /// Room for `length` values, which are 0 before the first one.
+    pub(crate) fn new(length: u32) -> Self {
+        Self { values: vec![0.0; length as usize], next: 0, full: false }
+    }
+
+    /// Takes the next value and returns the one that it displaces: 0 until the window is full.
+    #[inline]
+    pub(crate) fn push(&mut self, value: f64) -> f64 {
+        let displaced = std::mem::replace(&mut self.values[self.next], value);
+        self.next += 1;
+        if self.next == self.values.len() {
+            self.next = 0;
+            self.full = true;
+        }
+        displaced
+    }
+
+    /// Whether every slot has a value.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether the newest value went into the last slot: what is summed up per ring begins anew.
+    #[inline]
+    pub(crate) fn is_wrapped(&self) -> bool {
+        self.next == 0
+    }
+
+    /// The number of slots.
+    #[inline]
+    pub(crate) fn len(&self) -> f64 {
+        self.values.len() as f64
+    }
+
+    /// The value that the next one displaces.
+    #[inline]
+    pub(crate) fn oldest(&self) -> f64 {
+        self.values[self.next]
+    }
+
+    /// The values in the order of their slots, for what does not depend on their order.
+    #[inline]
+    pub(crate) fn unordered(&self) -> &[f64] {
+        &self.values
+    }
+}
+
+/// The sum of the last values, without drift: see the crate's documentation.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub(crate) struct Sum {
+    window: Window,
+    total: f64,
+    /// Sum of the values since the ring began anew; replaces `total` when the ring is through.
+    fresh: f64,
+    /// Values that are not 0: without any the sum is 0, whatever rounding has left of earlier ones.
+    nonzero: u32,
+}
+
+impl Sum {
+    pub(crate) fn new(period: u32) -> Self {
+        Self { window: Window::new(period), total: 0.0, fresh: 0.0, nonzero: 0 }
+    }
+
+    /// Takes the next value and returns the sum.
+    #[inline]
+    pub(crate) fn update(&mut self, value: f64) -> f64 {
+        let displaced = self.window.push(value);
+        self.total += value - displaced;
+        self.fresh += value;
+        self.nonzero += u32::from(value != 0.0);
+        self.nonzero -= u32::from(displaced != 0.0);
+        if self.nonzero == 0 {
+            self.total = 0.0;
+        }
+        if self.window.is_wrapped() {
+            self.total = self.fresh;
+            self.fresh = 0.0;
+        }
+        self.value()
+    }
+
+    /// The sum; NaN while warming up.
+    #[inline]
+    pub(crate) fn value(&self) -> f64 {
+        if self.window.is_full() { self.total } else { f64::NAN }
+    }
+
+    /// The sum divided by the number of values; NaN while warming up.
+    #[inline]
+    pub(crate) fn mean(&self) -> f64 {
+        self.value() / self.window.len()
+    }
+
+    /// The values that are summed up.
+    #[inline]
+    pub(crate) fn window(&self) -> &Window {
+        &self.window
+    }
+}
+
+/// The change from one value to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub(crate) struct Previous(f64);
+
+impl Previous {
+    pub(crate) const NONE: Self = Self(f64::NAN);
+
+    /// Takes the next value and returns the one before; NaN for the first.
+    #[inline]
+    pub(crate) fn replace(&mut self, value: f64) -> f64 {
+        std::mem::replace(&mut self.0, value)
+    }
+}

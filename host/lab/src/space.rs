@@ -1,6 +1,6 @@
 //! All combinations of the values of some parameters, numbered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cryptobot_engine::Params;
 use cryptobot_model::{ParamSpec, ParamValue};
@@ -19,10 +19,12 @@ pub struct Space {
 }
 
 impl Space {
-    /// The space that ranges by name span; without any, of all parameters that plugins describe a range of.
+    /// The space that ranges by name span; without any, of all parameters that plugins describe a range of
+    /// and that are not `stated` to have one value.
     pub(crate) fn new(
         bots: &[TrialBot<'_>],
         given: &BTreeMap<String, Option<String>>,
+        stated: &BTreeSet<String>,
     ) -> Result<Self, SweepError> {
         let mut space = Self { axes: Vec::new(), places: Vec::new() };
         let name_of = |bot: &TrialBot<'_>, spec: &ParamSpec| {
@@ -34,6 +36,7 @@ impl Space {
                 let name = name_of(bot, spec);
                 let range = given.get(&name);
                 let described = given.is_empty() && spec.min.is_some() && spec.max.is_some();
+                let described = described && !stated.contains(&name);
                 if range.is_some() || described {
                     let text = range.and_then(|range| range.as_deref());
                     space.axes.push(axis::parse(&name, spec, text)?);
@@ -124,7 +127,7 @@ mod tests {
         let params = Vec::new();
         let bots: Vec<_> = bots.iter().map(|(name, info)| TrialBot { name, info, params: &params }).collect();
         let given = given.iter().map(|(name, range)| ((*name).to_owned(), Some((*range).to_owned())));
-        Space::new(&bots, &given.collect())
+        Space::new(&bots, &given.collect(), &BTreeSet::new())
     }
 
     #[test]

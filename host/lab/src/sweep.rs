@@ -1,6 +1,6 @@
 //! A sweep from its settings to its folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -106,7 +106,7 @@ impl Sweep {
         environment: Environment,
     ) -> Result<Self, SweepError> {
         let loader = TrialLoader::new(&config, &environment);
-        let stated = config.clone();
+        let stated = stated(&config);
         let all = Trials::prepare(
             config,
             &loader,
@@ -115,8 +115,7 @@ impl Sweep {
         )?;
         settings.delivery = all.delivery(settings.delivery)?;
         let bots: Vec<TrialBot<'_>> = all.bots().collect();
-        let space = Space::new(&bots, &settings.params)?;
-        refuse_set_twice(&stated, &space)?;
+        let space = Space::new(&bots, &settings.params, &stated)?;
         let seed = all.config().seed;
         let choice = Choice::new(&space, settings.search, settings.samples, seed, settings.yes)?;
         if settings.search == Search::Tpe && settings.shard.is_some() {
@@ -481,20 +480,17 @@ impl Done {
     }
 }
 
-/// A parameter has one value or many, not both.
-fn refuse_set_twice(stated: &RunConfig, space: &Space) -> Result<(), SweepError> {
-    for axis in &space.axes {
-        for (name, bot) in &stated.bots {
-            let param =
-                if stated.bots.len() == 1 { Some(axis.name.as_str()) } else { axis.name.strip_prefix(name) };
-            let set = param.map(|param| param.trim_start_matches('.'));
-            if set.is_some_and(|param| bot.params.contains_key(param)) {
-                let problem = "it is set to one value and varied; leave out --set, or its value in the file";
-                return Err(SweepError::usage(format!("--param {}", axis.name), problem));
-            }
-        }
-    }
-    Ok(())
+/// The parameters that a configuration gives one value to, named as axes are.
+fn stated(config: &RunConfig) -> BTreeSet<String> {
+    let alone = config.bots.len() == 1;
+    let named =
+        |(bot, param): (&String, &String)| if alone { param.clone() } else { format!("{bot}.{param}") };
+    config
+        .bots
+        .iter()
+        .flat_map(|(name, bot)| bot.params.keys().map(move |param| (name, param)))
+        .map(named)
+        .collect()
 }
 
 /// The same configuration for each symbol on its own.

@@ -1,5 +1,6 @@
 //! `host sweep`.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Instant;
 
@@ -60,14 +61,19 @@ fn overrides(arguments: &SweepArguments) -> Overrides {
 fn settings(arguments: &SweepArguments, file: cryptobot_run::sweep::Sweep) -> Result<Settings, SweepError> {
     let wrong =
         |field: &str, problem: String| SweepError::Run(RunError::Config { field: field.to_owned(), problem });
-    let mut params = file.params.into_iter().map(|(name, values)| (name, Some(values.text()))).collect();
+    let mut params: BTreeMap<String, Option<String>> =
+        file.params.into_iter().map(|(name, values)| (name, Some(values.text()))).collect();
     for param in &arguments.params {
         let (name, range) = match param.split_once('=') {
             Some((name, range)) => (name, Some(range.to_owned())),
             None => (param.as_str(), None),
         };
-        let params: &mut std::collections::BTreeMap<String, Option<String>> = &mut params;
         params.insert(name.to_owned(), range);
+    }
+    let set = arguments.set.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));
+    if let Some(name) = set.into_iter().find(|name| params.contains_key(*name)) {
+        let problem = "it is varied as well; leave out --set or its range";
+        return Err(wrong(&format!("--set {name}"), problem.to_owned()));
     }
     let (search, samples) = match (arguments.random, arguments.lhs, arguments.tpe) {
         (Some(samples), ..) => (Search::Random, Some(samples)),

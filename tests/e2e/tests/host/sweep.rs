@@ -331,3 +331,22 @@ fn a_plugin_whose_second_run_differs_is_refused() {
     assert_eq!(document["verification"]["differing"][0]["index"], 1);
     assert_eq!(document["verification"]["checked"], 3);
 }
+
+#[test]
+fn a_value_that_is_stated_is_not_varied_and_a_range_wins_over_the_file() {
+    let sandbox = Sandbox::with_sample();
+    let bot =
+        "{plugin: sma-flip, symbols: [BTCUSDT], timeframe: 1d, params: {quantity: 0.1, fast: 3, slow: 9}}";
+    sandbox.write("file.yaml", format!("bots:\n  flip: {bot}\n"));
+    let document =
+        sandbox.host("sweep --config file.yaml --param fast=2..4 --out a --format json").expect(0).json();
+    assert_eq!(document["trials"], 3);
+    // Everything that could be varied has a value.
+    sandbox.host("sweep --config file.yaml --out b").refused(2, &["--param", "say what to vary"]);
+    let sweep = "sweep --plugin sma-flip --timeframe 1d --set fast=3 --set quantity=0.1 --to 2024-07-01 --lhs 50 --out c --format json";
+    let document = sandbox.host(sweep).expect(0).json();
+    let best = document["top"][0]["params"].as_object().unwrap();
+    assert_eq!(best.keys().collect::<Vec<_>>(), ["slow"]);
+    let twice = sandbox.host("sweep --plugin sma-flip --set fast=3 --param fast=2..4 --out d");
+    println!("{}", twice.refused(2, &["--set fast", "varied as well"]));
+}

@@ -26,6 +26,8 @@ pub struct Ahead<'a> {
     marks: &'a [f64],
     stride: usize,
     steps: usize,
+    /// In the step that is being made: the rows before this one have been delivered. `None` = the steps are to come.
+    within: Option<usize>,
 }
 
 impl<'a> Ahead<'a> {
@@ -36,7 +38,22 @@ impl<'a> Ahead<'a> {
         stride: usize,
         steps: usize,
     ) -> Self {
-        Self { markets, rows, marks, stride, steps }
+        Self { markets, rows, marks, stride, steps, within: None }
+    }
+
+    /// What is left of the step that is being made, from a row on.
+    pub(crate) fn within(
+        markets: &'a [Market],
+        rows: &'a [RowSeries],
+        marks: &'a [f64],
+        first_row: usize,
+    ) -> Self {
+        Self { markets, rows, marks, stride: 1, steps: 1, within: Some(first_row) }
+    }
+
+    /// Rows of the first step that have been delivered.
+    pub fn first_row(&self) -> usize {
+        self.within.unwrap_or_default()
     }
 
     /// Steps that the strategy may go through now, at least one.
@@ -65,7 +82,9 @@ impl<'a> Ahead<'a> {
 
     /// The bars of a row, step by step; empty for a row that is not there.
     pub fn bars(&self, row: usize) -> &'a [BarInterval] {
-        self.rows.get(row).map_or(&[], |row| self.markets[row.market].feed.ahead())
+        let Some(row) = self.rows.get(row) else { return &[] };
+        let feed = &self.markets[row.market].feed;
+        if self.within.is_some() { feed.from_newest() } else { feed.ahead() }
     }
 
     /// The mark prices of each instrument of the run at the steps that may be gone through now.

@@ -148,6 +148,8 @@ pub struct Engine<V> {
     calling: GuestCall,
     handling: usize,
     faults: Vec<(StrategyId, Fault)>,
+    /// A fault in a page, which ends the run: see [`EngineError::InPage`].
+    lost: Option<Fault>,
 }
 
 impl<V: Venue> Engine<V> {
@@ -201,6 +203,7 @@ impl<V: Venue> Engine<V> {
             calling: GuestCall::Init,
             handling: 0,
             faults: Vec::new(),
+            lost: None,
         })
     }
 
@@ -248,6 +251,7 @@ impl<V: Venue> Engine<V> {
             at = self.next_time().unwrap_or(at);
         }
         self.step(at, recorder)?;
+        self.check_page()?;
         Ok(true)
     }
 
@@ -440,7 +444,8 @@ impl<V: Venue> Engine<V> {
 
     /// Delivers the bars of this step, and what comes after them. Of the due market at `position` those are told that
     /// come at or after `subscriber`; of the ones before it, nobody.
-    fn deliver_bars(&mut self, position: usize, mut subscriber: usize, recorder: &mut dyn Recorder) {
+    fn deliver_bars(&mut self, position: usize, subscriber: usize, recorder: &mut dyn Recorder) {
+        let (position, mut subscriber) = self.deliver_in_page(position, subscriber, recorder);
         for position in position..self.due.len() {
             let market = self.due[position];
             // Looked up anew for every subscriber: what one of them asks for may touch anything.

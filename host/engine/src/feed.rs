@@ -56,6 +56,11 @@ impl Feed {
         &self.window[self.newest + 1..]
     }
 
+    /// The newest bar that was taken and those that come next.
+    pub(crate) fn from_newest(&self) -> &[BarInterval] {
+        &self.window[self.newest..]
+    }
+
     /// Takes bars of those at hand.
     pub(crate) fn advance(&mut self, bars: usize) -> Result<(), SourceError> {
         self.newest += bars;

@@ -105,7 +105,7 @@ impl Page {
     /// Opens the rows of step `first`, which is the first one of `ahead`, and of those that may follow.
     pub(crate) fn open(&mut self, first: usize, ahead: &Ahead<'_>) {
         let (rows, steps) = (self.rows.len(), ahead.steps().min(self.steps.len() - first));
-        self.open = (first * rows) as u32..((first + steps) * rows) as u32;
+        self.open = (first * rows + ahead.first_row()) as u32..((first + steps) * rows) as u32;
         (self.cursor, self.unseen) = (None, self.open.start);
         (self.first_step, self.next_step) = (first, first);
         self.marks.clear();

@@ -189,6 +189,9 @@ impl WasmStrategy {
 
     #[inline(never)]
     fn load_page(&mut self, ahead: &Ahead<'_>) -> Result<usize, Fault> {
+        if ahead.first_row() > 0 {
+            return Err(Fault::new(FaultKind::Contract, "a page begins with a step"));
+        }
         let HostState { page, desk, .. } = self.instance.store.data_mut();
         if page.rows() == 0 {
             let (layout, look_back) = (page.lay_out(ahead, desk), desk.look_back() as u32);

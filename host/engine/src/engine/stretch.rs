@@ -174,10 +174,16 @@ impl<V: Venue> Engine<V> {
             self.due.extend(0..self.markets.len());
             self.finish_callback(slot, GuestCall::OnBar, asked, recorder);
             self.deliver_bars(market, subscriber + 1, recorder);
+            self.check_page()?;
         } else {
             self.markets.iter_mut().for_each(Market::build_higher);
         }
         Ok(passed as u64)
+    }
+
+    /// An error where the strategy has failed inside a page.
+    pub(super) fn check_page(&mut self) -> Result<(), EngineError> {
+        self.lost.take().map_or(Ok(()), |fault| Err(EngineError::InPage(fault)))
     }
 
     /// When something other than a base bar is due; the beginning of time where it is due already.
@@ -286,6 +292,33 @@ impl<V: Venue> Engine<V> {
         let RowSeries { market, subscriber, .. } = stretch.rows[last];
         let interruption = Interruption { market, subscriber, slot: 0, asked: Ok(asked) };
         Ok((passed, asked.then_some(interruption)))
+    }
+
+    /// Delivers the bars of this step to a strategy that takes pages, from one on, where all of them close now. Returns
+    /// the one from which on they are still to be delivered.
+    pub(super) fn deliver_in_page(
+        &mut self,
+        market: usize,
+        subscriber: usize,
+        recorder: &mut dyn Recorder,
+    ) -> (usize, usize) {
+        if self.stretch.rows.len() < 2 || self.due.len() < self.markets.len() {
+            return (market, subscriber);
+        }
+        let before = |row: &RowSeries| (row.market, row.subscriber) < (market, subscriber);
+        let mut row = self.stretch.rows.partition_point(before);
+        while row < self.stretch.rows.len() && self.takes_pages() && self.lost.is_none() {
+            let Self { markets, slots, stretch, marks, .. } = self;
+            let (seen, asked) =
+                slots[0].strategy.take_page(&Ahead::within(markets, &stretch.rows, marks, row));
+            row += seen;
+            match asked {
+                Ok(true) => self.finish_callback(0, GuestCall::OnBar, Ok(true), recorder),
+                Ok(false) => {}
+                Err(fault) => self.lost = Some(fault),
+            }
+        }
+        self.stretch.rows.get(row).map_or((self.due.len(), 0), |next| (next.market, next.subscriber))
     }
 
     fn show_row(&mut self, row: usize) -> Option<Interruption> {

@@ -84,7 +84,7 @@ impl<'a> Ahead<'a> {
     pub fn bars(&self, row: usize) -> &'a [BarInterval] {
         let Some(row) = self.rows.get(row) else { return &[] };
         let feed = &self.markets[row.market].feed;
-        if self.within.is_some() { feed.from_newest() } else { feed.ahead() }
+        if self.within.is_some() { feed.newest_and_ahead() } else { feed.ahead() }
     }
 
     /// The mark prices of each instrument of the run at the steps that may be gone through now.

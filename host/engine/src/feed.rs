@@ -57,7 +57,7 @@ impl Feed {
     }
 
     /// The newest bar that was taken and those that come next.
-    pub(crate) fn from_newest(&self) -> &[BarInterval] {
+    pub(crate) fn newest_and_ahead(&self) -> &[BarInterval] {
         &self.window[self.newest..]
     }
 

@@ -56,6 +56,14 @@ pub enum DataError {
         /// What is there, sorted.
         known: Vec<String>,
     },
+    /// A venue or symbol that is no name of a folder.
+    #[error("`{name}` is no {field}: it must be one name without `/`, `\\` or a dot at its beginning")]
+    Name {
+        /// Venue or symbol.
+        field: &'static str,
+        /// What was given.
+        name: String,
+    },
     /// A period without any time in it.
     #[error("the period from {from} to {to} is empty: --from must be before --to")]
     EmptyPeriod {
@@ -91,6 +99,16 @@ pub enum DataError {
         /// The file that begins inside it.
         second: String,
         /// The first time that both hold.
+        begins: Timestamp,
+    },
+    /// A file whose name is no year or day holds times of the rows that are to be stored.
+    #[error(
+        "{file}: holds {begins} and has no name of the layout; fix: `host data repair --compact`, then again"
+    )]
+    Misplaced {
+        /// The file.
+        file: String,
+        /// A time that both hold.
         begins: Timestamp,
     },
     /// A column is absent or of another type than the layout says.

@@ -20,7 +20,7 @@ const LONGEST_INTERVAL_MS: i64 = 8 * HOUR_MS;
 /// Stamps this far beyond the period help to tell its intervals.
 const NEIGHBOURS_MS: i64 = 3 * DAY_MS;
 /// A rate above this share of the position is a mistake of units.
-const LARGEST_RATE: f64 = 0.1;
+pub(crate) const LARGEST_RATE: f64 = 0.1;
 
 /// The funding rates of one symbol in a period.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ mod plan;
 mod resample;
 pub mod sample;
 mod series;
+pub mod store;
 pub mod table;
 mod terms;
 mod venues;

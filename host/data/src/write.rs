@@ -24,7 +24,7 @@ use crate::columns::TIME;
 use crate::error::DataError;
 
 /// Different prices in a month above which a dictionary of them does not pay.
-const DICTIONARY_PRICES: usize = 12_288;
+pub(crate) const DICTIONARY_PRICES: usize = 12_288;
 
 /// Bars with the further columns that exchanges give. A column that is `None` is not written.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +137,7 @@ fn write_table(file: &mut File, table: &BarTable<'_>) -> Result<(), ParquetError
 }
 
 /// Writes a file of row groups, each of some rows.
-fn write_groups<'a>(
+pub(crate) fn write_groups<'a>(
     file: &'a mut File,
     schema: &str,
     properties: WriterProperties,
@@ -155,7 +155,7 @@ fn write_groups<'a>(
 }
 
 /// What all files have: zstd, and statistics by which a reader finds rows and holes.
-fn compressed() -> Result<WriterPropertiesBuilder, ParquetError> {
+pub(crate) fn compressed() -> Result<WriterPropertiesBuilder, ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::Chunk))
@@ -186,7 +186,7 @@ fn properties(bars: &BarBlock, months: &[Range<usize>]) -> Result<WriterProperti
 }
 
 /// Ranges of rows that lie in one calendar month each.
-fn months(times: &[i64]) -> Vec<Range<usize>> {
+pub(crate) fn months(times: &[i64]) -> Vec<Range<usize>> {
     let month = |time: i64| {
         let (year, month, _) = Timestamp::from_millis(time).civil();
         (year, month)
@@ -235,12 +235,12 @@ fn write_times_and_prices<W: io::Write + Send>(
     Ok(())
 }
 
-fn with_levels<T: Copy>(values: &[Option<T>]) -> (Vec<T>, Vec<i16>) {
+pub(crate) fn with_levels<T: Copy>(values: &[Option<T>]) -> (Vec<T>, Vec<i16>) {
     let levels = values.iter().map(|value| i16::from(value.is_some())).collect();
     (values.iter().copied().flatten().collect(), levels)
 }
 
-fn write_column<W: io::Write + Send>(
+pub(crate) fn write_column<W: io::Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     put: impl FnOnce(&mut ColumnWriter<'_>) -> Result<usize, ParquetError>,
 ) -> Result<(), ParquetError> {
@@ -250,7 +250,7 @@ fn write_column<W: io::Write + Send>(
     column.close()
 }
 
-fn put_integers(
+pub(crate) fn put_integers(
     column: &mut ColumnWriter<'_>,
     values: &[i64],
     levels: Option<&[i16]>,
@@ -261,7 +261,7 @@ fn put_integers(
     }
 }
 
-fn put_numbers(
+pub(crate) fn put_numbers(
     column: &mut ColumnWriter<'_>,
     values: &[f64],
     levels: Option<&[i16]>,

@@ -13,6 +13,7 @@ use crate::instruments::Instruments;
 use crate::plan::{Plan, plan};
 use crate::resample::divides;
 use crate::series::{SeriesReader, SeriesRequest};
+use crate::store::Voids;
 
 /// A folder of market data: `<root>/<venue>/<SYMBOL>/<kind>/<year>.parquet`.
 #[derive(Clone, Debug)]
@@ -142,7 +143,7 @@ impl Catalog {
         let kinds = self.kinds(venue, symbol)?;
         let Best { plan, refusal } = self.best_plan(request, "", &sources(&kinds, "", *timeframe))?;
         match (plan, refusal) {
-            (Some((_, plan)), _) if !plan.missing.runs.is_empty() && !request.allow_gaps => {
+            (Some((source, plan)), _) if !request.allow_gaps && !self.is_known(request, source, &plan)? => {
                 Err(DataError::Missing(Box::new(plan.missing)))
             }
             (Some((source, plan)), _) => SeriesReader::new(plan, source, *timeframe),
@@ -154,6 +155,16 @@ impl Catalog {
                 known: kinds,
             }),
         }
+    }
+
+    /// Whether everything that a plan lacks is marked as void.
+    fn is_known(&self, request: &SeriesRequest, source: Timeframe, plan: &Plan) -> Result<bool, DataError> {
+        if plan.missing.runs.is_empty() {
+            return Ok(true);
+        }
+        let folder = self.root.join(&request.venue).join(&request.symbol).join(source.to_string());
+        let voids = Voids::of_folder(&folder)?;
+        Ok(plan.missing.runs.iter().all(|run| voids.cover_run(run)))
     }
 
     /// Opens the mark prices over a series, as bars of its length: only where every part of a bar is stored, so that

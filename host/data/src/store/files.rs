@@ -12,7 +12,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::SerializedRowGroupWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 use serde::{Deserialize, Serialize};
 
 use super::kind::{CellType, ColumnSpec, SeriesKind};
@@ -85,7 +85,7 @@ fn places(
     kind: SeriesKind,
 ) -> Result<Vec<Option<usize>>, DataError> {
     let schema = reader.metadata().file_metadata().schema_descr();
-    let names: Vec<&str> = schema.columns().iter().map(|column| column.name()).collect();
+    let names: Vec<&str> = schema.columns().iter().map(AsRef::as_ref).map(ColumnDescriptor::name).collect();
     let specs = kind.columns();
     let refused = |column: &str, problem: &str| {
         let (file, column, problem) = (file.to_owned(), column.to_owned(), problem.to_owned());
@@ -172,7 +172,7 @@ pub(crate) fn write_rows(file: &mut File, rows: &Rows, notes: &FileNotes) -> io:
     let times: Vec<i64> = (0..rows.len()).map(|row| rows.ts_ms(row)).collect();
     let months = months(&times);
     let write = || {
-        let properties = properties(rows, months.first().map_or(0, |month| month.len()), notes)?;
+        let properties = properties(rows, months.first().map_or(0, ExactSizeIterator::len), notes)?;
         write_groups(file, &schema(specs, &written), properties, months, |group, month| {
             written
                 .iter()

@@ -76,6 +76,11 @@ impl Merged {
     }
 }
 
+/// Whether rows are in the order of their keys, and none has the key of another.
+pub(crate) fn is_sorted(rows: &Rows) -> bool {
+    (1..rows.len()).all(|row| compare(rows.kind(), (rows, row - 1), (rows, row)) == Ordering::Less)
+}
+
 /// The order of two rows by their keys.
 pub(crate) fn compare(kind: SeriesKind, a: (&Rows, usize), b: (&Rows, usize)) -> Ordering {
     let time = key_time(kind, a.0.ts_ms(a.1)).cmp(&key_time(kind, b.0.ts_ms(b.1)));

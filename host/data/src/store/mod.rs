@@ -1,12 +1,20 @@
 //! The write side of the catalog: rows of every kind are appended, and a file is either the old one or the whole new one.
 
+mod check;
+mod coverage;
 mod files;
+mod index;
 mod kind;
 mod merge;
 mod rows;
+mod voids;
 mod writer;
 
+pub use check::{CheckRequest, Finding, Rule, Severity, check};
+pub use coverage::{Month, MonthState, months_of};
 pub use files::FileNotes;
+pub use index::{CatalogIndex, FileEntry};
 pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSeriesKind, ValueRange};
 pub use rows::{Cell, CellFault, Rows};
+pub use voids::{Void, Voids, mark_void};
 pub use writer::{Appended, CatalogWriter, Compacted};

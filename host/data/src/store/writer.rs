@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{FileNotes, bounds, parquet_files, read_rows, write_rows};
 use super::kind::SeriesId;
-use super::merge::merge;
+use super::merge::{is_sorted, merge};
 use super::rows::Rows;
 use crate::error::DataError;
 use crate::write::replace_file;
@@ -167,17 +167,16 @@ impl CatalogWriter {
         Ok(())
     }
 
-    /// The first file that holds rows of another period than its name says.
+    /// The first file that holds rows of another period than its name says, or is not sorted and unique.
     fn next_misplaced(&self, series: &SeriesId) -> Result<Option<String>, DataError> {
         let folder = self.folder(series);
         for file in parquet_files(&folder)? {
             let name = format!("{}/{file}", series.folder());
             let period = series.kind.file_period();
             let stem = file.trim_end_matches(".parquet");
-            let well = match bounds(&folder.join(&file), &name, series.kind)? {
-                Some((low, high)) => period.of(low) == stem && period.of(high) == stem,
-                None => period.is_name(stem),
-            };
+            let (rows, _) = read_rows(&folder.join(&file), &name, series.kind)?;
+            let belongs = (0..rows.len()).all(|row| period.of(rows.ts_ms(row)) == stem);
+            let well = belongs && is_sorted(&rows) && (!rows.is_empty() || period.is_name(stem));
             if !well {
                 return Ok(Some(file));
             }
@@ -268,13 +267,11 @@ fn by_period(rows: &Rows) -> BTreeMap<String, Rows> {
             known = Some((ts_ms..period.end_of(ts_ms), period.of(ts_ms)));
         }
         if let Some((_, name)) = &known {
-            match parts.get_mut(name) {
-                Some(part) => part.copy(rows, row),
-                None => {
-                    let mut part = Rows::new(rows.kind());
-                    part.copy(rows, row);
-                    parts.insert(name.clone(), part);
-                }
+            if !parts.contains_key(name) {
+                parts.insert(name.clone(), Rows::new(rows.kind()));
+            }
+            if let Some(part) = parts.get_mut(name) {
+                part.copy(rows, row);
             }
         }
     }
@@ -326,9 +323,10 @@ fn finish(folder: &Path) -> Result<(), DataError> {
     sync(folder)?;
     for name in intents.iter().flat_map(|intent| &intent.remove) {
         let file = folder.join(name);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(DataError::io(&file)(error)),
-            _ => {}
+        if let Err(error) = fs::remove_file(&file)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(DataError::io(&file)(error));
         }
     }
     sync(folder)?;

@@ -1,5 +1,7 @@
 //! Commands and their options. `docs/src/reference/commands.md` is generated from here.
 
+pub(crate) mod data;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -469,6 +471,16 @@ pub(crate) enum DataCommand {
         #[arg(long, default_value_t = cryptobot_data::sample::SEED)]
         seed: u64,
     },
+    /// Show what is stored: the months of every series.
+    List(data::WhichSeries),
+    /// Check stored rows: faults are errors (exit code 3), what looks odd is a notice.
+    Check(data::CheckArguments),
+    /// Bring files into their layout, or mark holes in which there is nothing to be had.
+    Repair(data::RepairArguments),
+    /// Import files of other programs and exchanges.
+    Import(data::ImportArguments),
+    /// Export a series as CSV or Parquet.
+    Export(data::ExportArguments),
     /// Import an exchange's bracket tables (leverage and maintenance margin) into a venue's instruments.json.
     Brackets {
         /// The exchange's answer to leverageBracket, or a map from symbols to leverage tiers; JSON, also gzipped.

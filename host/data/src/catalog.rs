@@ -13,7 +13,7 @@ use crate::instruments::Instruments;
 use crate::plan::{Plan, plan};
 use crate::resample::divides;
 use crate::series::{SeriesReader, SeriesRequest};
-use crate::store::Voids;
+use crate::store::{SeriesId, Voids};
 
 /// A folder of market data: `<root>/<venue>/<SYMBOL>/<kind>/<year>.parquet`.
 #[derive(Clone, Debug)]
@@ -92,6 +92,22 @@ impl Catalog {
             });
         }
         folders(&self.root.join(venue).join(symbol))
+    }
+
+    /// Every series whose kind the layout knows, sorted.
+    pub fn all_series(&self) -> Result<Vec<SeriesId>, DataError> {
+        let mut all = Vec::new();
+        for venue in self.venues()? {
+            for symbol in self.symbols(&venue)? {
+                for kind in self.kinds(&venue, &symbol)? {
+                    if let Ok(kind) = kind.parse() {
+                        all.push(SeriesId::new(&venue, &symbol, kind)?);
+                    }
+                }
+            }
+        }
+        all.sort();
+        Ok(all)
     }
 
     /// What is stored of a kind, from the files' metadata.

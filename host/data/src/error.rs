@@ -111,6 +111,16 @@ pub enum DataError {
         /// A time that both hold.
         begins: Timestamp,
     },
+    /// A file of another program cannot be imported.
+    #[error("{file}{}: {problem}", if *line > 0 { format!(" line {line}") } else { String::new() })]
+    Import {
+        /// The file; in an archive the archive and the file in it.
+        file: String,
+        /// Line or row, from 1; 0 = none in particular.
+        line: u64,
+        /// What is wrong and what is right.
+        problem: String,
+    },
     /// A column is absent or of another type than the layout says.
     #[error("{file}: column `{column}` {problem}; {expected}")]
     Column {

@@ -73,9 +73,9 @@ const FAULTS: [Fault; 17] = [
     (Rule::Order, |rows, at| rows.iter_mut().for_each(|column| column.swap(at, at + 1))),
     (Rule::Duplicate, |rows, at| rows[0][at] = rows[0][at - 1]),
     (Rule::Gap, |rows, at| {
-        rows.iter_mut().for_each(|column| {
+        for column in rows.iter_mut() {
             column.remove(at);
-        })
+        }
     }),
     (Rule::ImpossibleBar, |rows, at| rows[2][at] = rows[3][at] * 0.99),
     (Rule::ImpossibleBar, |rows, at| rows[3][at] = rows[2][at] * 1.01),

@@ -1,5 +1,9 @@
 //! `host data`.
 
+mod check;
+mod import;
+mod list;
+
 use std::path::Path;
 
 use cryptobot_data::import_brackets;
@@ -13,6 +17,11 @@ use crate::output::print;
 pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
     match command {
         DataCommand::Generate { out, seed } => generate(out, *seed),
+        DataCommand::List(which) => list::run(which),
+        DataCommand::Check(arguments) => check::run(arguments),
+        DataCommand::Repair(arguments) => check::repair(arguments),
+        DataCommand::Import(arguments) => import::run(arguments),
+        DataCommand::Export(arguments) => import::export(arguments),
         DataCommand::Brackets { file, venue, data } => {
             let imported = import_brackets(data, venue, file)?;
             print(format_args!("{} symbols: brackets in {}", imported.symbols, imported.file.display()))?;

@@ -35,6 +35,17 @@ pub(crate) enum CommandError {
     /// Market data.
     #[error(transparent)]
     Data(#[from] cryptobot_data::DataError),
+    /// A stretch of time is not given as one.
+    #[error("--void {0}: write FROM..TO, for example 2024-01-01T00:00..2024-01-01T06:00")]
+    Void(String),
+    /// A column map is not given as pairs.
+    #[error("--map {0}: write COLUMN=NAME, for example ts=open_time,volume=5")]
+    Map(String),
+    /// Nothing can be asked again here.
+    #[error(
+        "--refetch: this command asks no exchange; `host data download` with --from and --to of the hole does"
+    )]
+    Refetch,
     /// A position that no exchange accepts.
     #[error(transparent)]
     Margin(#[from] cryptobot_ledger::MarginError),
@@ -154,6 +165,9 @@ impl CommandError {
             | Self::BuiltPlugin(_)
             | Self::Cases(_)
             | Self::Set(_)
+            | Self::Void(_)
+            | Self::Refetch
+            | Self::Map(_)
             | Self::Venue(_)
             | Self::OpenJournal { .. } => ExitCode::Usage,
             Self::Explain(error) => error.exit_code(),

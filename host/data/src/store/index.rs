@@ -140,7 +140,7 @@ fn refresh(
     let failed = database_error(Path::new(FILE));
     let mut entries: BTreeMap<SeriesId, Vec<FileEntry>> = BTreeMap::new();
     let transaction = connection.transaction().map_err(&failed)?;
-    for series in all_series(catalog)? {
+    for series in catalog.all_series()? {
         let folder = catalog.root().join(series.folder());
         for file in parquet_files(&folder)? {
             let relative = format!("{}/{file}", series.folder());
@@ -159,22 +159,6 @@ fn refresh(
     forget_others(&transaction, &entries).map_err(&failed)?;
     transaction.commit().map_err(&failed)?;
     Ok(entries)
-}
-
-/// The series of a catalog whose kinds the layout knows.
-pub(crate) fn all_series(catalog: &Catalog) -> Result<Vec<SeriesId>, DataError> {
-    let mut all = Vec::new();
-    for venue in catalog.venues()? {
-        for symbol in catalog.symbols(&venue)? {
-            for kind in catalog.kinds(&venue, &symbol)? {
-                if let Ok(kind) = kind.parse::<SeriesKind>() {
-                    all.push(SeriesId::new(&venue, &symbol, kind)?);
-                }
-            }
-        }
-    }
-    all.sort();
-    Ok(all)
 }
 
 fn known(

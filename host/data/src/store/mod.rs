@@ -2,7 +2,9 @@
 
 mod check;
 mod coverage;
+mod export;
 mod files;
+mod import;
 mod index;
 mod kind;
 mod merge;
@@ -10,9 +12,11 @@ mod rows;
 mod voids;
 mod writer;
 
-pub use check::{CheckRequest, Finding, Rule, Severity, check};
+pub use check::{CheckRequest, Finding, Rule, Severity, check, missing_rows};
 pub use coverage::{Month, MonthState, months_of};
+pub use export::{ExportRequest, export};
 pub use files::FileNotes;
+pub use import::{ImportOptions, TimeUnit, read_foreign};
 pub use index::{CatalogIndex, FileEntry};
 pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSeriesKind, ValueRange};
 pub use rows::{Cell, CellFault, Rows};

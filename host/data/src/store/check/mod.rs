@@ -9,7 +9,6 @@ use cryptobot_model::Timestamp;
 use serde::Serialize;
 
 use super::files::{FileNotes, parquet_files, read_rows};
-use super::index::all_series;
 use super::kind::{SeriesId, SeriesKind};
 use super::merge::{compare as by_key, key_time};
 use super::rows::{Cell, CellFault, Rows};
@@ -86,6 +85,8 @@ pub struct Finding {
     pub what: String,
     /// What can be done.
     pub fix: &'static str,
+    /// The stretch `[from, to)` that is missing, ms; of gaps only.
+    pub hole_ms: Option<(i64, i64)>,
 }
 
 /// What a check looks at.
@@ -128,7 +129,7 @@ pub fn check(
     request: &CheckRequest,
     mut report: impl FnMut(&str, Vec<Finding>),
 ) -> Result<(), DataError> {
-    for series in all_series(catalog)?.into_iter().filter(|series| request.wants(series)) {
+    for series in catalog.all_series()?.into_iter().filter(|series| request.wants(series)) {
         let loaded = load(catalog, series, &mut report)?;
         let mut found: BTreeMap<String, Vec<Finding>> =
             loaded.files.iter().map(|file| (file.path.clone(), Vec::new())).collect();
@@ -151,6 +152,14 @@ pub fn check(
         }
     }
     Ok(())
+}
+
+/// The stretches `[from, to)`, ms, in which rows of a series are missing and are not known to be.
+pub fn missing_rows(catalog: &Catalog, series: &SeriesId) -> Result<Vec<(i64, i64)>, DataError> {
+    let loaded = load(catalog, series.clone(), &mut |_, _| {})?;
+    let mut found = Vec::new();
+    gaps(catalog, &loaded, &Voids::read(catalog.root(), series)?, &mut found)?;
+    Ok(found.into_iter().filter_map(|finding| finding.hole_ms).collect())
 }
 
 /// Reads all files of a series; those that cannot be read are findings.
@@ -178,6 +187,7 @@ fn load(
                     ts_ms: None,
                     what,
                     fix: "import or download it again",
+                    hole_ms: None,
                 };
                 report(&path, vec![finding]);
             }
@@ -195,6 +205,7 @@ fn restated(path: &str, notes: &FileNotes) -> Vec<Finding> {
         ts_ms: Some(ts_ms),
         what: "a later import or download replaced this row with other values".to_owned(),
         fix: "nothing, if the exchange restated it",
+        hole_ms: None,
     };
     notes.restated_ms.iter().map(finding).collect()
 }
@@ -216,7 +227,7 @@ impl LoadedFile {
         fix: &'static str,
     ) -> Finding {
         let (path, ts_ms) = (self.path.clone(), Some(self.rows.ts_ms(row)));
-        Finding { severity, rule, path, row: Some(row as u64), ts_ms, what, fix }
+        Finding { severity, rule, path, row: Some(row as u64), ts_ms, what, fix, hole_ms: None }
     }
 
     pub(super) fn number(&self, row: usize, column: usize) -> Option<f64> {
@@ -303,7 +314,8 @@ fn gaps(
                     "{count} rows are missing before it, from {} to {until}",
                     Timestamp::from_millis(from)
                 );
-                found.push(file.finding(row, Severity::Error, Rule::Gap, what, GAP_FIX));
+                let finding = file.finding(row, Severity::Error, Rule::Gap, what, GAP_FIX);
+                found.push(Finding { hole_ms: Some((from, to)), ..finding });
             }
         };
         if let Some((last_ts, last_number)) = before {
@@ -324,11 +336,13 @@ fn gaps(
         let time = |(file, row): (&LoadedFile, usize)| key_time(id.kind, file.rows.ts_ms(row)) * 60_000;
         let period = (Timestamp::from_millis(time(first)), Timestamp::from_millis(time(last) + 1));
         let rates = catalog.funding(&id.venue, &id.symbol, None, period)?;
-        for run in rates.missing.iter().filter(|run| !voids.cover(run.first.millis(), run.last.millis())) {
+        for run in rates.missing.iter().filter(|run| !voids.cover(run.first.millis(), run.last.millis() + 1))
+        {
             let after = loaded.rows().find(|(file, row)| file.rows.ts_ms(*row) > run.last.millis());
             if let Some((file, row)) = after {
                 let what = format!("{} rates are missing, from {} to {}", run.count, run.first, run.last);
-                found.push(file.finding(row, Severity::Error, Rule::Gap, what, GAP_FIX));
+                let finding = file.finding(row, Severity::Error, Rule::Gap, what, GAP_FIX);
+                found.push(Finding { hole_ms: Some((run.first.millis(), run.last.millis() + 1)), ..finding });
             }
         }
     }

@@ -28,6 +28,7 @@ mod real_data;
 mod recorded;
 mod results;
 mod rhai;
+mod store;
 mod swap;
 mod sweep;
 mod timeframes;

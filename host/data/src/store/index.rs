@@ -59,6 +59,10 @@ impl CatalogIndex {
         let path = catalog.root().join(FILE);
         let failed = database_error(&path);
         let (mut connection, rebuilt) = connect(&path).map_err(&failed)?;
+        if let Ok(entries) = refresh(catalog, &mut connection) {
+            return Ok(Self { connection, entries, rebuilt });
+        }
+        let mut connection = in_memory().map_err(&failed)?;
         let entries = refresh(catalog, &mut connection)?;
         Ok(Self { connection, entries, rebuilt })
     }
@@ -101,9 +105,13 @@ fn connect(path: &Path) -> Result<(Connection, Option<String>), rusqlite::Error>
             return Ok((connection, Some(reason)));
         }
     }
+    Ok((in_memory()?, None))
+}
+
+fn in_memory() -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_in_memory()?;
     create(&connection)?;
-    Ok((connection, None))
+    Ok(connection)
 }
 
 fn open(path: &Path) -> Result<Connection, rusqlite::Error> {

@@ -96,6 +96,12 @@ fn archives_of_binance_with_and_without_names() {
     let funding = "calc_time,funding_interval_hours,last_funding_rate\n1704067200003,8,-0.0001\n";
     let rows = import("f.csv", funding.as_bytes(), &options("funding", &[])).unwrap();
     assert_eq!(row(&rows, 0), [Cell::Integer(OPEN_MS + 3), number(-0.0001), Cell::Empty]);
+    let liquidations = "time,side,order_type,time_in_force,original_quantity,price,average_price,order_status,\
+                        last_fill_quantity,accumulated_fill_quantity\n\
+                        1704067200005,SELL,LIMIT,IOC,3,1.5,1.6,FILLED,1,2\n";
+    let rows = import("l.csv", liquidations.as_bytes(), &options("liquidations", &[])).unwrap();
+    let expected = [Cell::Flag(true), number(1.5), number(3.0), number(1.6), number(2.0)];
+    assert_eq!(row(&rows, 0), [&[Cell::Integer(OPEN_MS + 5)], &expected[..]].concat());
     let metrics = "create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,\
                    sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio\n\
                    2024-01-01 00:00:00,BTCUSDT,80000.5,3.4e9,1.1,1.2,1.3,1.4\n";

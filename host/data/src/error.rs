@@ -64,6 +64,14 @@ pub enum DataError {
         /// What was given.
         name: String,
     },
+    /// No stored series is of the venue, symbol and kind that were asked for.
+    #[error("{}: nothing is stored of {wanted}; `host data list` shows what is", root.display())]
+    NoSeries {
+        /// The catalog.
+        root: PathBuf,
+        /// What was asked for.
+        wanted: String,
+    },
     /// A period without any time in it.
     #[error("the period from {from} to {to} is empty: --from must be before --to")]
     EmptyPeriod {

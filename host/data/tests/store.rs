@@ -116,6 +116,42 @@ fn rows_that_cannot_be_true_are_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn a_file_without_a_name_of_the_layout_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = CatalogWriter::open(folder.path()).unwrap();
+    let begin = at("2024-01-01");
+    writer.append(&minutes_id(), &bars([(begin, 1.0), (begin + 5 * MINUTE, 1.0)]), "one").unwrap();
+    let series = folder.path().join("v/S/1m");
+    fs::rename(series.join("2024.parquet"), series.join("mine.parquet")).unwrap();
+    let more = bars([(begin + 5 * MINUTE, 2.0), (begin + 6 * MINUTE, 2.0)]);
+    let error = writer.append(&minutes_id(), &more, "two").unwrap_err().to_string();
+    assert!(error.contains("v/S/1m/mine.parquet") && error.contains("repair --compact"), "{error}");
+    let done = writer.compact(&minutes_id()).unwrap();
+    assert_eq!(done.removed, ["v/S/1m/mine.parquet"]);
+    assert_eq!(writer.append(&minutes_id(), &more, "two").unwrap().restated, 1);
+    assert_eq!(read(folder.path()).values().copied().collect::<Vec<_>>(), [1.0, 2.0, 2.0]);
+}
+
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = at("2024-01-01");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let root = folder.path();
+            scope.spawn(move || {
+                let writer = CatalogWriter::open(root).unwrap();
+                for step in 0..10 {
+                    let rows = bars([(begin + (step * 4 + thread) * MINUTE, 1.0)]);
+                    writer.append(&minutes_id(), &rows, "test").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(read(folder.path()).len(), 40);
+}
+
+#[test]
 fn every_kind_is_stored_and_read_back_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let writer = CatalogWriter::open(folder.path()).unwrap();

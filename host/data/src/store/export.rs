@@ -31,12 +31,15 @@ pub struct ExportRequest {
 /// there.
 pub fn export(catalog: &Catalog, request: &ExportRequest, out: &Path) -> Result<u64, DataError> {
     let refused = |problem: String| DataError::Unwritable { file: out.to_owned(), problem };
-    let specs = request.series.kind.columns();
+    let series = &request.series;
+    // Says what is there where the series is not.
+    catalog.coverage(&series.venue, &series.symbol, &series.kind.to_string())?;
+    let specs = series.kind.columns();
     let index_of = |name: &String| {
         let index = specs.iter().position(|spec| spec.name == name);
         index.ok_or_else(|| {
             let names: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
-            refused(format!("--columns {name}: {} has {}", request.series.kind, names.join(", ")))
+            refused(format!("--columns {name}: {} has {}", series.kind, names.join(", ")))
         })
     };
     let columns = if request.columns.is_empty() {
@@ -59,8 +62,6 @@ fn each_file(
     mut visit: impl FnMut(&Rows, &[usize]) -> Result<(), DataError>,
 ) -> Result<u64, DataError> {
     let series = &request.series;
-    // Says what is there where the series is not.
-    catalog.coverage(&series.venue, &series.symbol, &series.kind.to_string())?;
     let folder = catalog.root().join(series.folder());
     let from = request.from.map_or(i64::MIN, Timestamp::millis);
     let to = request.to.map_or(i64::MAX, Timestamp::millis);

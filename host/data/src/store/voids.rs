@@ -8,6 +8,7 @@ use cryptobot_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::kind::SeriesId;
+use super::writer::lock;
 use crate::error::{DataError, MissingRun};
 use crate::write::replace_file;
 
@@ -85,7 +86,12 @@ impl Voids {
 
 /// Adds to the list of a series; a stretch that is there already is not added again. Returns how many were new.
 pub fn mark_void(root: &Path, series: &SeriesId, voids: &[Void]) -> Result<usize, DataError> {
-    let path = root.join(series.folder()).join(FILE);
+    if voids.is_empty() {
+        return Ok(0);
+    }
+    let folder = root.join(series.folder());
+    let _lock = lock(&folder)?;
+    let path = folder.join(FILE);
     let mut all = listed(&path)?;
     let known = all.len();
     for void in voids {

@@ -280,7 +280,7 @@ fn by_period(rows: &Rows) -> BTreeMap<String, Rows> {
 
 /// Locks a series' folder, which is made where it is missing, until the file is dropped; then removes what writers left
 /// that were killed.
-fn lock(folder: &Path) -> Result<File, DataError> {
+pub(super) fn lock(folder: &Path) -> Result<File, DataError> {
     fs::create_dir_all(folder).map_err(DataError::io(folder))?;
     let path = folder.join(LOCK);
     let file = File::create(&path).map_err(DataError::io(&path))?;

@@ -41,6 +41,13 @@ fn a_series_is_imported_listed_checked_repaired_and_exported() {
     sandbox.write("a.csv", csv((0..1_440).filter(|minute| !(600..660).contains(minute)), 100));
     let imported = sandbox.host(&format!("data import a.csv {SERIES} --format json")).expect(0).json();
     assert_eq!(imported[0]["added"], 1_380);
+    for command in ["list", "check", "repair --compact"] {
+        let words = ["nothing is stored of v X", "host data list"];
+        sandbox.host(&format!("data {command} --venue v --symbol X")).refused(3, &words);
+    }
+    sandbox.host("data export x.csv --venue v --symbol X --kind 1m").refused(3, &["no symbol `X`"]);
+    sandbox.host("data export x.parquet --venue v --symbol S --kind 5m").refused(3, &["no `5m`"]);
+    assert!(!sandbox.path("x.parquet.tmp").exists());
     let listed = sandbox.host("data list").expect(0).stdout;
     assert!(listed.contains("v S 1m  1380 rows") && listed.contains("2024  ▒"), "{listed}");
     let listed = sandbox.host("data list --format json").expect(0).json();

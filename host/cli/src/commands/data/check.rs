@@ -65,7 +65,7 @@ pub(super) fn repair(arguments: &RepairArguments) -> Result<ExitCode, CommandErr
     let given =
         arguments.void.iter().map(|text| void(text, &arguments.reason)).collect::<Result<Vec<_>, _>>()?;
     let mut lines: Vec<String> = Vec::new();
-    for series in catalog.all_series()?.into_iter().filter(|series| request.wants(series)) {
+    for series in request.series(&catalog)? {
         if arguments.compact {
             let done = writer.compact(&series)?;
             for file in done.written.iter().filter(|file| !done.removed.contains(file)) {

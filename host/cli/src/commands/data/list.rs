@@ -32,9 +32,10 @@ pub(super) fn run(which: &WhichSeries) -> Result<ExitCode, CommandError> {
     let catalog = Catalog::open(&which.data)?;
     let index = open_index(&catalog)?;
     let request = request(which, None);
+    let wanted = request.series(&catalog)?;
     let mut all = Vec::new();
-    for (series, files) in index.entries().iter().filter(|(series, _)| request.wants(series)) {
-        all.push(listed(&catalog, series, files)?);
+    for series in &wanted {
+        all.push(listed(&catalog, series, index.entries().get(series).map_or(&[], Vec::as_slice))?);
     }
     match which.format {
         Format::Json => print(serde_json::to_string_pretty(&all)?)?,

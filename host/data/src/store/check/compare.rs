@@ -1,6 +1,8 @@
 //! Bars against their parts, and a series against the same one of another catalog.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use cryptobot_model::{Timeframe, Timestamp};
 
 use super::{Finding, Loaded, LoadedFile, Rule, Severity, load};
 use crate::catalog::Catalog;
@@ -15,7 +17,10 @@ const SAME_VOLUME: f64 = 1e-6;
 /// Names of the columns that are compared, from the second on.
 const NAMES: [&str; 5] = ["open", "high", "low", "close", "volume"];
 
-/// Compares stored bars with what the finest stored kind adds up to, where every part is there.
+/// Opens, extremes, last close and summed volume of the parts of a bar, and how many there are.
+type Sum = ([f64; 5], i64);
+
+/// Compares each stored bar with what the finest kind adds up to that has every part of it.
 pub(super) fn with_finer(
     catalog: &Catalog,
     loaded: &Loaded,
@@ -25,37 +30,47 @@ pub(super) fn with_finer(
     let (Some(grid), true) = (id.kind.grid(), id.kind.has_bars()) else { return Ok(()) };
     let kinds = catalog.kinds(&id.venue, &id.symbol)?;
     let same_content = |kind: &SeriesKind| std::mem::discriminant(kind) == std::mem::discriminant(&id.kind);
-    let finer = kinds
+    let mut finer: Vec<(Timeframe, SeriesKind)> = kinds
         .iter()
         .filter_map(|kind| kind.parse::<SeriesKind>().ok())
         .filter(same_content)
         .filter_map(|kind| Some((kind.grid()?, kind)))
-        .filter(|(step, _)| *step < grid && divides(*step, grid));
-    let Some((step, kind)) = finer.min_by_key(|(step, _)| *step) else { return Ok(()) };
-    let parts = load(catalog, SeriesId { kind, ..id.clone() }, &mut |_, _| {})?;
-    let mut sums: HashMap<i64, ([f64; 5], i64)> = HashMap::new();
-    for (file, row) in parts.rows() {
-        let ts = cryptobot_model::Timestamp::from_millis(file.rows.ts_ms(row));
-        let Some(values) = values(file, row) else { continue };
-        let [open, high, low, close, volume] = values;
-        let slot = sums.entry(grid.open_of(ts).millis()).or_insert(([open, high, low, close, 0.0], 0));
-        let sum = &mut slot.0;
-        *sum = [sum[0], sum[1].max(high), sum[2].min(low), close, sum[4] + volume];
-        slot.1 += 1;
-    }
-    let all = grid.millis() / step.millis();
-    for (file, row) in loaded.rows() {
-        let Some((sum, count)) = sums.get(&file.rows.ts_ms(row)) else { continue };
-        if *count != all {
-            continue;
-        }
-        if let Some(what) = values(file, row).and_then(|values| difference(values, *sum)) {
-            let what = format!("{what} from {kind}");
-            let fix = "nothing, if the exchange restated it; else download both again";
-            found.push(file.finding(row, Severity::Notice, Rule::ResampleMismatch, what, fix));
+        .filter(|(step, _)| *step < grid && divides(*step, grid))
+        .collect();
+    finer.sort();
+    let mut compared: HashSet<i64> = HashSet::new();
+    for (step, kind) in finer {
+        let parts = load(catalog, SeriesId { kind, ..id.clone() }, &mut |_, _| {})?;
+        let sums = sums(&parts, grid);
+        let all = grid.millis() / step.millis();
+        for (file, row) in loaded.rows() {
+            let ts_ms = file.rows.ts_ms(row);
+            let Some((sum, count)) = sums.get(&ts_ms) else { continue };
+            if *count != all || !compared.insert(ts_ms) {
+                continue;
+            }
+            if let Some(what) = values(file, row).and_then(|values| difference(values, *sum)) {
+                let what = format!("{what} from {kind}");
+                let fix = "nothing, if the exchange restated it; else download both again";
+                found.push(file.finding(row, Severity::Notice, Rule::ResampleMismatch, what, fix));
+            }
         }
     }
     Ok(())
+}
+
+/// The bars of a longer timeframe that parts add up to, by open time.
+fn sums(parts: &Loaded, grid: Timeframe) -> HashMap<i64, Sum> {
+    let mut sums: HashMap<i64, Sum> = HashMap::new();
+    for (file, row) in parts.rows() {
+        let ts = Timestamp::from_millis(file.rows.ts_ms(row));
+        let Some([open, high, low, close, volume]) = values(file, row) else { continue };
+        let (sum, count) =
+            sums.entry(grid.open_of(ts).millis()).or_insert(([open, high, low, close, 0.0], 0));
+        *sum = [sum[0], sum[1].max(high), sum[2].min(low), close, sum[4] + volume];
+        *count += 1;
+    }
+    sums
 }
 
 /// Compares a series with the same one of another catalog, row by row where both have one.

@@ -120,6 +120,19 @@ impl CheckRequest {
             && self.symbol.as_ref().is_none_or(|symbol| *symbol == series.symbol)
             && self.kind.is_none_or(|kind| kind == series.kind)
     }
+
+    /// The series that are looked at, sorted. None at all is an error where some were asked for.
+    pub fn series(&self, catalog: &Catalog) -> Result<Vec<SeriesId>, DataError> {
+        let mut all = catalog.all_series()?;
+        all.retain(|series| self.wants(series));
+        let kind = self.kind.map(|kind| kind.to_string());
+        let wanted: Vec<&str> =
+            [&self.venue, &self.symbol, &kind].into_iter().flatten().map(String::as_str).collect();
+        if all.is_empty() && !wanted.is_empty() {
+            return Err(DataError::NoSeries { root: catalog.root().to_owned(), wanted: wanted.join(" ") });
+        }
+        Ok(all)
+    }
 }
 
 /// Checks the series of a catalog, and hands over each file's findings, also where there are none. Findings of one series
@@ -129,7 +142,7 @@ pub fn check(
     request: &CheckRequest,
     mut report: impl FnMut(&str, Vec<Finding>),
 ) -> Result<(), DataError> {
-    for series in catalog.all_series()?.into_iter().filter(|series| request.wants(series)) {
+    for series in request.series(catalog)? {
         let loaded = load(catalog, series, &mut report)?;
         let mut found: BTreeMap<String, Vec<Finding>> =
             loaded.files.iter().map(|file| (file.path.clone(), Vec::new())).collect();
@@ -137,7 +150,7 @@ pub fn check(
         let mut all = Vec::new();
         rows(&loaded, &mut all);
         gaps(catalog, &loaded, &voids, &mut all)?;
-        if all.is_empty() {
+        if all.iter().all(|finding| finding.rule == Rule::Gap) {
             notices::find(&loaded, &mut all);
             compare::with_finer(catalog, &loaded, &mut all)?;
             if let Some(other) = &request.against {
@@ -324,7 +337,8 @@ fn gaps(
                     let step = grid.millis();
                     lacks((ts_ms - last_ts) / step - 1, last_ts + step, ts_ms);
                 }
-                None => lacks(number - last_number - 1, last_ts, ts_ms),
+                // Both trades may be of one millisecond.
+                None => lacks(number - last_number - 1, last_ts, ts_ms + 1),
             }
         }
         before = Some(before.map_or((ts_ms, number), |(ts, last)| (ts.max(ts_ms), last.max(number))));

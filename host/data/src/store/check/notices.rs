@@ -13,8 +13,10 @@ const SMALLEST_LEAP: f64 = 0.03;
 const TAKEN_BACK: f64 = 0.8;
 /// Bars at one price that count as stale.
 const STALE_BARS: usize = 60;
-/// A volume counts as a spike from this multiple of the usual one on.
+/// A volume counts as a spike from this multiple of the usual one on, and
 const SPIKE: f64 = 1_000.0;
+/// from this multiple of one that only a twentieth of the bars exceeds: thin markets are mostly without trades.
+const SPIKE_OVER_BUSY: f64 = 50.0;
 
 const OPEN: usize = 1;
 const HIGH: usize = 2;
@@ -50,10 +52,12 @@ pub(super) fn find(loaded: &Loaded, found: &mut Vec<Finding>) {
     for (index, block) in bars.chunks(BLOCK).enumerate() {
         let from = index * BLOCK;
         let steps = block.windows(2).map(|pair| step(pair[0].close, pair[1].close).abs());
-        let (usual, volume) = (middle(steps), middle(block.iter().map(|bar| bar.volume)));
+        let volumes = || block.iter().map(|bar| bar.volume);
+        let (usual, volume) = (rank(steps, 1, 2), rank(volumes(), 1, 2));
+        let limit = (SPIKE * volume).max(SPIKE_OVER_BUSY * rank(volumes(), 19, 20));
         for at in from..from + block.len() {
             leap(&bars, at, usual, found);
-            if volume > 0.0 && bars[at].volume > SPIKE * volume {
+            if volume > 0.0 && bars[at].volume > limit {
                 let what = format!("volume {} where {volume} is usual", bars[at].volume);
                 found.push(notice(&bars[at], Rule::VolumeSpike, what));
             }
@@ -106,9 +110,9 @@ fn step(from: f64, to: f64) -> f64 {
     libm::log(to / from)
 }
 
-/// The median; 0 of nothing.
-fn middle(values: impl Iterator<Item = f64>) -> f64 {
+/// The value below which `part` of `of` parts lie; 0 of nothing.
+fn rank(values: impl Iterator<Item = f64>, part: usize, of: usize) -> f64 {
     let mut values: Vec<f64> = values.collect();
-    let half = values.len() / 2;
-    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(half, f64::total_cmp).1 }
+    let at = values.len() * part / of;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(at, f64::total_cmp).1 }
 }

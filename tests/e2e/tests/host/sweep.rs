@@ -263,7 +263,7 @@ fn what_cannot_be_meant_is_refused_before_any_work() {
         "--param fast --param slow=2..10000:1",
         &["99990000 combinations", "10 million", "--yes", "--random"],
     );
-    refused("--param fast=2..5 --set fast=3", &["--param fast", "--set"]);
+    refused("--param fast=2..5 --set fast=3", &["--set fast", "its range"]);
     refused("--param fast=2..5 --random 9", &["--random", "only 4"]);
     refused("--param fast=2..5 --metric sharp", &["--metric", "no figure `sharp`", "sharpe"]);
     refused("--param fast=2..5 --constraint trades=3", &["--constraint", "NAME>=NUMBER"]);

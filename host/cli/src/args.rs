@@ -481,6 +481,8 @@ pub(crate) enum DataCommand {
     Import(data::ImportArguments),
     /// Export a series as CSV or Parquet.
     Export(data::ExportArguments),
+    /// Download market data from an exchange; what is stored already is not asked for again.
+    Download(Box<data::DownloadArguments>),
     /// Import an exchange's bracket tables (leverage and maintenance margin) into a venue's instruments.json.
     Brackets {
         /// The exchange's answer to leverageBracket, or a map from symbols to leverage tiers; JSON, also gzipped.

@@ -3,12 +3,18 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use cryptobot_download::Progress as DownloadProgress;
 use cryptobot_lab::SweepProgress;
 use cryptobot_run::RunProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::complain;
+
 /// Runs that are over before this show no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Time between two lines where there is no bar.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// A bar on standard error, on terminals only.
 pub(crate) struct Progress {
@@ -67,6 +73,56 @@ impl SweepBar {
                 let params: Vec<String> = params.iter().map(ToString::to_string).collect();
                 bar.set_message(format!("best {metric} {value:.4} ({})", params.join(", ")));
             }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar for a download; where standard error is no terminal, a line from time to time.
+pub(crate) struct DownloadBar {
+    started: Instant,
+    said: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl DownloadBar {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self { started: now, said: now, bar: None }
+    }
+
+    pub(crate) fn show(&mut self, at: &DownloadProgress) {
+        let (used, share) = at.weight;
+        let message = format!("{} rows  weight {used} of {share}  {} repeated", at.rows, at.retries);
+        if !stderr().is_terminal() {
+            if self.said.elapsed() > INTERVAL {
+                self.said = Instant::now();
+                let spent = self.started.elapsed().as_secs_f64();
+                let rate = at.done as f64 / spent;
+                let left = at.total.saturating_sub(at.done) as f64 / rate.max(1e-3);
+                complain(format_args!(
+                    "{} of {} requests  {rate:.1}/s  {left:.0} s left  {message}",
+                    at.done, at.total
+                ));
+            }
+            return;
+        }
+        if self.bar.is_none() && self.started.elapsed() > PATIENCE {
+            let template =
+                "{bar:30} {percent:>3} %  {human_pos} of {human_len} requests  {per_sec}  {eta} left  {msg}";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(at.total).with_style(style).with_elapsed(self.started.elapsed());
+            self.bar = Some(bar);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(at.done);
+            bar.set_message(message);
         }
     }
 

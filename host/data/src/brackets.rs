@@ -86,7 +86,7 @@ fn problem(file: &Path, problem: String) -> DataError {
 }
 
 /// The venue's file as it is, checked; an empty one where there is none.
-fn existing(file: &Path) -> Result<Map<String, Value>, DataError> {
+pub(crate) fn existing(file: &Path) -> Result<Map<String, Value>, DataError> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{\"instruments\": {}}".to_owned(),

@@ -270,7 +270,7 @@ impl Catalog {
     }
 
     /// The files of a kind, opened.
-    fn files(&self, venue: &str, symbol: &str, kind: &str) -> Result<Vec<StoredFile>, DataError> {
+    pub(crate) fn files(&self, venue: &str, symbol: &str, kind: &str) -> Result<Vec<StoredFile>, DataError> {
         let known = self.kinds(venue, symbol)?;
         if !known.iter().any(|name| name == kind) {
             let (venue, symbol, kind) = (venue.to_owned(), symbol.to_owned(), kind.to_owned());

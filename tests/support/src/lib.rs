@@ -1,5 +1,6 @@
-//! Native strategies, seeded markets and runs without files, for tests and benchmarks.
+//! Native strategies, seeded markets, runs without files and exchanges on a loopback address, for tests and benchmarks.
 
+pub mod exchange;
 pub mod market;
 pub mod native;
 pub mod noise;

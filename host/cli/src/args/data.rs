@@ -130,3 +130,44 @@ pub(crate) struct ExportArguments {
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data: PathBuf,
 }
+
+/// What is downloaded.
+#[derive(Debug, Args)]
+pub(crate) struct DownloadArguments {
+    /// The exchange: binance-usdm, binance-spot, coinbase or kraken.
+    #[arg(long)]
+    pub(crate) venue: String,
+    /// Symbols as the exchange writes them, with commas between.
+    #[arg(long = "symbol", value_name = "SYMBOL", value_delimiter = ',', required = true)]
+    pub(crate) symbols: Vec<String>,
+    /// Kinds with commas between, for example 1m,mark-1m,funding; a wrong one is answered with those that there are.
+    #[arg(long = "kind", value_name = "KIND", value_delimiter = ',', required = true)]
+    pub(crate) kinds: Vec<String>,
+    /// First time, UTC, inclusive: 2024-01-01 or 2024-01-01T12:00.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Timestamp,
+    /// End, UTC, exclusive [default: now]. The bar that is open now is left out.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Address of the exchange, where it is another one than usual.
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// Requests under way at once; each series is fetched by one.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) jobs: u8,
+    /// Seed of the pauses after failures.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Replace terms in instruments.json that differ from the exchange's.
+    #[arg(long)]
+    pub(crate) update_instruments: bool,
+    /// Ask for nothing; say how many requests it would be, of which weight, and how long they would take.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}

@@ -1,6 +1,7 @@
 //! `host data`.
 
 mod check;
+mod download;
 mod import;
 mod list;
 
@@ -22,6 +23,7 @@ pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
         DataCommand::Repair(arguments) => check::repair(arguments),
         DataCommand::Import(arguments) => import::run(arguments),
         DataCommand::Export(arguments) => import::export(arguments),
+        DataCommand::Download(arguments) => download::run(arguments),
         DataCommand::Brackets { file, venue, data } => {
             let imported = import_brackets(data, venue, file)?;
             print(format_args!("{} symbols: brackets in {}", imported.symbols, imported.file.display()))?;

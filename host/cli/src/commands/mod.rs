@@ -46,6 +46,9 @@ pub(crate) enum CommandError {
         "--refetch: this command asks no exchange; `host data download` with --from and --to of the hole does"
     )]
     Refetch,
+    /// Market data cannot be downloaded.
+    #[error(transparent)]
+    Download(#[from] cryptobot_download::DownloadError),
     /// A position that no exchange accepts.
     #[error(transparent)]
     Margin(#[from] cryptobot_ledger::MarginError),
@@ -158,6 +161,9 @@ impl CommandError {
             Self::Run(error) => error.exit_code(),
             Self::Sweep(error) => error.exit_code(),
             Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
+            Self::Download(error) if error.is_data() => ExitCode::Data,
+            Self::Download(error) if error.is_usage() => ExitCode::Usage,
+            Self::Download(cryptobot_download::DownloadError::Interrupted) => ExitCode::Interrupted,
             Self::Margin(_)
             | Self::FindPlugin(_)
             | Self::NoAcceptedFolder
@@ -171,7 +177,8 @@ impl CommandError {
             | Self::Venue(_)
             | Self::OpenJournal { .. } => ExitCode::Usage,
             Self::Explain(error) => error.exit_code(),
-            Self::BuildPlugin(_)
+            Self::Download(_)
+            | Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
             | Self::ReadJournal { .. }
             | Self::Output(_)

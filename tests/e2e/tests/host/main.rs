@@ -14,6 +14,7 @@ mod data_faults;
 mod delivery;
 mod determinism;
 mod doctor;
+mod download;
 mod explain;
 mod funding;
 mod hostile;

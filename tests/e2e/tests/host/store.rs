@@ -66,9 +66,9 @@ fn a_series_is_imported_listed_checked_repaired_and_exported() {
     sandbox.host("data repair --refetch").refused(2, &["--refetch", "host data download"]);
     sandbox.host("data repair --void tomorrow").refused(2, &["--void tomorrow", "FROM..TO"]);
     let marked = sandbox.host("data repair --void-gaps --reason halt").expect(0).stdout;
-    assert!(marked.contains("1 voids marked in v/S/1m/voids.json"), "{marked}");
+    assert!(marked.contains("1 voids marked in v/S/1m/_voids.json"), "{marked}");
     sandbox.host("data check").expect(0);
-    assert!(sandbox.read("data/v/S/1m/voids.json").contains("halt"));
+    assert!(sandbox.read("data/v/S/1m/_voids.json").contains("halt"));
 
     // The exchange restated one bar.
     sandbox.write("b.csv", csv(5..6, 200));
@@ -253,6 +253,8 @@ fn other_programs_read_the_files() {
     let sandbox = Sandbox::new();
     sandbox.write("a.csv", csv(-100..100, 100));
     sandbox.host(&format!("data import a.csv {SERIES}")).expect(0);
+    sandbox.host("data repair --void 2024-02-01..2024-02-02").expect(0);
+    assert!(sandbox.path("data/v/S/1m/_voids.json").is_file());
     let python = std::env::var("CRYPTOBOT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let rows = "(rows, total) == (200, 200 * 100 + sum((m % 7) for m in range(-100, 100)))";
     for (program, read) in [
@@ -263,7 +265,7 @@ fn other_programs_read_the_files() {
         ("pandas", "t = pandas.read_parquet('data/v/S/1m'); rows, total = len(t), t['open'].sum()"),
         (
             "duckdb",
-            "rows, total = duckdb.sql(\"select count(*), sum(open) from 'data/v/S/1m/*.parquet'\").fetchone()",
+            "rows, total = duckdb.sql(\"select count(*), sum(open) from 'data/v/S/1m/*.parquet'\").fetchall()[0]",
         ),
         (
             "pyarrow",

@@ -99,7 +99,7 @@ fn mark(
     }
     let marked = mark_void(catalog.root(), series, &voids)?;
     if marked > 0 {
-        lines.push(format!("{series}: {marked} voids marked in {}/voids.json", series.folder()));
+        lines.push(format!("{series}: {marked} voids marked in {}/_voids.json", series.folder()));
     }
     Ok(())
 }

@@ -154,24 +154,8 @@ pub(crate) struct RunArguments {
     /// How the run is driven.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
-    /// Folder of market data.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// Venue, for example binance-usdm; needed where the data have several.
-    #[arg(long)]
-    pub(crate) venue: Option<String>,
-    /// Symbol, for example BTCUSDT; give it several times for several.
-    #[arg(long = "symbol", value_name = "SYMBOL")]
-    pub(crate) symbols: Vec<String>,
-    /// Length of the bars that strategies decide on, for example 15m [default: 1h].
-    #[arg(long)]
-    pub(crate) timeframe: Option<Timeframe>,
-    /// First bar by open time, UTC, inclusive: 2024-01-01 or 2024-01-01T12:00.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Timestamp>,
-    /// End by open time, UTC, exclusive.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) market: MarketArguments,
     /// Parameter of the plugin; `bot.name=value` for one bot of several.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
@@ -213,6 +197,29 @@ pub(crate) struct RunArguments {
     /// Accept what the plugins of this run ask for, also where it is more than you accepted before.
     #[arg(long)]
     pub(crate) accept: bool,
+}
+
+/// The bars that runs are made on.
+#[derive(Debug, Args)]
+pub(crate) struct MarketArguments {
+    /// Folder of market data.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Venue, for example binance-usdm; needed where the data have several.
+    #[arg(long)]
+    pub(crate) venue: Option<String>,
+    /// Symbol, for example BTCUSDT; give it several times for several.
+    #[arg(long = "symbol", value_name = "SYMBOL")]
+    pub(crate) symbols: Vec<String>,
+    /// Length of the bars that strategies decide on, for example 15m [default: 1h].
+    #[arg(long)]
+    pub(crate) timeframe: Option<Timeframe>,
+    /// First bar by open time, UTC, inclusive: 2024-01-01 or 2024-01-01T12:00.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// End by open time, UTC, exclusive.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
 }
 
 /// `host sweep` and what belongs to it.
@@ -289,24 +296,8 @@ pub(crate) struct SweepArguments {
     /// Run more than 10 million combinations.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Folder of market data.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// Venue, for example binance-usdm; needed where the data have several.
-    #[arg(long)]
-    pub(crate) venue: Option<String>,
-    /// Symbol, for example BTCUSDT; give it several times for several.
-    #[arg(long = "symbol", value_name = "SYMBOL")]
-    pub(crate) symbols: Vec<String>,
-    /// Length of the bars that strategies decide on, for example 15m [default: 1h].
-    #[arg(long)]
-    pub(crate) timeframe: Option<Timeframe>,
-    /// First bar by open time, UTC, inclusive: 2024-01-01 or 2024-01-01T12:00.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Timestamp>,
-    /// End by open time, UTC, exclusive.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) market: MarketArguments,
     /// Parameter of the plugin that has one value; `bot.name=value` for one bot of several.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,

@@ -42,12 +42,12 @@ pub(super) fn run(command: SweepCommand, started: Instant) -> Result<ExitCode, C
 fn overrides(arguments: &SweepArguments) -> Overrides {
     Overrides {
         plugin: arguments.plugin.clone(),
-        data: arguments.data.clone(),
-        venue: arguments.venue.clone(),
-        symbols: arguments.symbols.clone(),
-        timeframe: arguments.timeframe,
-        from: arguments.from,
-        to: arguments.to,
+        data: arguments.market.data.clone(),
+        venue: arguments.market.venue.clone(),
+        symbols: arguments.market.symbols.clone(),
+        timeframe: arguments.market.timeframe,
+        from: arguments.market.from,
+        to: arguments.market.to,
         set: arguments.set.clone(),
         balance: arguments.balance,
         leverage: arguments.leverage,

@@ -99,3 +99,15 @@ fn a_sweep_refuses_a_plugin_that_reads_ahead() {
     assert!(ran.stderr.contains("it read ahead in its pages"), "{}", ran.stderr);
     println!("{}", ran.stderr);
 }
+
+#[test]
+fn a_failure_inside_a_page_is_a_row_of_a_sweep() {
+    let sandbox = Sandbox::with_sample().with_plugin("noise");
+    let sweep = "sweep --plugin noise --timeframe 1h --set requests=2 --set looks=20 --param panic_at=0,2000 --accept \
+                 --top 1 --format json";
+    for delivery in ["event", "paged"] {
+        let ran = sandbox.host(&format!("{sweep} --delivery {delivery} --out {delivery}")).expect(0);
+        assert_eq!(ran.json()["failed"], 1, "{delivery}");
+    }
+    assert!(sandbox.bytes("event/sweep.parquet") == sandbox.bytes("paged/sweep.parquet"));
+}

@@ -103,7 +103,7 @@ fn a_sweep_refuses_a_plugin_that_reads_ahead() {
 #[test]
 fn a_failure_inside_a_page_is_a_row_of_a_sweep() {
     let sandbox = Sandbox::with_sample().with_plugin("noise");
-    let sweep = "sweep --plugin noise --timeframe 1h --set requests=2 --set looks=20 --param panic_at=0,2000 --accept \
+    let sweep = "sweep --plugin noise --timeframe 15m --set requests=2 --set looks=300 --param panic_at=0,5000 --accept \
                  --top 1 --format json";
     for delivery in ["event", "paged"] {
         let ran = sandbox.host(&format!("{sweep} --delivery {delivery} --out {delivery}")).expect(0);

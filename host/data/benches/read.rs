@@ -42,7 +42,7 @@ fn read_all(root: &Path, request: &SeriesRequest) -> f64 {
 fn work_on(root: &Path, request: &SeriesRequest, ahead: bool) -> f64 {
     let reader = Catalog::open(root).unwrap().series(request).unwrap();
     let mut source: Box<dyn BarSource> =
-        if ahead { Box::new(ReadAhead::new(reader)) } else { Box::new(reader) };
+        if ahead { Box::new(ReadAhead::new(reader, request.timeframe)) } else { Box::new(reader) };
     let mut block = BarBlock::default();
     let mut state = 0.0;
     loop {

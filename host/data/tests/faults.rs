@@ -8,7 +8,7 @@ use std::path::Path;
 
 use cryptobot_data::{Catalog, DataError, ReadAhead, RowFault};
 use cryptobot_engine::{BarBlock, BarSource};
-use cryptobot_model::Timestamp;
+use cryptobot_model::{Timeframe, Timestamp};
 use parquet::basic::{Compression, ZstdLevel};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -193,7 +193,8 @@ fn reading_ahead_gives_the_same_bars_and_the_same_errors() {
     let file = path(root.path(), "1m", "2024.parquet");
     let mut rows = Rows::minutes(START, 100_000);
     let through = |root: &Path| {
-        let mut source = ReadAhead::new(Catalog::open(root).unwrap().series(&request("1m")).unwrap());
+        let mut source =
+            ReadAhead::new(Catalog::open(root).unwrap().series(&request("1m")).unwrap(), Timeframe::MINUTE);
         let (mut times, mut block) = (Vec::new(), BarBlock::default());
         loop {
             source.next_block(&mut block).map_err(|error| error.to_string())?;
@@ -213,7 +214,10 @@ fn reading_ahead_gives_the_same_bars_and_the_same_errors() {
     assert!(error.contains("row 77777"), "{error}");
     assert_eq!(through(root.path()).unwrap_err(), error);
     // Dropped half-way: the thread ends by itself.
-    let mut source = ReadAhead::new(Catalog::open(root.path()).unwrap().series(&request("1m")).unwrap());
+    let mut source = ReadAhead::new(
+        Catalog::open(root.path()).unwrap().series(&request("1m")).unwrap(),
+        Timeframe::MINUTE,
+    );
     source.next_block(&mut BarBlock::default()).unwrap();
 }
 

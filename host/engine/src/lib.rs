@@ -36,7 +36,7 @@ pub use history::{BarRing, Column};
 pub use prices::PriceBoard;
 pub use recorder::{Columns, Decision, Entry, Mark, Marks, NoRecorder, Recorder};
 pub use setup::{FaultPolicy, InstrumentSetup, OnFault, Restart, SetupError, StrategySetup};
-pub use source::{BarBlock, BarSource, MemorySource, SourceError};
+pub use source::{BarBlock, BarSource, BarWindow, MemorySource, SourceError, Windows};
 pub use strategy::Strategy;
 pub use succession::State;
 pub use venue::Venue;

@@ -4,6 +4,12 @@ use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
+use cryptobot_model::{Bar, Timeframe, Timestamp};
+use cryptobot_sim::BarInterval;
+
+/// Rows that are turned from columns into bars at a time: few enough to stay in the nearest cache.
+const WINDOW_ROWS: usize = 256;
+
 /// Rows of one bar series as columns of equal length, in strictly rising order of time.
 #[derive(Clone, Debug, Default)]
 pub struct BarBlock {
@@ -47,12 +53,106 @@ impl BarBlock {
         self.volume.extend_from_slice(&other.volume[rows]);
     }
 
+    /// Adds a bar.
+    pub fn push(&mut self, BarInterval { open_ts, bar }: &BarInterval) {
+        self.open_ms.push(open_ts.millis());
+        self.open.push(bar.open);
+        self.high.push(bar.high);
+        self.low.push(bar.low);
+        self.close.push(bar.close);
+        self.volume.push(bar.volume);
+    }
+
     /// Removes all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.open_ms.clear();
         for column in [&mut self.open, &mut self.high, &mut self.low, &mut self.close, &mut self.volume] {
             column.clear();
         }
+    }
+}
+
+/// Bars in strictly rising order of time, ready to be shown, behind the one that came before them: an empty bar before
+/// the first.
+#[derive(Clone, Debug)]
+pub struct BarWindow(Vec<BarInterval>);
+
+impl Default for BarWindow {
+    fn default() -> Self {
+        Self(vec![BarInterval::default()])
+    }
+}
+
+impl BarWindow {
+    /// The bar before those of the window, and then they.
+    #[inline]
+    pub fn with_before(&self) -> &[BarInterval] {
+        &self.0
+    }
+
+    /// The bars of the window.
+    pub fn bars(&self) -> &[BarInterval] {
+        &self.0[1..]
+    }
+
+    /// The last of its bars; the one before it where it has none.
+    pub fn last(&self) -> BarInterval {
+        self.0.last().copied().unwrap_or_default()
+    }
+
+    /// Replaces its bars by some rows of a block, all of which it has. They come after `before` and last `length_ns` each.
+    pub fn fill(&mut self, before: BarInterval, block: &BarBlock, rows: Range<usize>, length_ns: i64) {
+        let prices =
+            block.open[rows.clone()].iter().zip(&block.high[rows.clone()]).zip(&block.low[rows.clone()]);
+        let ends = block.close[rows.clone()].iter().zip(&block.volume[rows.clone()]);
+        self.0.clear();
+        self.0.push(before);
+        self.0.extend(block.open_ms[rows].iter().zip(prices).zip(ends).map(
+            |((open_ms, ((open, high), low)), (close, volume))| {
+                let open_ts = Timestamp::from_millis(*open_ms);
+                let ts = open_ts.plus(length_ns);
+                let bar = Bar { ts, open: *open, high: *high, low: *low, close: *close, volume: *volume };
+                BarInterval { open_ts, bar }
+            },
+        ));
+    }
+}
+
+/// Turns blocks of one series into windows, one after another.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    length_ns: i64,
+    last: BarInterval,
+}
+
+impl Windows {
+    /// For bars of this length.
+    pub fn new(timeframe: Timeframe) -> Self {
+        Self { length_ns: timeframe.nanos(), last: BarInterval::default() }
+    }
+
+    /// Fills a window with the rows of a block from `taken` on, as many as are at hand and good for the cache; counts them.
+    pub fn fill(&mut self, window: &mut BarWindow, block: &BarBlock, taken: &mut usize) {
+        let rows = *taken..(*taken + WINDOW_ROWS).min(block.len());
+        *taken = rows.end;
+        window.fill(self.last, block, rows, self.length_ns);
+        self.last = window.last();
+    }
+
+    /// The windows that a block is, to be kept.
+    pub fn of(&mut self, block: &BarBlock) -> Vec<Arc<BarWindow>> {
+        let (mut windows, mut taken) = (Vec::with_capacity(block.len().div_ceil(WINDOW_ROWS)), 0);
+        while taken < block.len() {
+            let mut window = BarWindow::default();
+            self.fill(&mut window, block, &mut taken);
+            windows.push(Arc::new(window));
+        }
+        windows
+    }
+
+    /// The window behind all others: it has no bars.
+    pub fn end(&self) -> Arc<BarWindow> {
+        Arc::new(BarWindow(vec![self.last]))
     }
 }
 
@@ -64,35 +164,48 @@ pub trait BarSource {
     /// Replaces the contents of `block` with the next rows; leaves it empty at the end.
     fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError>;
 
-    /// The next rows without a copy, empty at the end, from a source that keeps them for others too; `None` from all
-    /// others, which hand them out by [`BarSource::next_block`].
-    fn next_shared(&mut self) -> Option<Arc<BarBlock>> {
+    /// The next rows ready to be shown, [`Windows::end`] at the end, from a source that has them so; `None` from all
+    /// others, which hand them out by [`BarSource::next_block`]. A source answers in the same way all the time.
+    fn next_window(&mut self) -> Option<Result<Arc<BarWindow>, SourceError>> {
         None
     }
 }
 
-/// A source over bars that are already in memory.
-#[derive(Debug)]
+/// A source over bars that are already in memory. Any number of them can share the bars.
+#[derive(Clone, Debug)]
 pub struct MemorySource {
-    blocks: std::vec::IntoIter<BarBlock>,
+    windows: Arc<[Arc<BarWindow>]>,
+    next: usize,
 }
 
 impl MemorySource {
-    /// A source that hands out `blocks` in order.
-    pub fn new(blocks: Vec<BarBlock>) -> Self {
-        Self { blocks: blocks.into_iter() }
+    /// A source that hands out `blocks`, bars of this length, in order.
+    pub fn new(blocks: &[BarBlock], timeframe: Timeframe) -> Self {
+        let mut windows = Windows::new(timeframe);
+        let all = blocks.iter().flat_map(|block| windows.of(block)).collect();
+        Self::of(all, &windows)
+    }
+
+    /// A source that hands out the windows that were made by `maker`, all of them.
+    pub fn of(mut windows: Vec<Arc<BarWindow>>, maker: &Windows) -> Self {
+        windows.push(maker.end());
+        Self { windows: windows.into(), next: 0 }
     }
 }
 
 impl BarSource for MemorySource {
     fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
         block.clear();
-        for next in self.blocks.by_ref() {
-            if !next.is_empty() {
-                *block = next;
-                break;
-            }
+        if let Some(Ok(window)) = self.next_window() {
+            window.bars().iter().for_each(|interval| block.push(interval));
         }
         Ok(())
+    }
+
+    fn next_window(&mut self) -> Option<Result<Arc<BarWindow>, SourceError>> {
+        let last = self.windows.len() - 1;
+        let window = Arc::clone(&self.windows[self.next.min(last)]);
+        self.next += 1;
+        Some(Ok(window))
     }
 }

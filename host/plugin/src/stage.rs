@@ -1,5 +1,7 @@
 //! A stage for one plugin: instruments with bars in memory, an account and the simulated exchange.
 
+use std::slice;
+
 use cryptobot_engine::{
     AccountKind, BarBlock, BarSource, Desk, DeskLimits, Engine, EngineError, Exchange, ExchangeConfig,
     FaultPolicy, InstrumentSetup, Limits, MarginSettings, MemorySource, Strategy, StrategySetup,
@@ -93,8 +95,9 @@ impl Stage {
     ) -> Result<Engine<Exchange>, EngineError> {
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|market| market.instrument.clone()).collect();
-        let source =
-            |bars: &BarBlock| -> Box<dyn BarSource> { Box::new(MemorySource::new(vec![bars.clone()])) };
+        let source = |bars: &BarBlock| -> Box<dyn BarSource> {
+            Box::new(MemorySource::new(slice::from_ref(bars), self.timeframe))
+        };
         let sources = self.markets.iter().map(|market| InstrumentSetup {
             mark: market.marks.as_ref().map(source),
             funding: market.funding.clone(),

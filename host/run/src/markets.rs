@@ -163,7 +163,11 @@ fn recorded(
     (config.period.from, config.period.to) = (Some(Spelled(from)), Some(Spelled(to)));
     let bars = |series: RecordedSeries| Bars {
         rows: series.bars.len() as u64,
-        supply: Supply::Recorded { bars: series.bars, recording: series.recording },
+        supply: Supply::Recorded {
+            timeframe: series.timeframe,
+            bars: series.bars,
+            recording: series.recording,
+        },
     };
     let touched = recordings.touched()?;
     Ok(Read { series: series.into_iter().map(bars).collect(), from, to, touched })

@@ -1,25 +1,21 @@
 //! What the engines of a run read: bars, mark prices and recorded events of each instrument, once or many times.
 
-use std::sync::Arc;
-
 use cryptobot_data::messages::Recording;
 use cryptobot_data::{ReadAhead, SeriesReader, StoredSeries};
-use cryptobot_engine::{BarBlock, BarSource, MarketSource, MemorySource, SourceError};
+use cryptobot_engine::{BarBlock, BarInterval, BarSource, MarketSource, MemorySource, Windows};
+use cryptobot_model::Timeframe;
 
 use crate::error::RunError;
 
-/// Rows of a decoded block that is shared.
-const SHARED_ROWS: usize = 4_096;
-
-/// Memory of a decoded row: a time, four prices and a volume.
-const ROW_BYTES: u64 = 48;
+/// Memory of a decoded bar.
+const ROW_BYTES: u64 = size_of::<BarInterval>() as u64;
 
 /// Where the bars of an instrument come from.
 pub(crate) enum Supply {
     /// Stored bars, and mark prices of the same length where there are any.
     Stored { bars: Box<SeriesReader>, mark: Option<Box<SeriesReader>> },
     /// Bars of a recording's trades, and the recording that orders are matched with.
-    Recorded { bars: BarBlock, recording: Recording },
+    Recorded { bars: BarBlock, timeframe: Timeframe, recording: Recording },
 }
 
 /// What one engine reads of an instrument.
@@ -37,11 +33,14 @@ impl Supply {
 
     /// For a single run: stored bars are decoded on other threads while it goes on.
     pub(crate) fn once(self) -> Feed {
-        let ahead = |reader: Box<SeriesReader>| Box::new(ReadAhead::new(*reader)) as Box<dyn BarSource>;
+        let ahead = |reader: Box<SeriesReader>| {
+            let timeframe = reader.timeframe();
+            Box::new(ReadAhead::new(*reader, timeframe)) as Box<dyn BarSource>
+        };
         match self {
             Self::Stored { bars, mark } => Feed { bars: ahead(bars), mark: mark.map(ahead), events: None },
-            Self::Recorded { bars, recording } => Feed {
-                bars: Box::new(MemorySource::new(vec![bars])),
+            Self::Recorded { bars, timeframe, recording } => Feed {
+                bars: Box::new(MemorySource::new(&[bars], timeframe)),
                 mark: None,
                 events: Some(Box::new(recording.events())),
             },
@@ -68,8 +67,8 @@ impl Supply {
             Self::Stored { bars, mark } => {
                 SharedSupply { bars: share(bars)?, mark: mark.map(share).transpose()?, recording: None }
             }
-            Self::Recorded { bars, recording } => SharedSupply {
-                bars: Shared::Decoded([Arc::new(bars)].into()),
+            Self::Recorded { bars, timeframe, recording } => SharedSupply {
+                bars: Shared::Decoded(MemorySource::new(&[bars], timeframe)),
                 mark: None,
                 recording: Some(recording),
             },
@@ -78,27 +77,21 @@ impl Supply {
 }
 
 fn decoded(mut reader: SeriesReader) -> Result<Shared, RunError> {
-    let (mut blocks, mut read) = (Vec::new(), BarBlock::default());
+    let mut windows = Windows::new(reader.timeframe());
+    let (mut all, mut block) = (Vec::new(), BarBlock::default());
     loop {
-        reader.read(&mut read)?;
-        if read.is_empty() {
-            return Ok(Shared::Decoded(blocks.into()));
+        reader.read(&mut block)?;
+        if block.is_empty() {
+            return Ok(Shared::Decoded(MemorySource::of(all, &windows)));
         }
-        let mut from = 0;
-        while from < read.len() {
-            let mut block = BarBlock::default();
-            let to = (from + SHARED_ROWS).min(read.len());
-            block.extend_from(&read, from..to);
-            blocks.push(Arc::new(block));
-            from = to;
-        }
+        all.extend(windows.of(&block));
     }
 }
 
 /// Bars that many engines read, at once too.
 enum Shared {
     /// In memory.
-    Decoded(Arc<[Arc<BarBlock>]>),
+    Decoded(MemorySource),
     /// Decoded by each of them again.
     Stored(StoredSeries),
 }
@@ -106,7 +99,7 @@ enum Shared {
 impl Shared {
     fn source(&self) -> Box<dyn BarSource> {
         match self {
-            Self::Decoded(blocks) => Box::new(SharedSource { blocks: Arc::clone(blocks), next: 0 }),
+            Self::Decoded(source) => Box::new(source.clone()),
             Self::Stored(series) => Box::new(series.read()),
         }
     }
@@ -149,26 +142,4 @@ pub(crate) fn share(supplies: Vec<Supply>, budget: u64) -> Result<(Vec<SharedSup
     let shared = supplies.into_iter().map(|supply| supply.share(decode)).collect::<Result<_, _>>()?;
     let residency = if decode { Residency::Decoded { bytes } } else { Residency::Streamed { bytes } };
     Ok((shared, residency))
-}
-
-/// Hands out shared blocks.
-struct SharedSource {
-    blocks: Arc<[Arc<BarBlock>]>,
-    next: usize,
-}
-
-impl BarSource for SharedSource {
-    fn next_block(&mut self, block: &mut BarBlock) -> Result<(), SourceError> {
-        block.clear();
-        if let Some(next) = self.next_shared() {
-            block.extend_from(&next, 0..next.len());
-        }
-        Ok(())
-    }
-
-    fn next_shared(&mut self) -> Option<Arc<BarBlock>> {
-        let block = self.blocks.get(self.next).cloned().unwrap_or_default();
-        self.next += 1;
-        Some(block)
-    }
 }

@@ -184,7 +184,7 @@ impl MemoryRun {
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
         let source = |block: &BarBlock| -> Box<dyn BarSource> {
-            Box::new(MemorySource::new(in_blocks(block, self.block_rows)))
+            Box::new(MemorySource::new(&in_blocks(block, self.block_rows), self.base))
         };
         let setups = self.markets.iter().enumerate().map(|(index, (instrument, block))| InstrumentSetup {
             mark: self.marks.get(&index).map(source),

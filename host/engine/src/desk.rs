@@ -226,12 +226,9 @@ impl Desk {
         self.logged_in_callback = 0;
     }
 
-    /// Shows a new mark price of a series' instrument, to all desks.
-    #[inline]
-    pub(crate) fn show_mark(&mut self, series: SeriesId, mark: f64) {
-        if let Some(info) = self.series.get(series.index()) {
-            self.account.marks.set(info.instrument.index(), mark);
-        }
+    /// The place of a series' instrument in the columns of the account; that of none for a series that is not there.
+    pub(crate) fn instrument_index(&self, series: SeriesId) -> usize {
+        self.series.get(series.index()).map_or(usize::MAX, |info| info.instrument.index())
     }
 
     /// Shows the newest mark prices of all instruments, to all desks.

@@ -421,22 +421,23 @@ impl<V: Venue> Engine<V> {
                 continue;
             }
             let mut all_news = std::mem::take(&mut self.slots[index].news);
-            for news in all_news.drain(..) {
+            for news in &all_news {
                 let slot = &mut self.slots[index];
                 if !slot.is_active() {
                     break;
                 }
                 slot.strategy.desk().begin(self.now);
                 let (call, result) = match news {
-                    News::Order(event) => (GuestCall::OnOrder, slot.strategy.on_order(&event)),
+                    News::Order(event) => (GuestCall::OnOrder, slot.strategy.on_order(event)),
                     News::Closed(series, trade) => {
-                        (GuestCall::OnPositionClose, slot.strategy.on_position_close(series, &trade))
+                        (GuestCall::OnPositionClose, slot.strategy.on_position_close(*series, trade))
                     }
                 };
                 let asked = result.map(|()| slot.asked());
                 self.finish_callback(index, call, asked, recorder);
             }
             // What came up meanwhile is for the next step; the old list's memory is kept.
+            all_news.clear();
             all_news.append(&mut self.slots[index].news);
             self.slots[index].news = all_news;
         }

@@ -54,15 +54,20 @@ pub(crate) struct Holding {
     cash: f64,
 }
 
+/// What a strategy has after a fill; nothing where a report brings none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AfterFill {
+    pub(crate) holding: Option<Holding>,
+    /// The trade that ended with it.
+    pub(crate) closed: Option<ClosedTrade>,
+}
+
 /// What a report tells a strategy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Learned {
     pub(crate) event: OrderEvent,
     pub(crate) instrument: InstrumentId,
-    /// The holding after a fill.
-    pub(crate) filled: Option<Holding>,
-    /// The trade that ended with it.
-    pub(crate) closed: Option<ClosedTrade>,
+    pub(crate) after: AfterFill,
 }
 
 /// The accounts of all strategies, for the venue.
@@ -317,10 +322,12 @@ impl Slot {
 
     /// The same at several steps. `marks` are columns, `stride` apart, by instrument.
     pub(crate) fn equities(&self, marks: &[f64], stride: usize, into: &mut [f64]) {
-        into.fill(self.cash);
-        for (instrument, position) in &self.holdings {
-            let column = &marks[instrument * stride..][..into.len()];
-            for (equity, price) in into.iter_mut().zip(column) {
+        let [(first, position), ref others @ ..] = self.holdings[..] else { return into.fill(self.cash) };
+        for (equity, price) in into.iter_mut().zip(&marks[first * stride..]) {
+            *equity = self.cash + position * price;
+        }
+        for (instrument, position) in others {
+            for (equity, price) in into.iter_mut().zip(&marks[instrument * stride..]) {
                 *equity += position * price;
             }
         }
@@ -383,22 +390,23 @@ impl Slot {
             self.received_at = now;
         }
         let arrived: Vec<_> = self.in_flight.drain(..back).collect();
-        arrived.iter().fold(false, |news, (_, learned)| self.learn(learned) || news)
+        arrived.iter().fold(false, |news, (_, Learned { event, instrument, after })| {
+            self.learn(event, *instrument, after) || news
+        })
     }
 
     /// Brings the strategy's views up to a report and keeps the news of it; tells whether there is any.
-    pub(crate) fn learn(&mut self, learned: &Learned) -> bool {
-        let Learned { event, instrument, filled, closed } = learned;
+    pub(crate) fn learn(&mut self, event: &OrderEvent, instrument: InstrumentId, after: &AfterFill) -> bool {
         self.follow(event);
-        self.refresh_pending(*instrument);
-        if let Some(holding) = filled {
+        self.refresh_pending(instrument);
+        if let Some(holding) = &after.holding {
             let view = &mut self.strategy.desk().account;
             view.positions[instrument.index()] = holding.quantity;
             view.average_prices[instrument.index()] = holding.average_price;
             view.cash = holding.cash;
         }
         let told = self.tell_order(event);
-        closed.as_ref().is_some_and(|trade| self.tell_closed(event.series, trade)) || told
+        after.closed.as_ref().is_some_and(|trade| self.tell_closed(event.series, trade)) || told
     }
 
     /// Books what the insurance fund bore of a loss.

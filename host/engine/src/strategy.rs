@@ -56,8 +56,9 @@ pub trait Strategy {
         marks: &[f64],
         wants_bars: bool,
     ) -> (usize, Result<bool, Fault>) {
+        let instrument = self.desk().instrument_index(series);
         for (index, (BarInterval { bar, .. }, mark)) in bars.iter().zip(marks).enumerate() {
-            self.desk().show_mark(series, *mark);
+            self.desk().account.marks.set(instrument, *mark);
             let asked = self.bar_closed(bar.ts, series, bar, wants_bars);
             if !matches!(asked, Ok(false)) {
                 return (index + 1, asked);

@@ -73,7 +73,7 @@ impl Position {
         let cost = signed.at(fill.price);
         self.cost += cost;
         let trade = self.trade.get_or_insert_with(|| OpenTrade::new(fill.side, fill.ts));
-        trade.entry.add(signed.abs(), fill.price);
+        trade.entry.add(signed.abs(), fill.price, cost.abs());
         trade.fees += fee;
         trade.slippage += slippage;
     }
@@ -81,13 +81,14 @@ impl Position {
     fn reduce(&mut self, fill: &Fill, quantity: Quantity, fee: Money, slippage: Money) -> PositionChange {
         let closed = fill.side.opposite().signed(quantity);
         let portion = self.cost.share(closed, self.quantity);
-        let realised = closed.at(fill.price) - portion;
+        let value = closed.at(fill.price);
+        let realised = value - portion;
         self.quantity -= closed;
         self.cost -= portion;
         let Some(mut trade) = self.trade.take() else {
             return PositionChange { realised, closed: None };
         };
-        trade.exit.add(quantity, fill.price);
+        trade.exit.add(quantity, fill.price, value.abs());
         trade.realised += realised;
         trade.fees += fee;
         trade.slippage += slippage;
@@ -154,11 +155,12 @@ struct AveragePrice {
 }
 
 impl AveragePrice {
-    fn add(&mut self, quantity: Quantity, price: Price) {
+    /// Adds a quantity at a price, worth `notional`.
+    fn add(&mut self, quantity: Quantity, price: Price, notional: Money) {
         self.only_price =
             if self.quantity.is_zero() || self.only_price == Some(price) { Some(price) } else { None };
         self.quantity += quantity;
-        self.notional += quantity.at(price);
+        self.notional += notional;
     }
 
     fn price(&self) -> Price {

@@ -45,6 +45,10 @@ fn units_to_f64(units: i128) -> f64 {
         // Both operands are exact, so that one correctly rounded division gives the nearest f64.
         return units as i64 as f64 / ONE as f64;
     }
+    if let Ok(units) = i64::try_from(units) {
+        const WORD: i64 = ONE as i64;
+        return (units / WORD) as f64 + (units % WORD) as f64 / WORD as f64;
+    }
     (units / ONE) as f64 + (units % ONE) as f64 / ONE as f64
 }
 
@@ -65,10 +69,28 @@ fn mul_div(value: i128, numerator: i128, denominator: i128) -> i128 {
 
 /// `a * b` as a count of units, rounded half to even.
 fn product(a: i128, b: i128) -> i128 {
+    // Nearly all numbers fit machine words, and most products do.
+    if let (Ok(a), Ok(b)) = (i64::try_from(a), i64::try_from(b)) {
+        let product = i128::from(a) * i128::from(b);
+        return match u64::try_from(product.unsigned_abs()) {
+            Ok(size) => {
+                let rounded = i128::from(div_word_half_even(size));
+                if product < 0 { -rounded } else { rounded }
+            }
+            Err(_) => div_one_half_even(product),
+        };
+    }
     match a.checked_mul(b) {
         Some(product) => div_one_half_even(product),
         None => mul_div(a, b, ONE),
     }
+}
+
+/// `dividend / 10⁸`, rounded half to even.
+fn div_word_half_even(dividend: u64) -> u64 {
+    const DIVISOR: u64 = ONE as u64;
+    let (quotient, twice) = (dividend / DIVISOR, dividend % DIVISOR * 2);
+    quotient + u64::from(twice > DIVISOR || (twice == DIVISOR && quotient & 1 == 1))
 }
 
 /// `dividend / 10⁸`, rounded half to even: long division by a constant of less than 32 bits, which compiles to three
@@ -336,10 +358,10 @@ impl Money {
         Self(self.0.abs())
     }
 
-    /// The share `part / whole` of this amount; all of it where they are equal.
+    /// The share `part / whole` of this amount; all of it where they are equal, and of nothing nothing.
     #[must_use]
     pub fn share(self, part: Quantity, whole: Quantity) -> Self {
-        if part == whole { self } else { Self(mul_div(self.0, part.0, whole.0)) }
+        if part == whole || self.is_zero() { self } else { Self(mul_div(self.0, part.0, whole.0)) }
     }
 }
 

@@ -182,7 +182,11 @@ impl RiskEngine {
     }
 
     /// The time at which a state may change by itself: a period begins, a halt is over.
+    #[inline]
     pub fn quiet_until(&self) -> Timestamp {
+        if !self.watches_equity && self.limits.market.circuit_breaker.is_none() {
+            return Timestamp(i64::MAX);
+        }
         let guards = self.guards.iter().chain([&self.portfolio]).filter(|guard| guard.watches());
         let periods = guards.map(EquityGuard::next_start);
         let halts = self.breakers.iter().filter_map(|breaker| breaker.halted_until);

@@ -9,6 +9,7 @@ use cryptobot_engine::{BarBlock, Strategy};
 use cryptobot_model::{Instrument, ParamValue, Timeframe, Wants};
 use cryptobot_rhai::Script;
 use cryptobot_test_support::market::random_walk;
+use cryptobot_test_support::native::Native;
 use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument};
 use cryptobot_test_support::sma_flip::SmaFlip;
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
@@ -31,7 +32,7 @@ pub(crate) fn profile(plugin: &str, way: &str, rounds: usize) -> ExitCode {
     let mut best = f64::MAX;
     for _ in 0..rounds {
         let (took, _) = engine(&one, |markets| match way {
-            "native" => MemoryRun::new(markets).with(flip(), &[Timeframe::MINUTE], 42),
+            "native" => native(markets, wants),
             way => component(markets, &plugin, wants, way == "pages"),
         });
         best = best.min(took);
@@ -63,14 +64,16 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         Ok(script) => script,
         Err(error) => return failed(&error.to_string()),
     };
-    let [mut arrays, mut native, mut event, mut told, mut paged, mut scripted, mut many, mut paged_many] =
-        [f64::MAX; 8];
+    let [mut arrays, mut bare, mut bare_told, mut event, mut told, mut paged, mut scripted] = [f64::MAX; 7];
+    let [mut many, mut paged_many] = [f64::MAX; 2];
     let mut hashes = Vec::new();
     for _ in 0..rounds {
         arrays = arrays.min(timed(|| black_box(plain(&one[0].1))).0);
-        let (took, hash) =
-            engine(&one, |markets| MemoryRun::new(markets).with(flip(), &[Timeframe::MINUTE], 42));
-        native = native.min(took);
+        let (took, hash) = engine(&one, |markets| native(markets, wants));
+        bare = bare.min(took);
+        hashes.push(hash);
+        let (took, hash) = engine(&one, |markets| native(markets, ALL_WANTS));
+        bare_told = bare_told.min(took);
         hashes.push(hash);
         let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, false));
         event = event.min(took);
@@ -98,7 +101,8 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
     println!("one year of minute bars, best of {rounds}      ms   ratio to arrays");
     for (name, took) in [
         ("arrays", arrays),
-        ("native strategy, told of every order", native),
+        ("native strategy", bare),
+        ("native strategy, told of every order", bare_told),
         ("component", event),
         ("component, pages", paged),
         ("component, told of every order", told),
@@ -140,6 +144,12 @@ fn engine(
     let mut recorder = HashOnly::default();
     let (took, _) = timed(|| ready.run_all(&mut recorder));
     (took, recorder.finish().1.to_string())
+}
+
+fn native(markets: Vec<(Instrument, BarBlock)>, wants: Wants) -> MemoryRun {
+    let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
+    let strategy = Native::new(desk(0, &instruments, &[Timeframe::MINUTE], 42), flip());
+    MemoryRun::new(markets).with_strategy_wanting(Box::new(strategy), wants)
 }
 
 fn component(

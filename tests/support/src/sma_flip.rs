@@ -50,13 +50,14 @@ impl Logic for SmaFlip {
 #[derive(Clone, Debug)]
 struct Window {
     values: Vec<f64>,
+    length: f64,
     next: usize,
     sum: f64,
 }
 
 impl Window {
     fn new(length: usize) -> Self {
-        Self { values: vec![0.0; length], next: 0, sum: 0.0 }
+        Self { values: vec![0.0; length], length: length as f64, next: 0, sum: 0.0 }
     }
 
     /// Takes the newest close; returns the mean, which means something once there were closes enough.
@@ -65,7 +66,7 @@ impl Window {
         self.sum += value - *oldest;
         *oldest = value;
         self.next = if self.next + 1 == self.values.len() { 0 } else { self.next + 1 };
-        self.sum / self.values.len() as f64
+        self.sum / self.length
     }
 }
 

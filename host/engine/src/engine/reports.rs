@@ -9,7 +9,7 @@ use super::margin::Margin;
 use super::market::Market;
 use crate::feed::NEVER;
 use crate::recorder::{Entry, Recorder};
-use crate::slot::{Learned, Slot};
+use crate::slot::{AfterFill, Learned, Slot};
 use crate::venue::Venue;
 
 impl<V: Venue> Engine<V> {
@@ -64,25 +64,26 @@ pub(super) fn book(
     recorder: &mut dyn Recorder,
 ) -> Booked {
     let mut booked = Booked { has_news: false, next_event: NEVER };
-    for report in reports.drain(..) {
-        let slot = &mut slots[report.event.strategy.index()];
-        recorder.entry(&Entry::Order(&report.event));
-        let mut learned = Learned { event: report.event, instrument, filled: None, closed: None };
+    for report in &*reports {
+        let (slot, event) = (&mut slots[report.event.strategy.index()], &report.event);
+        recorder.entry(&Entry::Order(event));
+        let mut after = AfterFill::default();
         if let Some(fill) = &report.fill {
             risk.on_fill(fill);
-            book_fill(slot, fill, report.market.as_ref(), margin.as_mut(), &mut learned, recorder);
+            after = book_fill(slot, fill, report.market.as_ref(), margin.as_mut(), recorder);
         }
-        risk.on_order_event(&report.event);
-        if let Some(trade) = &learned.closed {
+        risk.on_order_event(event);
+        if let Some(trade) = &after.closed {
             risk.on_trade_closed(trade);
         }
         if report.arrives_at <= now && slot.next_report() == NEVER {
-            booked.has_news |= slot.learn(&learned);
+            booked.has_news |= slot.learn(event, instrument, &after);
         } else {
-            slot.wait_for(report.arrives_at, &learned);
+            slot.wait_for(report.arrives_at, &Learned { event: *event, instrument, after });
             booked.next_event = booked.next_event.min(slot.next_arrival());
         }
     }
+    reports.clear();
     booked
 }
 
@@ -91,20 +92,19 @@ fn book_fill(
     fill: &Fill,
     market: Option<&MarketMatch>,
     margin: Option<&mut Margin>,
-    learned: &mut Learned,
     recorder: &mut dyn Recorder,
-) {
+) -> AfterFill {
     recorder.entry(&Entry::Fill(fill));
     if let Some(market) = market {
         recorder.entry(&Entry::Market(market));
     }
-    learned.closed = slot.book(fill);
+    let closed = slot.book(fill);
     if let Some(margin) = margin {
         slot.insure(margin.settle(fill, recorder));
     }
-    learned.filled = Some(slot.holding(fill.instrument));
     recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
-    if let Some(trade) = &learned.closed {
+    if let Some(trade) = &closed {
         recorder.entry(&Entry::Trade(trade));
     }
+    AfterFill { holding: Some(slot.holding(fill.instrument)), closed }
 }

@@ -29,15 +29,16 @@ const ROWS: usize = 64;
 /// Rows of the first stretch after an order: about as many as passed before it, within these bounds. Where many markets
 /// trade, orders are close together.
 const LEAST_ROWS: usize = 4;
-const MOST_AFTER_ORDER: usize = 16;
+const MOST_AFTER_ORDER: usize = 32;
 
 /// The numbers of a stretch, in columns of [`ROWS`].
 pub(super) struct Stretch {
     ts: Vec<Timestamp>,
     /// By instrument.
     closes: Vec<f64>,
-    /// By instrument.
+    /// By instrument; nowhere used where all marks are closes.
     marks: Vec<f64>,
+    has_marks: bool,
     /// By strategy.
     equities: Vec<f64>,
     /// Of all strategies together.
@@ -70,6 +71,7 @@ impl Stretch {
             ts: vec![Timestamp(0); ROWS],
             closes: vec![0.0; instruments * ROWS],
             marks: vec![0.0; instruments * ROWS],
+            has_marks: markets.iter().any(|market| market.mark.is_some()),
             equities: vec![0.0; strategies * ROWS],
             portfolio: vec![0.0; ROWS],
             margin_ratios: vec![0.0; strategies * ROWS],
@@ -81,10 +83,16 @@ impl Stretch {
 }
 
 impl Stretch {
+    /// The mark prices, by instrument.
+    fn marks(&self) -> &[f64] {
+        if self.has_marks { &self.marks } else { &self.closes }
+    }
+
     /// Computes the equities of the first `rows` steps.
     fn value(&mut self, slots: &[Slot], rows: usize) {
+        let marks = if self.has_marks { &self.marks } else { &self.closes };
         for (slot, equities) in slots.iter().zip(self.equities.chunks_mut(ROWS)) {
-            slot.equities(&self.marks, ROWS, &mut equities[..rows]);
+            slot.equities(marks, ROWS, &mut equities[..rows]);
         }
     }
 
@@ -102,17 +110,25 @@ impl Stretch {
     }
 }
 
-/// Reads the close times of bars before the horizon; beyond them, times at which no bar closes.
+/// Reads close times and closes of bars up to the first one at the horizon or out of the calm; returns how many they are.
 // Loops of their own, which stay in registers.
 #[inline(never)]
-fn read_times(bars: &[BarInterval], horizon: Timestamp, into: &mut [Timestamp]) {
-    into.fill(NEVER);
-    for (time, BarInterval { bar, .. }) in into.iter_mut().zip(bars) {
-        if bar.ts >= horizon {
-            return;
+fn read_first(
+    bars: &[BarInterval],
+    horizon: Timestamp,
+    calm: Calm,
+    times: &mut [Timestamp],
+    closes: &mut [f64],
+) -> usize {
+    let mut rows = 0;
+    for ((time, close), BarInterval { bar, .. }) in times.iter_mut().zip(closes).zip(bars) {
+        if bar.ts >= horizon || !calm.holds(bar) {
+            break;
         }
-        *time = bar.ts;
+        (*time, *close) = (bar.ts, bar.close);
+        rows += 1;
     }
+    rows
 }
 
 /// Reads the closes of bars that close at these times and stay in the calm, up to the first one that does not; returns
@@ -233,13 +249,14 @@ impl<V: Venue> Engine<V> {
             let columns = index * ROWS..(index + 1) * ROWS;
             let (closes, marks) = (&mut stretch.closes[columns.clone()], &mut stretch.marks[columns]);
             let ahead = market.feed.ahead();
-            if index == 0 {
-                read_times(ahead, horizon, &mut stretch.ts[..rows]);
-            }
-            rows = read_closes(ahead, &stretch.ts[..rows], calm, closes);
+            rows = if index == 0 {
+                read_first(ahead, horizon, calm, &mut stretch.ts[..rows], closes)
+            } else {
+                read_closes(ahead, &stretch.ts[..rows], calm, closes)
+            };
             if let Some(mark) = &market.mark {
                 rows = read_closes(mark.ahead(), &stretch.ts[..rows], calm, marks);
-            } else {
+            } else if stretch.has_marks {
                 marks[..rows].copy_from_slice(&closes[..rows]);
             }
         }
@@ -256,7 +273,7 @@ impl<V: Venue> Engine<V> {
         if let [market] = &markets[..]
             && let [(slot, series)] = market.base[..]
         {
-            let (bars, marks) = (&market.feed.ahead()[..rows], &stretch.marks[..rows]);
+            let (bars, marks) = (&market.feed.ahead()[..rows], &stretch.marks()[..rows]);
             let (shown, asked) = slots[slot].bars_closed(series, bars, marks);
             let interruption = Interruption { market: 0, subscriber: 0, slot, asked };
             return (shown, interruption.is_one().then_some(interruption));
@@ -282,12 +299,12 @@ impl<V: Venue> Engine<V> {
     /// The strategy failed, and in which step is not known: nothing that came of the run counts.
     fn show_ahead(&mut self, steps: usize) -> Result<(usize, Option<Interruption>), EngineError> {
         let Self { markets, slots, stretch, board, .. } = self;
-        let ahead = Ahead::new(markets, &stretch.rows, &stretch.marks, ROWS, steps);
+        let ahead = Ahead::new(markets, &stretch.rows, stretch.marks(), ROWS, steps);
         let (shown, asked) = slots[0].strategy.take_page(&ahead);
         let asked = asked.map_err(EngineError::InPage)?;
         let (passed, last) = (shown.div_ceil(stretch.rows.len()), (shown - 1) % stretch.rows.len());
         for instrument in 0..markets.len() {
-            board.set(instrument, stretch.marks[instrument * ROWS + passed - 1]);
+            board.set(instrument, stretch.marks()[instrument * ROWS + passed - 1]);
         }
         let RowSeries { market, subscriber, .. } = stretch.rows[last];
         let interruption = Interruption { market, subscriber, slot: 0, asked: Ok(asked) };
@@ -324,7 +341,7 @@ impl<V: Venue> Engine<V> {
     fn show_row(&mut self, row: usize) -> Option<Interruption> {
         let Self { markets, slots, stretch, board, .. } = self;
         for index in 0..markets.len() {
-            board.set(index, stretch.marks[index * ROWS + row]);
+            board.set(index, stretch.marks()[index * ROWS + row]);
         }
         for (market, Market { feed, base, .. }) in markets.iter().enumerate() {
             let bar = &feed.ahead()[row].bar;
@@ -346,13 +363,14 @@ impl<V: Venue> Engine<V> {
             stretch.value(&self.slots, rows);
         }
         if let Some(margin) = &self.margin {
-            margin.ratios_at(rows, ROWS, &stretch.marks, &mut stretch.margin_ratios);
+            let marks = if stretch.has_marks { &stretch.marks } else { &stretch.closes };
+            margin.ratios_at(rows, ROWS, marks, &mut stretch.margin_ratios);
         }
         let newest = |columns: &[f64], into: &mut [f64]| {
             into.iter_mut().zip(columns.chunks(ROWS)).for_each(|(value, column)| *value = column[last]);
         };
         newest(&stretch.closes, &mut self.prices);
-        newest(&stretch.marks, &mut self.marks);
+        newest(stretch.marks(), &mut self.marks);
         newest(&stretch.equities, &mut self.equities);
         newest(&stretch.margin_ratios, &mut self.margin_ratios);
         let ratios = if self.margin.is_some() { &stretch.margin_ratios[..] } else { &[] };

@@ -147,14 +147,13 @@ impl BarMatch<'_> {
         self.book(state, request.series, &fill);
     }
 
-    /// Follows a fill in positions and in what the path is worth.
+    /// Follows a fill in positions.
     pub(super) fn book(&self, state: &mut State, series: SeriesId, fill: &Fill) {
         let signed = fill.side.signed(fill.quantity);
         let begun = || self.accounts.position(fill.strategy, self.instrument);
         let holder = state.holder(fill.strategy, series, begun);
         holder.position += signed;
         holder.series = series;
-        state.gain += signed.at(self.close) - signed.at(fill.price) - fill.fee;
         state.fills.push(*fill);
     }
 

@@ -15,7 +15,7 @@ mod path;
 mod triggers;
 
 use cryptobot_model::{
-    Fill, InstrumentId, Money, OrderId, Price, Quantity, SeriesId, StrategyId, Timestamp, TriggerSource,
+    Fill, InstrumentId, OrderId, Quantity, SeriesId, StrategyId, Timestamp, TriggerSource,
 };
 
 use crate::book::{Holder, Message, Report};
@@ -34,7 +34,6 @@ pub(crate) struct BarMatch<'a> {
     filters: &'a Filters,
     stats: &'a MarketStats,
     accounts: &'a dyn Accounts,
-    close: Price,
 }
 
 /// How far the bar has been played.
@@ -47,8 +46,6 @@ pub(crate) struct State {
     /// What was executed in this bar.
     pub(crate) fills: Vec<Fill>,
     pub(crate) reports: Vec<Report>,
-    /// What the fills are worth at the bar's close, fees paid.
-    gain: Money,
 }
 
 impl State {
@@ -104,8 +101,7 @@ impl<'a> BarMatch<'a> {
         stats: &'a MarketStats,
         accounts: &'a dyn Accounts,
     ) -> Self {
-        let close = Price::from_f64(last.bar.close).unwrap_or_default();
-        Self { instrument, last, mark, pricing, filters, stats, accounts, close }
+        Self { instrument, last, mark, pricing, filters, stats, accounts }
     }
 
     /// Plays the bar: appends what happened and leaves the orders that are still there.

@@ -1,6 +1,6 @@
 //! What happens after the open, along the path that is worse.
 
-use cryptobot_model::{Bar, OrderId, Quantity, Side, StrategyId, Timestamp, TriggerSource};
+use cryptobot_model::{Bar, Money, OrderId, Price, Quantity, Side, StrategyId, Timestamp, TriggerSource};
 
 use super::{BarMatch, Moment, Place, State};
 use crate::book::{Message, MessageKind, liquidates};
@@ -98,7 +98,17 @@ impl BarMatch<'_> {
         }
         let low_first = self.play(state.clone(), strategy, true, late);
         let high_first = self.play(state, strategy, false, late);
-        if high_first.gain < low_first.gain { high_first } else { low_first }
+        if self.gain(&high_first) < self.gain(&low_first) { high_first } else { low_first }
+    }
+
+    /// What the fills of the bar are worth at its close, fees paid.
+    fn gain(&self, state: &State) -> Money {
+        let close = Price::from_f64(self.last.bar.close).unwrap_or_default();
+        let gains = state.fills.iter().map(|fill| {
+            let signed = fill.side.signed(fill.quantity);
+            signed.at(close) - signed.at(fill.price) - fill.fee
+        });
+        gains.sum()
     }
 
     fn play(&self, mut state: State, strategy: StrategyId, low_first: bool, late: &[Message]) -> State {

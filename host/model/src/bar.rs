@@ -20,3 +20,9 @@ pub struct Bar {
     /// Traded amount in base units.
     pub volume: f64,
 }
+
+impl AsRef<Self> for Bar {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

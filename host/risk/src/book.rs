@@ -1,7 +1,5 @@
 //! What the strategies hold and what is under way, as the limits count it.
 
-use std::collections::BTreeMap;
-
 use cryptobot_model::{
     Fill, InstrumentId, OrderId, OrderKind, OrderRequest, Price, Quantity, Side, StrategyId, Timestamp,
     Trigger,
@@ -70,6 +68,7 @@ impl Cell {
 /// An order that was approved and is not over.
 #[derive(Clone, Copy, Debug)]
 struct OpenOrder {
+    id: OrderId,
     instrument: InstrumentId,
     side: Side,
     remaining: Quantity,
@@ -87,12 +86,14 @@ struct OpenOrder {
 pub(crate) struct Book {
     instruments: usize,
     cells: Vec<Cell>,
-    open: BTreeMap<OrderId, OpenOrder>,
+    /// By strategy, in the order of their ids: a list in place is searched and changed faster than a tree while it is short.
+    open: Vec<Vec<OpenOrder>>,
 }
 
 impl Book {
     pub(crate) fn new(strategies: usize, instruments: usize) -> Self {
-        Self { instruments, cells: vec![Cell::default(); strategies * instruments], open: BTreeMap::new() }
+        let cells = vec![Cell::default(); strategies * instruments];
+        Self { instruments, cells, open: vec![Vec::new(); strategies] }
     }
 
     pub(crate) fn cell(&self, strategy: StrategyId, instrument: InstrumentId) -> &Cell {
@@ -123,6 +124,7 @@ impl Book {
         let trigger = order.kind.trigger_price().map(Price::to_f64);
         let is_stop = matches!(order.kind.trigger(), Some((Trigger::Stop, _)));
         let open = OpenOrder {
+            id: order.id,
             instrument: order.instrument,
             side: order.side,
             remaining: if order.terms.close_position { EVERYTHING } else { order.quantity },
@@ -131,7 +133,11 @@ impl Book {
             reduce_only,
             protects_at: trigger.filter(|_| reduce_only && is_stop),
         };
-        self.open.insert(order.id, open);
+        let list = &mut self.open[order.strategy.index()];
+        match list.binary_search_by_key(&open.id, |order| order.id) {
+            Ok(at) => list[at] = open,
+            Err(at) => list.insert(at, open),
+        }
         self.reserve(order.strategy, &open, open.remaining);
     }
 
@@ -148,19 +154,27 @@ impl Book {
 
     /// What is left of an order; nothing ends it. Orders that are not known are passed over.
     pub(crate) fn set_remaining(&mut self, id: OrderId, remaining: Quantity) {
-        let Some((strategy, open)) = id.strategy().zip(self.open.get_mut(&id)) else { return };
-        let change = remaining - open.remaining;
-        open.remaining = remaining;
-        let order = *open;
-        self.reserve(strategy, &order, change);
+        let Some((strategy, at)) = self.find(id) else { return };
+        let list = &mut self.open[strategy.index()];
+        let change = remaining - list[at].remaining;
+        list[at].remaining = remaining;
+        let order = list[at];
         if remaining.signum() <= 0 {
-            self.open.remove(&id);
+            list.remove(at);
         }
+        self.reserve(strategy, &order, change);
+    }
+
+    /// Whose an open order is, and its place in the list.
+    fn find(&self, id: OrderId) -> Option<(StrategyId, usize)> {
+        let strategy = id.strategy()?;
+        let list = self.open.get(strategy.index())?;
+        Some((strategy, list.binary_search_by_key(&id, |order| order.id).ok()?))
     }
 
     /// Books a fill.
     pub(crate) fn fill(&mut self, fill: &Fill) {
-        let order = self.open.get(&fill.order).copied();
+        let order = self.find(fill.order).map(|(strategy, at)| self.open[strategy.index()][at]);
         if let Some(order) = order {
             let left = order.remaining - fill.quantity;
             self.set_remaining(fill.order, if left.signum() > 0 { left } else { Quantity::ZERO });
@@ -235,23 +249,23 @@ impl Book {
     }
 
     fn refs(&self, scope: Scope, wanted: fn(&OpenOrder) -> bool) -> Vec<OrderRef> {
-        self.open
-            .iter()
+        self.all_open(scope)
             .filter(|(_, order)| wanted(order))
-            .filter_map(|(id, order)| {
-                let strategy = id.strategy()?;
-                let instrument = order.instrument;
-                covers(scope, strategy, instrument).then_some(OrderRef { id: *id, strategy, instrument })
-            })
+            .map(|(strategy, order)| OrderRef { id: order.id, strategy, instrument: order.instrument })
             .collect()
     }
 
     /// Number of open entry orders of a scope.
     pub(crate) fn entry_count(&self, scope: Scope) -> usize {
-        let owned = |id: &OrderId, order: &OpenOrder| {
-            id.strategy().is_some_and(|strategy| covers(scope, strategy, order.instrument))
-        };
-        self.open.iter().filter(|(id, order)| !order.reduce_only && owned(id, order)).count()
+        self.all_open(scope).filter(|(_, order)| !order.reduce_only).count()
+    }
+
+    /// All open orders of a scope with their owners, in the order of their ids.
+    fn all_open(&self, scope: Scope) -> impl Iterator<Item = (StrategyId, &OpenOrder)> {
+        let lists = self.open.iter().enumerate().map(|(index, list)| (StrategyId::from(index), list));
+        lists
+            .flat_map(|(strategy, list)| list.iter().map(move |order| (strategy, order)))
+            .filter(move |(strategy, order)| covers(scope, *strategy, order.instrument))
     }
 
     /// What closes the positions of a scope.
@@ -267,8 +281,7 @@ impl Book {
     }
 
     fn of(&self, strategy: StrategyId) -> impl Iterator<Item = &OpenOrder> {
-        let next = StrategyId(strategy.0 + 1);
-        self.open.range(OrderId::new(strategy, 0)..OrderId::new(next, 0)).map(|(_, order)| order)
+        self.open.get(strategy.index()).into_iter().flatten()
     }
 }
 

@@ -10,7 +10,7 @@ use cryptobot_model::{
 use crate::book::Book;
 use crate::check::{Exposure, ProposedOrder, check};
 use crate::grid::Grid;
-use crate::guard::{Change, EquityGuard};
+use crate::guard::{CalmEquities, Change, EquityGuard};
 use crate::limits::{Budget, Limits, MarketLimits, StrategyLimits};
 use crate::pretrade::{Case, Finding, entry_price};
 use crate::sizing::{SizingInput, TradeStatistics};
@@ -160,13 +160,11 @@ impl RiskEngine {
 
     /// Takes consecutive bars that stay within [`RiskEngine::calm`] and close before [`RiskEngine::quiet_until`], in
     /// place of [`RiskEngine::on_bar`].
-    pub fn pass<'a>(
-        &mut self,
-        instrument: InstrumentId,
-        bars: impl DoubleEndedIterator<Item = &'a Bar> + Clone,
-    ) {
+    #[inline]
+    pub fn pass(&mut self, instrument: InstrumentId, bars: &[impl AsRef<Bar>]) {
         if self.needs_window {
-            bars.clone().for_each(|bar| self.windows[instrument.index()].push(bar.ts, bar));
+            let window = &mut self.windows[instrument.index()];
+            bars.iter().map(AsRef::as_ref).for_each(|bar| window.push(bar.ts, bar));
         }
         if let Some(rule) = &self.limits.market.circuit_breaker {
             self.breakers[instrument.index()].pass(rule, bars);
@@ -193,13 +191,13 @@ impl RiskEngine {
         periods.chain(halts).min().unwrap_or(Timestamp(i64::MAX))
     }
 
-    /// Whether equities before [`RiskEngine::quiet_until`] change no state: [`RiskEngine::on_equity`] need not be told.
-    #[inline]
-    pub fn ignores(&self, scope: Scope, equity: f64) -> bool {
+    /// The equities of a portfolio or a strategy that change no state before [`RiskEngine::quiet_until`]:
+    /// [`RiskEngine::on_equity`] need not be told of them.
+    pub fn calm_equities(&self, scope: Scope) -> CalmEquities {
         match scope {
-            Scope::Portfolio => self.portfolio.ignores(equity),
-            Scope::Strategy(strategy) => self.guards[strategy.index()].ignores(equity),
-            Scope::Instrument(_) => true,
+            Scope::Portfolio => self.portfolio.calm(),
+            Scope::Strategy(strategy) => self.guards[strategy.index()].calm(),
+            Scope::Instrument(_) => CalmEquities::ALL,
         }
     }
 

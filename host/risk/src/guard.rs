@@ -25,6 +25,31 @@ impl Period {
     }
 }
 
+/// Equities that change no trading state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CalmEquities {
+    /// Only equities above it.
+    pub above: f64,
+    /// Only equities up to it.
+    pub to: f64,
+}
+
+impl CalmEquities {
+    /// Every one but NaN, which nobody watches then.
+    pub const ALL: Self = Self { above: f64::NEG_INFINITY, to: f64::INFINITY };
+
+    /// Whether an equity is one of them.
+    #[inline]
+    pub fn holds(self, equity: f64) -> bool {
+        equity > self.above && equity <= self.to
+    }
+
+    /// How many equities, from the first on, are.
+    pub fn count(self, equities: &[f64]) -> usize {
+        equities.iter().position(|equity| !self.holds(*equity)).unwrap_or(equities.len())
+    }
+}
+
 /// What a guard has to say about an equity.
 pub(crate) type Change = (TradingState, TradingState, Cause, Evidence);
 
@@ -77,16 +102,16 @@ impl EquityGuard {
         self.next_start
     }
 
-    /// Whether an equity before the next period changes nothing.
+    /// The equities before the next period that change nothing.
     #[inline]
-    pub(crate) fn ignores(&self, equity: f64) -> bool {
-        !self.watches || (equity > self.floor && equity <= self.peak)
+    pub(crate) const fn calm(&self) -> CalmEquities {
+        if self.watches { CalmEquities { above: self.floor, to: self.peak } } else { CalmEquities::ALL }
     }
 
     /// Takes the equity at a time.
     #[inline]
     pub(crate) fn observe(&mut self, ts: Timestamp, equity: f64) -> Option<Change> {
-        if ts < self.next_start && self.ignores(equity) {
+        if ts < self.next_start && self.calm().holds(equity) {
             return None;
         }
         self.attend(ts, equity)

@@ -22,6 +22,7 @@ mod window;
 pub use check::{Approved, Exposure, ProposedOrder, check, check_amendment};
 pub use engine::{RiskEngine, RiskView};
 pub use grid::Grid;
+pub use guard::CalmEquities;
 pub use limits::{
     Budget, CircuitBreaker, CorrelationLimit, Limits, MarketLimits, OrderLimits, OrderRate, StrategyLimits,
 };

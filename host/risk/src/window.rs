@@ -151,7 +151,7 @@ impl Default for Breaker {
 impl Breaker {
     /// Takes a bar; returns whether it halts. The window begins anew then, so that one jump halts once.
     pub(crate) fn push(&mut self, rule: &CircuitBreaker, ts: Timestamp, bar: &Bar) -> bool {
-        self.pass(rule, [Bar { ts, ..*bar }].iter());
+        self.pass(rule, &[Bar { ts, ..*bar }]);
         if self.high / self.low - 1.0 <= rule.jump {
             return false;
         }
@@ -164,23 +164,19 @@ impl Breaker {
         true
     }
 
-    /// Takes consecutive bars that do not halt.
-    pub(crate) fn pass<'a>(
-        &mut self,
-        rule: &CircuitBreaker,
-        bars: impl DoubleEndedIterator<Item = &'a Bar> + Clone,
-    ) {
-        let Some(last) = bars.clone().next_back() else { return };
-        let since = last.ts.plus(-seconds(rule.within_s));
+    /// Takes consecutive bars that do not halt. Those that have left the window when the last one closes leave nothing.
+    pub(crate) fn pass(&mut self, rule: &CircuitBreaker, bars: &[impl AsRef<Bar>]) {
+        let Some(last) = bars.last() else { return };
+        let since = last.as_ref().ts.plus(-seconds(rule.within_s));
         while self.bars.front().is_some_and(|(at, ..)| *at <= since) {
             self.bars.pop_front();
         }
-        for bar in bars.clone() {
+        let within = bars.iter().rposition(|bar| bar.as_ref().ts <= since).map_or(0, |before| before + 1);
+        for bar in bars[within..].iter().map(AsRef::as_ref) {
             self.high = self.high.max(bar.high);
             self.low = self.low.min(bar.low);
+            self.bars.push_back((bar.ts, bar.high, bar.low));
         }
-        let within = bars.skip_while(|bar| bar.ts <= since);
-        self.bars.extend(within.map(|bar| (bar.ts, bar.high, bar.low)));
     }
 
     /// Forgets prices that have left the window.

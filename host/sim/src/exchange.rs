@@ -19,6 +19,13 @@ pub struct BarInterval {
     pub bar: Bar,
 }
 
+impl AsRef<Bar> for BarInterval {
+    #[inline]
+    fn as_ref(&self) -> &Bar {
+        &self.bar
+    }
+}
+
 /// The accounts behind the orders, as the exchange sees them at the beginning of a bar: what it executes in the bar is
 /// not booked yet.
 pub trait Accounts {

@@ -98,15 +98,21 @@ impl Stretch {
 
     /// How many of `rows` steps change no trading state by their equities.
     fn ignored(&mut self, risk: &RiskEngine, rows: usize) -> usize {
-        let (portfolio, mut ignored) = (&mut self.portfolio[..rows], rows);
-        portfolio.fill(-0.0);
+        let mut ignored = rows;
         for (strategy, equities) in self.equities.chunks(ROWS).enumerate() {
-            portfolio.iter_mut().zip(equities).for_each(|(total, equity)| *total += equity);
-            let scope = Scope::Strategy(StrategyId::from(strategy));
-            ignored = equities[..ignored].iter().take_while(|equity| risk.ignores(scope, **equity)).count();
+            let calm = risk.calm_equities(Scope::Strategy(StrategyId::from(strategy)));
+            ignored = calm.count(&equities[..ignored]);
         }
-        let own = portfolio[..ignored].iter();
-        own.take_while(|equity| risk.ignores(Scope::Portfolio, **equity)).count()
+        let calm = risk.calm_equities(Scope::Portfolio);
+        if self.equities.len() == ROWS {
+            return calm.count(&self.equities[..ignored]);
+        }
+        let portfolio = &mut self.portfolio[..ignored];
+        portfolio.fill(-0.0);
+        for equities in self.equities.chunks(ROWS) {
+            portfolio.iter_mut().zip(equities).for_each(|(total, equity)| *total += equity);
+        }
+        calm.count(portfolio)
     }
 }
 
@@ -386,7 +392,7 @@ impl<V: Venue> Engine<V> {
         for (index, market) in self.markets.iter_mut().enumerate() {
             let (instrument, taken) = (InstrumentId::from(index), &market.feed.ahead()[..rows]);
             self.venue.pass(instrument, taken);
-            self.risk.pass(instrument, taken.iter().map(|interval| &interval.bar));
+            self.risk.pass(instrument, taken);
             market.advance(rows)?;
             self.next_close = self.next_close.min(market.next_close);
         }

@@ -1,5 +1,7 @@
 //! The fast check: can anything be liquidated at these prices?
 
+use std::ops::Range;
+
 use cryptobot_model::{Brackets, Fill, FillRule, InstrumentId, Price};
 
 use super::account::{Holding, MarginAccount};
@@ -65,9 +67,36 @@ impl Lines {
     }
 
     fn maintenance_margin(&self, notional: f64) -> f64 {
-        let of = |&(_, rate, cum): &(f64, f64, f64)| notional * rate - cum;
-        let line = self.0.iter().find(|(cap, ..)| notional < *cap).or(self.0.last());
-        line.map_or(0.0, of)
+        self.line_of(notional).1.maintenance_margin(notional)
+    }
+
+    /// The line of a notional, and the notionals from which on and below which it is the same one.
+    fn line_of(&self, notional: f64) -> (Range<f64>, Line) {
+        let mut floor = f64::NEG_INFINITY;
+        for (index, (cap, rate, cum)) in self.0.iter().enumerate() {
+            let line = Line { rate: *rate, cum: *cum };
+            if index + 1 == self.0.len() {
+                return (floor..f64::INFINITY, line);
+            }
+            if notional < *cap {
+                return (floor..*cap, line);
+            }
+            floor = *cap;
+        }
+        (floor..f64::INFINITY, Line { rate: 0.0, cum: 0.0 })
+    }
+}
+
+/// One bracket of a table.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    rate: f64,
+    cum: f64,
+}
+
+impl Line {
+    fn maintenance_margin(self, notional: f64) -> f64 {
+        notional * self.rate - self.cum
     }
 }
 
@@ -121,10 +150,16 @@ impl MarginAccount {
         match standings[..] {
             [] => into.fill(f64::NAN),
             [Standing { index, quantity, cost, margin: Some(margin) }] => {
-                for (highest, price) in into.iter_mut().zip(&prices[index * stride..]) {
+                let prices = &prices[index * stride..];
+                // Prices of consecutive bars are rarely in different brackets.
+                let first = prices.first().map_or(0.0, |price| (quantity * price).abs());
+                let (mut range, mut line) = lines[index].line_of(first);
+                for (highest, price) in into.iter_mut().zip(prices) {
                     let value = quantity * price;
-                    let maintenance = lines[index].maintenance_margin(value.abs());
-                    *highest = ratio(maintenance, margin + (value - cost));
+                    if !range.contains(&value.abs()) {
+                        (range, line) = lines[index].line_of(value.abs());
+                    }
+                    *highest = ratio(line.maintenance_margin(value.abs()), margin + (value - cost));
                 }
             }
             _ => {

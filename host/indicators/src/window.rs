@@ -82,13 +82,14 @@ pub(crate) struct Sum {
     total: f64,
     /// Sum of the values since the ring began anew; replaces `total` when the ring is through.
     fresh: f64,
-    /// Values that are not 0: without any the sum is 0, whatever rounding has left of earlier ones.
-    nonzero: u32,
+    /// Zeros since the newest other value: where there is none but them in the window, the sum is 0, whatever rounding has
+    /// left of earlier ones.
+    zeros: u32,
 }
 
 impl Sum {
     pub(crate) fn new(period: u32) -> Self {
-        Self { window: Window::new(period), total: 0.0, fresh: 0.0, nonzero: 0 }
+        Self { window: Window::new(period), total: 0.0, fresh: 0.0, zeros: 0 }
     }
 
     /// Takes the next value and returns the sum.
@@ -97,10 +98,13 @@ impl Sum {
         let displaced = self.window.push(value);
         self.total += value - displaced;
         self.fresh += value;
-        self.nonzero += u32::from(value != 0.0);
-        self.nonzero -= u32::from(displaced != 0.0);
-        if self.nonzero == 0 {
-            self.total = 0.0;
+        if value == 0.0 {
+            self.zeros = self.zeros.saturating_add(1);
+            if self.zeros as usize >= self.window.values.len() {
+                self.total = 0.0;
+            }
+        } else {
+            self.zeros = 0;
         }
         if self.window.is_wrapped() {
             self.total = self.fresh;

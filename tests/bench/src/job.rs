@@ -18,8 +18,8 @@ const YEAR: usize = 525_600;
 const SYMBOLS: usize = 10;
 const SCRIPT: &str = include_str!("../../../examples/rhai/sma-flip.rhai");
 
-/// Does the job in one way only, over and over, for a profiler.
-pub(crate) fn profile(plugin: &str, way: &str, rounds: usize) -> ExitCode {
+/// Does the job in one way only, on so many symbols, over and over, for a profiler.
+pub(crate) fn profile(plugin: &str, way: &str, rounds: usize, symbols: usize) -> ExitCode {
     let loaded = Runtime::new(&RuntimeConfig::default()).map_err(|error| error.to_string());
     let loaded =
         loaded.and_then(|runtime| runtime.load(Path::new(plugin)).map_err(|error| error.to_string()));
@@ -28,10 +28,10 @@ pub(crate) fn profile(plugin: &str, way: &str, rounds: usize) -> ExitCode {
         Err(error) => return failed(&error),
     };
     let wants = Wants { bars: true, ..Wants::default() };
-    let one = vec![(instrument("J1USDT"), random_walk(YEAR, 42))];
+    let markets = markets(symbols);
     let mut best = f64::MAX;
     for _ in 0..rounds {
-        let (took, _) = engine(&one, |markets| match way {
+        let (took, _) = engine(&markets, |markets| match way {
             "native" => native(markets, wants),
             way => component(markets, &plugin, wants, way == "pages"),
         });
@@ -51,10 +51,7 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         Ok(plugin) => plugin,
         Err(error) => return failed(&format!("{plugin}: {error}; build it with `make build`")),
     };
-    let one = vec![(instrument("J1USDT"), random_walk(YEAR, 42))];
-    let ten: Vec<_> = (0..SYMBOLS)
-        .map(|index| (instrument(&format!("P{index:02}USDT")), random_walk(YEAR, index as u64)))
-        .collect();
+    let (one, ten) = (markets(1), markets(SYMBOLS));
 
     let wants = match plugin.describe(&Limits::default()) {
         Ok(info) => info.wants,
@@ -123,6 +120,16 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
 pub(crate) fn failed(message: &str) -> ExitCode {
     println!("error: {message}");
     ExitCode::FAILURE
+}
+
+/// A year of minutes each: of the one market of the job, or of several.
+fn markets(symbols: usize) -> Vec<(Instrument, BarBlock)> {
+    if symbols == 1 {
+        return vec![(instrument("J1USDT"), random_walk(YEAR, 42))];
+    }
+    (0..symbols)
+        .map(|index| (instrument(&format!("P{index:02}USDT")), random_walk(YEAR, index as u64)))
+        .collect()
 }
 
 fn flip() -> SmaFlip {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, script
+//! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|pages [SYMBOLS]  one way only, for a profiler
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
@@ -28,7 +29,10 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["job", plugin] => job::run(plugin, 9),
         ["job", plugin, rounds] => job::run(plugin, rounds.parse().unwrap_or(9)),
-        ["job", plugin, rounds, way] => job::profile(plugin, way, rounds.parse().unwrap_or(1)),
+        ["job", plugin, rounds, way] => job::profile(plugin, way, rounds.parse().unwrap_or(1), 1),
+        ["job", plugin, rounds, way, symbols] => {
+            job::profile(plugin, way, rounds.parse().unwrap_or(1), symbols.parse().unwrap_or(1))
+        }
         ["replay", file] => replay::run(file, 9),
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
         ["fidelity"] => fidelity::run(9),
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

@@ -38,6 +38,12 @@ impl CalmEquities {
     /// Every one but NaN, which nobody watches then.
     pub const ALL: Self = Self { above: f64::NEG_INFINITY, to: f64::INFINITY };
 
+    /// Those that are among both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { above: self.above.max(other.above), to: self.to.min(other.to) }
+    }
+
     /// Whether an equity is one of them.
     #[inline]
     pub fn holds(self, equity: f64) -> bool {

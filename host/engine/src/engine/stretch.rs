@@ -98,21 +98,21 @@ impl Stretch {
 
     /// How many of `rows` steps change no trading state by their equities.
     fn ignored(&mut self, risk: &RiskEngine, rows: usize) -> usize {
+        let portfolio_calm = risk.calm_equities(Scope::Portfolio);
+        let calm = |strategy: usize| risk.calm_equities(Scope::Strategy(StrategyId::from(strategy)));
+        if self.equities.len() == ROWS {
+            return portfolio_calm.and(calm(0)).count(&self.equities[..rows]);
+        }
         let mut ignored = rows;
         for (strategy, equities) in self.equities.chunks(ROWS).enumerate() {
-            let calm = risk.calm_equities(Scope::Strategy(StrategyId::from(strategy)));
-            ignored = calm.count(&equities[..ignored]);
-        }
-        let calm = risk.calm_equities(Scope::Portfolio);
-        if self.equities.len() == ROWS {
-            return calm.count(&self.equities[..ignored]);
+            ignored = calm(strategy).count(&equities[..ignored]);
         }
         let portfolio = &mut self.portfolio[..ignored];
         portfolio.fill(-0.0);
         for equities in self.equities.chunks(ROWS) {
             portfolio.iter_mut().zip(equities).for_each(|(total, equity)| *total += equity);
         }
-        calm.count(portfolio)
+        portfolio_calm.count(portfolio)
     }
 }
 

@@ -171,7 +171,7 @@ fn found(place: &Path) -> Result<Found, DataError> {
     Ok(if owned == manifest.files.len() { Found::Whole(manifest) } else { Found::Incomplete })
 }
 
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
+pub(crate) fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
     for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
         let path = entry.map_err(DataError::io(folder))?.path();
         if path.is_dir() {
@@ -235,20 +235,20 @@ fn instruments_json() -> serde_json::Value {
     serde_json::json!({ "synthetic": true, "label": LABEL, "instruments": instruments })
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DataError> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DataError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| DataError::io(path)(error.into()))?;
     replace_file(path, |file| writeln!(file, "{text}")).map_err(DataError::io(path))
 }
 
 /// Does the same for every item on its own thread; results in the order of the items.
-fn in_parallel<T: Sync, R: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R, DataError> + Sync,
 ) -> Result<Vec<R>, DataError> {
     thread::scope(|scope| {
         let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| work(item))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or(Err(DataError::Thread { doing: "making the sample" }))
+            thread.join().unwrap_or(Err(DataError::Thread { doing: "generating data" }))
         };
         threads.into_iter().map(join).collect()
     })

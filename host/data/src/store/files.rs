@@ -80,7 +80,7 @@ pub(crate) fn read_rows(path: &Path, name: &str, kind: SeriesKind) -> Result<(Ro
 }
 
 /// All rows of a series, sorted by key and unique.
-pub(crate) fn stored_rows(root: &Path, series: &SeriesId) -> Result<Rows, DataError> {
+pub fn stored_rows(root: &Path, series: &SeriesId) -> Result<Rows, DataError> {
     let folder = root.join(series.folder());
     let mut all = Rows::new(series.kind);
     for file in parquet_files(&folder)? {

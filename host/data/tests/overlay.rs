@@ -141,6 +141,16 @@ fn a_crash_in_recorded_bars_falls_recovers_and_leaves_the_rest_alone() {
         assert!((fall - 0.3).abs() < 0.02, "{kind}: {fall}");
     }
 
+    // A third, two thirds and all of the fall, then a quarter of the recovery's time: 7/16 of 60 % of it.
+    let (before, after, first) = both(&on, &out, "5m");
+    let begin = (0..after.len()).find(|row| after.ts_ms(*row) == request.at.millis()).unwrap();
+    for (bars, expected) in
+        [(1, 1.0 - 0.3 / 9.0), (2, 1.0 - 1.2 / 9.0), (3, 0.7), (6, 1.0 - 0.3 * (1.0 - 0.2625))]
+    {
+        let row = begin + bars - 1;
+        let ratio = number(&after, row, CLOSE) / number(&before, first + row, CLOSE);
+        assert!((ratio - expected).abs() < 1e-5, "after {bars} bars: {ratio}, not {expected}");
+    }
     let (before, after, first) = both(&on, &out, "mark-1h");
     let last = after.len() - 1;
     let ratio = number(&after, last, CLOSE) / number(&before, first + last, CLOSE);

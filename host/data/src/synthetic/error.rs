@@ -25,6 +25,9 @@ pub enum SyntheticError {
     /// A symbol that the generator does not know.
     #[error("`{0}` is no symbol of the generator; symbols are {names}", names = PAIRS.map(|pair| pair.symbol).join(", "))]
     Symbol(String),
+    /// A stress that there is not.
+    #[error(transparent)]
+    Stress(#[from] UnknownStress),
     /// A kind that the generator does not make.
     #[error(
         "the generator makes no `{0}`; kinds are a timeframe (1m), mark-1m, index-1m, funding, aggtrades, depth"

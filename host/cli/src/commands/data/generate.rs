@@ -70,7 +70,8 @@ fn of_scenario(arguments: &GenerateArguments, scenario: Scenario) -> Result<(), 
     ))?;
     for (symbol, path) in &made.recordings {
         print(format_args!(
-            "order book and trades of {symbol} for runs: --recording {symbol}={}",
+            "order book and trades of {symbol}, for runs with --fills depth --venue {} --recording {symbol}={}",
+            sample::VENUE,
             path.display()
         ))?;
     }

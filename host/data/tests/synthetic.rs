@@ -1,5 +1,5 @@
 //! Generated markets from outside: clean, consistent, the same everywhere, and never over other files.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -89,8 +89,8 @@ fn the_trades_of_a_bar_add_up_to_it_exactly() {
         let root = folder.path().join(scenario.name());
         generate(&request(scenario, "BTCUSDT DOGEUSDT", "1m aggtrades", 12, seed), &root).unwrap();
         for symbol in ["BTCUSDT", "DOGEUSDT"] {
-            let lots =
-                10_f64.powf(f64::from(PAIRS.iter().find(|pair| pair.symbol == symbol).unwrap().lot_places));
+            let places = PAIRS.iter().find(|pair| pair.symbol == symbol).unwrap().lot_places;
+            let lots = f64::from(10_u32.pow(places));
             let (bars, trades) = (rows(&root, symbol, "1m"), &rows(&root, symbol, "aggtrades"));
             assert!(trades.len() > 200, "{scenario} {symbol}: {}", trades.len());
             let mut next = 0;
@@ -240,9 +240,11 @@ fn bars_of_generated_trades_have_the_correlation_asked_for_and_fat_clustering_ta
     assert!((found - 0.7).abs() < 0.06, "{found}");
     // Without jumps, which are rare and would be most of the variance of the squares.
     let limit = 8.0 * (sum(&btc, &btc) / btc.len() as f64).sqrt();
-    let mut squares: Vec<f64> = btc.iter().map(|value| value.abs().min(limit).powi(2)).collect();
+    let mut squares: Vec<f64> = btc.iter().map(|value| (value * value).min(limit * limit)).collect();
     let mean = squares.iter().sum::<f64>() / squares.len() as f64;
-    squares.iter_mut().for_each(|square| *square -= mean);
+    for square in &mut squares {
+        *square -= mean;
+    }
     let auto = |lag: usize| sum(&squares[lag..], &squares[..squares.len() - lag]) / sum(&squares, &squares);
     assert!(auto(1) > 0.08 && auto(30) > 0.05, "{} {}", auto(1), auto(30));
 }

@@ -49,14 +49,19 @@ impl Bars {
         Self { timeframe, bar: TickBar::flat(from_ms, ticks), begun: false }
     }
 
-    /// Hands over the bars that end by a time.
-    pub fn advance(&mut self, ts_ms: i64, mut done: impl FnMut(TickBar)) {
+    /// Hands over the bars that end by a time; stops where one is not taken.
+    pub fn advance<E>(
+        &mut self,
+        ts_ms: i64,
+        mut take: impl FnMut(TickBar) -> Result<(), E>,
+    ) -> Result<(), E> {
         let length = self.timeframe.millis();
         while self.bar.open_ms + length <= ts_ms {
-            done(self.bar);
+            take(self.bar)?;
             self.bar = TickBar::flat(self.bar.open_ms + length, self.bar.close);
             self.begun = false;
         }
+        Ok(())
     }
 
     /// Adds a price of the bar under way.
@@ -89,13 +94,20 @@ mod tests {
     fn trades_become_bars_and_silence_a_flat_one() {
         let mut bars = Bars::new(Timeframe::MINUTE, 0, 100);
         let mut done = Vec::new();
+        let mut advance = |bars: &mut Bars, ts_ms| {
+            let taken: Result<(), ()> = bars.advance(ts_ms, |bar| {
+                done.push(bar);
+                Ok(())
+            });
+            taken.unwrap();
+            done.clone()
+        };
         bars.trade(102, 3, true);
         bars.trade(99, 2, false);
-        bars.advance(59_999, |bar| done.push(bar));
-        assert!(done.is_empty());
-        bars.advance(120_000, |bar| done.push(bar));
+        assert!(advance(&mut bars, 59_999).is_empty());
+        assert_eq!(advance(&mut bars, 120_000).len(), 2);
         bars.trade(103, 1, true);
-        bars.advance(180_000, |bar| done.push(bar));
+        let done = advance(&mut bars, 180_000);
         let first = TickBar {
             open_ms: 0,
             open: 102,

@@ -25,12 +25,12 @@ struct Manifest {
     files: BTreeMap<String, String>,
 }
 
-/// Lets `make` fill a folder that then takes the place of `out`, unless something else is there. Answers what `make` does,
+/// Lets `fill` fill a folder that then takes the place of `out`, unless something else is there. Answers what `fill` does,
 /// and the files, sorted.
 pub(super) fn put<T>(
     out: &Path,
     label: &str,
-    make: impl FnOnce(&Path) -> Result<T, SyntheticError>,
+    fill: impl FnOnce(&Path) -> Result<T, SyntheticError>,
 ) -> Result<(T, Vec<String>), SyntheticError> {
     let occupied = is_ours(out)?;
     let hidden = |ending: &str| {
@@ -39,7 +39,7 @@ pub(super) fn put<T>(
     };
     let (made, old) = (hidden("tmp"), hidden("old.tmp"));
     let put = || {
-        let done = make(&made)?;
+        let done = fill(&made)?;
         let files = hashes(&made)?;
         let names = files.keys().cloned().collect();
         let manifest = Manifest { synthetic: true, label: label.to_owned(), files };

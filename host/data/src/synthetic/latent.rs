@@ -149,6 +149,7 @@ impl Iterator for Minutes<'_> {
         let stress = self.timeline.stress(open_ms + MINUTE_MS / 2);
         let (volatility, jumps) = self.step(&regime, activity, stress);
         let crash = self.timeline.factor(open_ms + MINUTE_MS);
+        self.away += self.timeline.lost(open_ms, open_ms + MINUTE_MS);
         let start = self.pair.start * self.pair.ticks_per_unit();
         let to = (start * libm::exp(self.trend + self.away) * crash).max(FLOOR_TICKS);
         let from = std::mem::replace(&mut self.mid, to);

@@ -87,7 +87,8 @@ impl<'a> Outputs<'a> {
         let mut outputs = Self { pair: *pair, bars: Vec::new(), funding: None, trades: None, book: None };
         let start = (pair.start * pair.ticks_per_unit()).round() as i64;
         let from_ms = request.from.millis();
-        for kind in BTreeSet::from_iter(request.kinds.iter().copied()) {
+        let kinds: BTreeSet<SeriesKind> = request.kinds.iter().copied().collect();
+        for kind in kinds {
             let rows = SeriesOutput::new(writer, source, SeriesId::new(VENUE, pair.symbol, kind)?);
             match kind.grid() {
                 Some(grid) => {
@@ -114,9 +115,7 @@ impl<'a> Outputs<'a> {
         let Moment { ts_ms, mid, trade, .. } = *moment;
         let pair = self.pair;
         for BarOutput { kind, bars, rows } in &mut self.bars {
-            let mut result = Ok(());
-            bars.advance(ts_ms, |bar| put_bar(rows, *kind, &pair, bar, &mut result));
-            result?;
+            bars.advance(ts_ms, |bar| put_bar(rows, *kind, &pair, bar))?;
             match kind {
                 SeriesKind::Bars(_) => {
                     if let Some(Trade { buy, ticks, lots }) = trade {
@@ -148,9 +147,7 @@ impl<'a> Outputs<'a> {
 
     fn close_bars(&mut self, ts_ms: i64) -> Result<(), DataError> {
         for BarOutput { kind, bars, rows } in &mut self.bars {
-            let mut result = Ok(());
-            bars.advance(ts_ms, |bar| put_bar(rows, *kind, &self.pair, bar, &mut result));
-            result?;
+            bars.advance(ts_ms, |bar| put_bar(rows, *kind, &self.pair, bar))?;
         }
         Ok(())
     }
@@ -169,29 +166,22 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// Adds a bar to the rows; keeps the first failure.
+/// Adds a bar to the rows.
 fn put_bar(
     rows: &mut SeriesOutput<'_>,
     kind: SeriesKind,
     pair: &Pair,
     bar: TickBar,
-    result: &mut Result<(), DataError>,
-) {
-    let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(|ticks| pair.price(ticks));
-    let prices = [bar.open_ms.into(), open.into(), high.into(), low.into(), close.into()];
-    let put = if matches!(kind, SeriesKind::Bars(_)) {
-        let quote = bar.turnover as f64 / (pair.ticks_per_unit() * pair.lots_per_unit());
-        let [volume, bought] = [bar.lots, bar.bought].map(|lots| pair.quantity(lots));
-        let [ts, open, high, low, close] = prices;
-        let cells =
-            [ts, open, high, low, close, volume.into(), quote.into(), bar.trades.into(), bought.into()];
-        rows.push(bar.open_ms, &cells)
-    } else {
-        rows.push(bar.open_ms, &prices)
-    };
-    if result.is_ok() {
-        *result = put;
+) -> Result<(), DataError> {
+    let [open, high, low, close] =
+        [bar.open, bar.high, bar.low, bar.close].map(|ticks| pair.price(ticks).into());
+    if !matches!(kind, SeriesKind::Bars(_)) {
+        return rows.push(bar.open_ms, &[bar.open_ms.into(), open, high, low, close]);
     }
+    let quote = bar.turnover as f64 / (pair.ticks_per_unit() * pair.lots_per_unit());
+    let [volume, bought] = [bar.lots, bar.bought].map(|lots| pair.quantity(lots).into());
+    let cells = [bar.open_ms.into(), open, high, low, close, volume, quote.into(), bar.trades.into(), bought];
+    rows.push(bar.open_ms, &cells)
 }
 
 impl BookOutput<'_> {

@@ -30,9 +30,8 @@ mod trades;
 use std::path::{Path, PathBuf};
 
 use cryptobot_model::{Timeframe, Timestamp};
-use rust_decimal::Decimal;
 
-use crate::sample::{VENUE, in_parallel, write_json};
+use crate::sample::{VENUE, in_parallel, instruments_json, write_json};
 use crate::store::{CatalogWriter, SeriesKind};
 
 pub use error::{SyntheticError, UnknownScenario, UnknownStress};
@@ -143,7 +142,8 @@ pub fn generate(request: &ScenarioRequest, out: &Path) -> Result<Generated, Synt
         let writer = CatalogWriter::open(folder)?;
         in_parallel(&pairs, |pair| market::write_pair(&writer, folder, request, pair, &source))?;
         let path = folder.join(VENUE).join("instruments.json");
-        write_json(&path, &instruments(&pairs, &label))?;
+        let entry = |pair: &Pair| (pair.symbol, pair.price_places, pair.lot_places, pair.min_notional);
+        write_json(&path, &instruments_json(&label, pairs.iter().map(entry)))?;
         Ok(())
     };
     let ((), files) = folder::put(out, &label, make)?;
@@ -153,22 +153,4 @@ pub fn generate(request: &ScenarioRequest, out: &Path) -> Result<Generated, Synt
         recorded.then(|| (pair.symbol.to_owned(), path))
     };
     Ok(Generated { label, files, recordings: pairs.iter().filter_map(recording).collect() })
-}
-
-fn instruments(pairs: &[Pair], label: &str) -> serde_json::Value {
-    let entry = |pair: &Pair| {
-        let step = |places: u32| Decimal::new(1, places).to_string();
-        let entry = serde_json::json!({
-            "tick": step(pair.price_places),
-            "lot": step(pair.lot_places),
-            "min_notional": pair.min_notional.to_string(),
-            "contract": "perpetual",
-            "maker_fee": "0.0002",
-            "taker_fee": "0.0004",
-            "funding": true,
-        });
-        (pair.symbol.to_owned(), entry)
-    };
-    let instruments: serde_json::Map<_, _> = pairs.iter().map(entry).collect();
-    serde_json::json!({ "synthetic": true, "label": label, "instruments": instruments })
 }

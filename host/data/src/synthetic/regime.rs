@@ -251,9 +251,16 @@ impl Timeline {
         self.stretches.get(stretch).map_or(&CALM, |(_, regime)| regime)
     }
 
-    /// What all crashes together multiply the price with.
+    /// What the crash under way multiplies the price with.
     pub fn factor(&self, ts_ms: i64) -> f64 {
-        self.crashes.iter().map(|crash| crash.factor(ts_ms)).product()
+        self.crashes.iter().filter(|crash| ts_ms < crash.end_ms()).map(|crash| crash.factor(ts_ms)).product()
+    }
+
+    /// Change of the log price by crashes that end after the first and up to the second time: from then on the market is
+    /// that far from its trend.
+    pub fn lost(&self, from_ms: i64, to_ms: i64) -> f64 {
+        let ended = self.crashes.iter().filter(|crash| crash.end_ms() > from_ms && crash.end_ms() <= to_ms);
+        ended.map(|crash| libm::log(crash.factor(crash.end_ms()))).sum()
     }
 
     /// How far the market is from its usual state, from 0 to 1.

@@ -188,6 +188,19 @@ fn funding_has_the_sign_of_the_trend() {
     assert!((mean_rate(Scenario::Sideways) - 0.000_1).abs() < 0.000_1);
 }
 
+#[test]
+fn prices_of_long_periods_stay_where_the_grid_is_fine() {
+    for scenario in [Scenario::FlashCrash, Scenario::Mixed, Scenario::HighVolatility] {
+        let days = 3 * 365;
+        let timeline = Timeline::new(scenario, None, 4, days * DAY, START);
+        let pair = &PAIRS[3];
+        let prices = Minutes::new(pair, &timeline, 4, START, days * DAY).map(|minute| minute.to);
+        let (low, high) = prices.fold((f64::MAX, 0.0_f64), |(low, high), to| (low.min(to), high.max(to)));
+        let start = pair.start * pair.ticks_per_unit();
+        assert!(low > 0.1 * start && high < 10.0 * start, "{scenario}: {low} to {high}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

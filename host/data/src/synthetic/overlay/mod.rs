@@ -187,7 +187,7 @@ fn line(
     if let Some(line) = found {
         return Ok(line);
     }
-    match bars().last() {
+    match bars().next_back() {
         Some((id, rows)) => Err(SyntheticError::Outside {
             at: request.at,
             series: id.to_string(),

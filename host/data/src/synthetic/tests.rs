@@ -188,6 +188,59 @@ fn funding_has_the_sign_of_the_trend() {
     assert!((mean_rate(Scenario::Sideways) - 0.000_1).abs() < 0.000_1);
 }
 
+/// Mean spread in ticks and quantity of a level in lots, and lots traded, of the minutes that are wanted.
+fn liquidity(
+    scenario: Scenario,
+    seed: u64,
+    days: usize,
+    wanted: impl Fn(&Minute) -> bool,
+) -> (f64, f64, f64) {
+    let pair = &PAIRS[0];
+    let (mut trades, mut book) = (Trades::new(pair, seed), Book::new(pair, seed));
+    let (mut spreads, mut levels, mut traded, mut moments) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for minute in minutes(scenario, pair, seed, days, None) {
+        trades.fill(&minute, &mut moments);
+        let mut lots = 0;
+        for moment in &moments {
+            book.quote(&minute, moment);
+            lots += moment.trade.map_or(0, |trade| trade.lots);
+            if let Some(trade) = moment.trade {
+                book.take(trade);
+            }
+            if wanted(&minute) {
+                spreads.push((moment.ask - moment.bid) as f64);
+                levels.extend(book.snapshot().1.iter().map(|level| level.2 as f64));
+            }
+        }
+        if wanted(&minute) {
+            traded.push(f64::from(lots as i32));
+        }
+    }
+    (mean(&spreads), mean(&levels), mean(&traded))
+}
+
+#[test]
+fn a_crash_thins_the_book_widens_the_spread_and_raises_the_volume() {
+    let (spread, level, volume) = liquidity(Scenario::FlashCrash, 2, 1, |minute| minute.stress == 0.0);
+    let in_crash = liquidity(Scenario::FlashCrash, 2, 1, |minute| minute.stress > 0.9);
+    assert!(in_crash.0 > 10.0 * spread, "{} against {spread}", in_crash.0);
+    assert!(in_crash.1 < 0.4 * level, "{} against {level}", in_crash.1);
+    assert!(in_crash.2 > 5.0 * volume, "{} against {volume}", in_crash.2);
+    let thin = liquidity(Scenario::LowLiquidity, 2, 1, |_| true);
+    assert!((thin.0 / spread - 30.0).abs() < 5.0, "15 against 0.5 basis points: {} and {spread}", thin.0);
+    assert!(thin.1 < 0.1 * level && thin.2 < 0.04 * volume, "{thin:?}");
+}
+
+#[test]
+fn volume_follows_the_time_of_day_as_stated() {
+    let of_hour = |wanted: i64| {
+        let hour = |minute: &Minute| minute.open_ms / 3_600_000 % 24;
+        liquidity(Scenario::Sideways, 6, 5, |minute| hour(minute) == wanted).2
+    };
+    let ratio = of_hour(15) / of_hour(3);
+    assert!((ratio - 1.6 / 0.6).abs() < 0.5, "{ratio}");
+}
+
 #[test]
 fn prices_of_long_periods_stay_where_the_grid_is_fine() {
     for scenario in [Scenario::FlashCrash, Scenario::Mixed, Scenario::HighVolatility] {

@@ -197,7 +197,8 @@ fn liquidity(
 ) -> (f64, f64, f64) {
     let pair = &PAIRS[0];
     let (mut trades, mut book) = (Trades::new(pair, seed), Book::new(pair, seed));
-    let (mut spreads, mut levels, mut traded, mut moments) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut spreads, mut levels, mut volumes, mut moments) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for minute in minutes(scenario, pair, seed, days, None) {
         trades.fill(&minute, &mut moments);
         let mut lots = 0;
@@ -213,10 +214,10 @@ fn liquidity(
             }
         }
         if wanted(&minute) {
-            traded.push(f64::from(lots as i32));
+            volumes.push(f64::from(lots as i32));
         }
     }
-    (mean(&spreads), mean(&levels), mean(&traded))
+    (mean(&spreads), mean(&levels), mean(&volumes))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Commands and their options. `docs/src/reference/commands.md` is generated from here.
 
 pub(crate) mod data;
+pub(crate) mod generate;
 
 use std::path::PathBuf;
 
@@ -453,15 +454,8 @@ pub(crate) enum Language {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Make the bundled sample: a year of synthetic one-minute bars of five pairs.
-    Generate {
-        /// Folder of market data.
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        out: PathBuf,
-        /// Seed.
-        #[arg(long, default_value_t = cryptobot_data::sample::SEED)]
-        seed: u64,
-    },
+    /// Make the bundled sample, a year of synthetic one-minute bars of five pairs; a scenario; or stored data under stress.
+    Generate(Box<generate::GenerateArguments>),
     /// Show what is stored: the months of every series.
     List(data::WhichSeries),
     /// Check stored rows: faults are errors (exit code 3), what looks odd is a notice.

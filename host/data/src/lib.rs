@@ -22,6 +22,7 @@ mod resample;
 pub mod sample;
 mod series;
 pub mod store;
+pub mod synthetic;
 pub mod table;
 mod terms;
 mod times;

@@ -2,13 +2,11 @@
 
 mod check;
 mod download;
+mod generate;
 mod import;
 mod list;
 
-use std::path::Path;
-
 use cryptobot_data::import_brackets;
-use cryptobot_data::sample::{self, Outcome};
 use cryptobot_run::ExitCode;
 
 use crate::args::DataCommand;
@@ -17,7 +15,7 @@ use crate::output::print;
 
 pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
     match command {
-        DataCommand::Generate { out, seed } => generate(out, *seed),
+        DataCommand::Generate(arguments) => generate::run(arguments),
         DataCommand::List(which) => list::run(which),
         DataCommand::Check(arguments) => check::run(arguments),
         DataCommand::Repair(arguments) => check::repair(arguments),
@@ -30,14 +28,4 @@ pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
             Ok(ExitCode::Done)
         }
     }
-}
-
-fn generate(out: &Path, seed: u64) -> Result<ExitCode, CommandError> {
-    let what = match sample::ensure(out, seed)? {
-        Outcome::Generated => "made",
-        Outcome::Cached => "there already:",
-        Outcome::Replaced => "made anew",
-    };
-    print(format_args!("{what} {} ({})", out.join(sample::VENUE).display(), sample::LABEL))?;
-    Ok(ExitCode::Done)
 }

@@ -35,6 +35,20 @@ pub(crate) enum CommandError {
     /// Market data.
     #[error(transparent)]
     Data(#[from] cryptobot_data::DataError),
+    /// Data are not generated.
+    #[error(transparent)]
+    Synthetic(#[from] cryptobot_data::synthetic::SyntheticError),
+    /// An overlay without a place.
+    #[error("--overlay needs --on DIR, the data that it is put on, and --at TIME, when it begins")]
+    OverlayPlace,
+    /// A number that an overlay does not have.
+    #[error("{option}: {overlay} has no such number; `host data generate --help` says which belong to it")]
+    OverlayNumber {
+        /// The option.
+        option: &'static str,
+        /// The overlay.
+        overlay: String,
+    },
     /// A stretch of time is not given as one.
     #[error("--void {0}: write FROM..TO, for example 2024-01-01T00:00..2024-01-01T06:00")]
     Void(String),
@@ -161,6 +175,7 @@ impl CommandError {
             Self::Run(error) => error.exit_code(),
             Self::Sweep(error) => error.exit_code(),
             Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
+            Self::Synthetic(error) if !error.is_usage() => ExitCode::Data,
             Self::Download(error) if error.is_data() => ExitCode::Data,
             Self::Download(error) if error.is_usage() => ExitCode::Usage,
             Self::Download(cryptobot_download::DownloadError::Interrupted) => ExitCode::Interrupted,
@@ -173,6 +188,9 @@ impl CommandError {
             | Self::Set(_)
             | Self::Void(_)
             | Self::Refetch
+            | Self::Synthetic(_)
+            | Self::OverlayPlace
+            | Self::OverlayNumber { .. }
             | Self::Map(_)
             | Self::Venue(_)
             | Self::OpenJournal { .. } => ExitCode::Usage,

@@ -171,7 +171,7 @@ fn found(place: &Path) -> Result<Found, DataError> {
     Ok(if owned == manifest.files.len() { Found::Whole(manifest) } else { Found::Incomplete })
 }
 
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
+pub(crate) fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
     for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
         let path = entry.map_err(DataError::io(folder))?.path();
         if path.is_dir() {
@@ -201,7 +201,8 @@ fn generate(folder: &Path, seed: u64) -> Result<(), DataError> {
         Ok((files, values_sha256(&bars), values_sha256(&marks)))
     })?;
     let instruments = folder.join("instruments.json");
-    write_json(&instruments, &instruments_json())?;
+    let entry = |pair: &Pair| (pair.symbol, pair.price_places, pair.lot_places, pair.min_notional);
+    write_json(&instruments, &instruments_json(LABEL, PAIRS.iter().map(entry)))?;
     let mut manifest = Manifest {
         synthetic: true,
         generator_version: VERSION,
@@ -217,38 +218,42 @@ fn generate(folder: &Path, seed: u64) -> Result<(), DataError> {
     write_json(&folder.join(MANIFEST), &manifest)
 }
 
-fn instruments_json() -> serde_json::Value {
-    let entry = |pair: &Pair| {
-        let step = |places: u32| rust_decimal::Decimal::new(1, places).to_string();
+/// The file of instruments: perpetuals by symbol, decimal places of prices and quantities, and minimum notional.
+pub(crate) fn instruments_json(
+    label: &str,
+    pairs: impl Iterator<Item = (&'static str, u32, u32, u32)>,
+) -> serde_json::Value {
+    let step = |places: u32| rust_decimal::Decimal::new(1, places).to_string();
+    let entry = |(symbol, price_places, lot_places, min_notional): (&str, u32, u32, u32)| {
         let entry = serde_json::json!({
-            "tick": step(pair.price_places),
-            "lot": step(pair.lot_places),
-            "min_notional": pair.min_notional.to_string(),
+            "tick": step(price_places),
+            "lot": step(lot_places),
+            "min_notional": min_notional.to_string(),
             "contract": "perpetual",
             "maker_fee": "0.0002",
             "taker_fee": "0.0004",
             "funding": true,
         });
-        (pair.symbol.to_owned(), entry)
+        (symbol.to_owned(), entry)
     };
-    let instruments: serde_json::Map<_, _> = PAIRS.iter().map(entry).collect();
-    serde_json::json!({ "synthetic": true, "label": LABEL, "instruments": instruments })
+    let instruments: serde_json::Map<_, _> = pairs.map(entry).collect();
+    serde_json::json!({ "synthetic": true, "label": label, "instruments": instruments })
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DataError> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DataError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| DataError::io(path)(error.into()))?;
     replace_file(path, |file| writeln!(file, "{text}")).map_err(DataError::io(path))
 }
 
 /// Does the same for every item on its own thread; results in the order of the items.
-fn in_parallel<T: Sync, R: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R, DataError> + Sync,
 ) -> Result<Vec<R>, DataError> {
     thread::scope(|scope| {
         let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| work(item))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or(Err(DataError::Thread { doing: "making the sample" }))
+            thread.join().unwrap_or(Err(DataError::Thread { doing: "generating data" }))
         };
         threads.into_iter().map(join).collect()
     })

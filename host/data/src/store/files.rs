@@ -15,7 +15,8 @@ use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 use serde::{Deserialize, Serialize};
 
-use super::kind::{CellType, ColumnSpec, SeriesKind};
+use super::kind::{CellType, ColumnSpec, SeriesId, SeriesKind};
+use super::merge::{is_sorted, merge};
 use super::rows::{Column, Rows};
 use crate::error::DataError;
 use crate::file::guarded;
@@ -76,6 +77,20 @@ pub(crate) fn read_rows(path: &Path, name: &str, kind: SeriesKind) -> Result<(Ro
         })?;
     }
     Ok((Rows::from_columns(kind, columns), FileNotes::of(&reader)))
+}
+
+/// All rows of a series, sorted by key and unique.
+pub fn stored_rows(root: &Path, series: &SeriesId) -> Result<Rows, DataError> {
+    let folder = root.join(series.folder());
+    let mut all = Rows::new(series.kind);
+    for file in parquet_files(&folder)? {
+        let name = format!("{}/{file}", series.folder());
+        let (rows, _) = read_rows(&folder.join(&file), &name, series.kind)?;
+        for row in 0..rows.len() {
+            all.copy(&rows, row);
+        }
+    }
+    Ok(if is_sorted(&all) { all } else { merge(&Rows::new(series.kind), &all).rows })
 }
 
 /// Where the columns of a kind stand in a file.

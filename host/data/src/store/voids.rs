@@ -13,7 +13,7 @@ use crate::error::{DataError, MissingRun};
 use crate::write::replace_file;
 
 /// The list of a series, beside its files; programs that read a folder of Parquet files pass over such names.
-const FILE: &str = "_voids.json";
+pub(crate) const FILE: &str = "_voids.json";
 
 /// A stretch `[from, to)` of a series that is empty for a known reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

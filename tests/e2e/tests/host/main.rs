@@ -32,5 +32,6 @@ mod rhai;
 mod store;
 mod swap;
 mod sweep;
+mod synthetic;
 mod timeframes;
 mod usage;

@@ -2,11 +2,14 @@
 
 pub(crate) mod data;
 pub(crate) mod generate;
+pub(crate) mod live;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cryptobot_model::{Money, Price, Quantity, Rate, Timeframe, Timestamp};
+
+use self::live::LiveArguments;
 
 /// A trading host where strategies are plugins.
 #[derive(Debug, Parser)]
@@ -81,11 +84,12 @@ pub(crate) enum Format {
 }
 
 /// How a run is driven.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
     /// Stored data against the simulated exchange.
-    #[default]
     Backtest,
+    /// The same data, which arrive when they happened.
+    Simulation,
 }
 
 /// How bars are handed to plugins.
@@ -152,9 +156,11 @@ pub(crate) struct RunArguments {
     /// Run file (YAML); `host config schema` prints its schema.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// How the run is driven.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) mode: Mode,
+    /// How the run is driven [default: backtest].
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    #[command(flatten)]
+    pub(crate) live: LiveArguments,
     #[command(flatten)]
     pub(crate) market: MarketArguments,
     /// Parameter of the plugin; `bot.name=value` for one bot of several.

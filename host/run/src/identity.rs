@@ -32,7 +32,7 @@ pub(crate) fn begin(
         reference_sha256,
         config_sha256: config_sha256(config, bots)?,
         seed: config.seed,
-        mode: "backtest".to_owned(),
+        mode: config.mode.run_mode().to_string(),
         delivery: delivery.to_string(),
     })
 }

@@ -6,6 +6,7 @@ mod data;
 mod doctor;
 mod explain;
 mod journal;
+mod live;
 mod margin;
 mod plugin;
 mod reference;

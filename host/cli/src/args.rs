@@ -3,6 +3,7 @@
 pub(crate) mod data;
 pub(crate) mod generate;
 pub(crate) mod live;
+pub(crate) mod replay;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cryptobot_model::{Money, Price, Quantity, Rate, Timeframe, Timestamp};
 
 use self::live::LiveArguments;
+use self::replay::ReplayArguments;
 
 /// A trading host where strategies are plugins.
 #[derive(Debug, Parser)]
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Sweep(Box<SweepCommand>),
     /// Show why an order was filled as it was: market data, queue, latency and rule.
     Explain(ExplainArguments),
+    /// Run a recorded run again, from its tape or its data, and say what came out differently.
+    Replay(ReplayArguments),
     /// Make, build and examine plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),

@@ -147,7 +147,7 @@ impl PreparedRun {
 }
 
 /// A backtest, from its first bar to its last.
-fn backtest(
+pub(crate) fn backtest(
     mut engine: Engine<Simulated>,
     plan: &Plan,
     recorder: &mut dyn Recorder,

@@ -28,6 +28,7 @@ mod plan;
 mod prepare;
 pub mod recordings;
 mod refusals;
+pub mod replay;
 pub mod risk;
 mod spelled;
 mod successor;

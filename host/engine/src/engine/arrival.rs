@@ -7,6 +7,7 @@ use cryptobot_model::{FundingRate, InstrumentId, Price, Timestamp};
 
 use super::{Engine, EngineError, Progress};
 use crate::feed::NEVER;
+use crate::overrun::Calls;
 use crate::recorder::Recorder;
 use crate::slot::Slot;
 use crate::venue::Venue;
@@ -37,6 +38,19 @@ impl<V: Venue> Engine<V> {
     /// When the next step is due by what is known now.
     pub fn due(&self) -> Option<Timestamp> {
         Some(self.next_step()).filter(|at| *at != NEVER)
+    }
+
+    /// Counts the calls of each strategy, so that the ones that take too long can be told and repeated. To be called
+    /// before the run.
+    #[must_use]
+    pub fn with_calls(mut self, calls: &[Calls]) -> Self {
+        let mut calls = calls.iter();
+        let watched = |slot: Slot| match calls.next() {
+            Some(calls) => slot.with_calls(calls.clone()),
+            None => slot,
+        };
+        self.slots = self.slots.into_iter().map(watched).collect();
+        self
     }
 
     /// How far the run is.

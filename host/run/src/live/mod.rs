@@ -4,6 +4,7 @@ mod inlets;
 mod kept;
 pub(crate) mod session;
 mod stored;
+mod tape;
 mod watch;
 
 use std::fs::File;
@@ -22,7 +23,9 @@ use crate::supply::Supply;
 use session::Session;
 use watch::Watches;
 
-pub(crate) use kept::{keep, kept_plugin};
+use kept::keep;
+pub(crate) use kept::kept_plugin;
+pub(crate) use tape::Recorded;
 
 /// Time after which what was recorded cannot be lost any more with the process.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +76,7 @@ impl Simulation {
     /// Over the data of a plan.
     pub(crate) fn new(plan: &mut Plan, supplies: Vec<Supply>) -> Result<Self, RunError> {
         let (feed, handle) = stored::replay(plan, supplies)?;
-        let session = Session::new(plan, feed.series())?;
+        let session = Session::new(plan, feed.series(), &[])?;
         Ok(Self { feed, handle, real_time: RealTime::default(), session })
     }
 
@@ -120,6 +123,9 @@ impl Simulation {
                 let message = intake.admit(swap).map_err(tape_error)?;
                 session.take(plan, message, recorder)?;
             }
+            for overrun in session.overruns().collect::<Vec<_>>() {
+                intake.admit(Arrival::at(intake.clock(), overrun)).map_err(tape_error)?;
+            }
             if flushed.elapsed() >= FLUSH_EVERY {
                 intake.flush().map_err(tape_error)?;
                 flushed = Instant::now();
@@ -138,8 +144,11 @@ impl Simulation {
                 break Ending::TimeUp;
             }
         };
-        intake.finish().map_err(tape_error)?;
         let ended = session.finish(ending, recorder)?;
+        for overrun in session.overruns().collect::<Vec<_>>() {
+            intake.admit(Arrival::at(intake.clock(), overrun)).map_err(tape_error)?;
+        }
+        intake.finish().map_err(tape_error)?;
         Ok(Ended { warnings: watches.problems(), ..ended })
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cryptobot_engine::{Change, ChangeRequest, Delivery, Engine, Outcome, Params, Recorder, Version, When};
+use cryptobot_engine::{
+    Calls, Change, ChangeRequest, Delivery, Engine, Outcome, Overrun, Params, Recorder, Version, When,
+};
 use cryptobot_feed::{Input, Message, Series};
 use cryptobot_model::{StrategyId, Timestamp};
 
@@ -25,15 +27,23 @@ pub(crate) struct Session {
     /// What arrived before the first bar and is not a bar.
     early: Vec<Message>,
     versions: BTreeMap<(StrategyId, Digest), Arc<Version>>,
+    /// By strategy.
+    calls: Vec<Calls>,
     clock: Timestamp,
 }
 
 impl Session {
     /// A session on a feed with these series.
     ///
+    /// `overruns` are calls that took too long in the run that is repeated.
+    ///
     /// # Errors
     /// The feed lacks the bars of an instrument.
-    pub(crate) fn new(plan: &Plan, series: &[Series]) -> Result<Self, RunError> {
+    pub(crate) fn new(
+        plan: &Plan,
+        series: &[Series],
+        overruns: &[(StrategyId, Overrun)],
+    ) -> Result<Self, RunError> {
         let routes = routes(series, &plan.instruments);
         for (index, instrument) in plan.instruments.iter().enumerate() {
             let has_bars = |route: &Route| route.instrument.index() == index && route.role == Role::Bars;
@@ -44,8 +54,19 @@ impl Session {
         }
         let inlet = |(index, timeframe): (usize, &_)| Inlet::new(index.into(), *timeframe, series, &routes);
         let inlets = plan.fill_timeframes.iter().enumerate().map(inlet).collect();
-        let clock = Timestamp(i64::MIN);
-        Ok(Self { routes, inlets, engine: None, early: Vec::new(), versions: BTreeMap::new(), clock })
+        let calls = |slot: usize| {
+            let of_slot = overruns.iter().filter(|(strategy, _)| strategy.index() == slot);
+            Calls::repeating(of_slot.map(|(_, overrun)| overrun.clone()))
+        };
+        Ok(Self {
+            routes,
+            inlets,
+            engine: None,
+            early: Vec::new(),
+            versions: BTreeMap::new(),
+            calls: (0..plan.bots.len()).map(calls).collect(),
+            clock: Timestamp(i64::MIN),
+        })
     }
 
     /// Makes a plugin known that messages may name.
@@ -123,7 +144,8 @@ impl Session {
                 return Ok(());
             }
             let feeds = self.inlets.iter().map(Inlet::feed).collect();
-            let mut engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
+            let engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
+            let mut engine = engine.with_calls(&self.calls);
             engine.start(recorder);
             self.engine = Some(engine);
             for message in std::mem::take(&mut self.early) {
@@ -134,6 +156,18 @@ impl Session {
             engine.advance_to(until, recorder)?;
         }
         Ok(())
+    }
+
+    /// The calls that took too long since this was asked last, as inputs.
+    pub(crate) fn overruns(&self) -> impl Iterator<Item = Input> {
+        self.calls.iter().enumerate().flat_map(|(slot, calls)| {
+            calls.take_new().into_iter().map(move |Overrun { call, total, message }| Input::Overrun {
+                strategy: StrategyId::from(slot),
+                call,
+                total,
+                message,
+            })
+        })
     }
 
     /// Whether a step is due by this time although nothing has arrived.
@@ -150,8 +184,8 @@ impl Session {
     ///
     /// # Errors
     /// No bar has arrived.
-    pub(crate) fn finish(self, ending: Ending, recorder: &mut dyn Recorder) -> Result<Ended, RunError> {
-        let Some(mut engine) = self.engine else {
+    pub(crate) fn finish(&mut self, ending: Ending, recorder: &mut dyn Recorder) -> Result<Ended, RunError> {
+        let Some(mut engine) = self.engine.take() else {
             return Err(RunError::Engine(
                 "the run ended before its first bar: there is nothing to save".to_owned(),
             ));

@@ -6,8 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use cryptobot_e2e::{Ran, Sandbox, plugin, run_to_end, start};
+use cryptobot_feed::{TapeEnd, TapeReader};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use super::funding::{DAYS, mark_minutes, perpetual, write_rates};
 
 /// Plugins with what makes them trade on the sample: one and several symbols, brackets, timers, signals, trailing stops.
 const PLUGINS: [(&str, &str); 7] = [
@@ -32,7 +35,18 @@ fn both(sandbox: &Sandbox, arguments: &str) -> (Value, Value) {
     let backtest = sandbox.host(&format!("run {arguments} --out backtest")).expect(0).json();
     let simulation = simulate(sandbox, &format!("{arguments} --speed max")).expect(0).json();
     same(sandbox, &backtest, &simulation);
+    for run in ["backtest", "simulation"] {
+        let replayed = replayed(sandbox, run);
+        assert_eq!((&replayed["differing_intents"], &replayed["intents"]), (&0.into(), &backtest["intents"]));
+        assert_eq!(replayed["replayed_sha256"], backtest["journal_sha256"]);
+        assert_eq!(replayed["warnings"], serde_json::json!([]));
+    }
     (backtest, simulation)
+}
+
+/// `host replay` of a run in which nothing differs.
+fn replayed(sandbox: &Sandbox, run: &str) -> Value {
+    sandbox.host(&format!("replay {run} --format json")).expect(0).json()
 }
 
 fn simulate(sandbox: &Sandbox, arguments: &str) -> Ran {
@@ -110,6 +124,19 @@ fn real_funding_is_priced_at_marks_that_are_told_in_time() {
 }
 
 #[test]
+fn funding_is_paid_at_the_open_of_a_mark_bar_that_has_not_closed() {
+    let sandbox = perpetual();
+    write_rates(&sandbox, 8, &[]);
+    mark_minutes(&sandbox, "2023", 0..DAYS * 1_440);
+    let arguments = "--plugin sma-flip --timeframe 15m --set quantity=0.01 --format json";
+    let (backtest, _) = both(&sandbox, arguments);
+    let funding = sandbox.read("simulation/funding.csv");
+    assert_eq!(funding, sandbox.read("backtest/funding.csv"));
+    assert!(funding.matches(",mark-open,").count() > 10, "{funding}");
+    assert_ne!(backtest["costs"]["funding"], "0");
+}
+
+#[test]
 fn lines_on_standard_input_pause_step_and_leap_and_change_nothing() {
     let sandbox = Sandbox::with_sample();
     let arguments = format!("--plugin sma-flip --set quantity=0.1 {PERIOD}");
@@ -160,6 +187,7 @@ fn an_interrupted_simulation_saves_what_is_finished() {
     assert_eq!((&summary["interrupted"], &sandbox.summary("run")), (&true.into(), &summary));
     assert!(summary["bars"].as_u64().unwrap() > 0);
     sandbox.host("journal verify run").expect(0);
+    assert_eq!(replayed(&sandbox, "run")["bars"], summary["bars"]);
 }
 
 #[test]
@@ -199,6 +227,86 @@ fn a_changed_plugin_file_takes_over() {
     assert_ne!(swaps[0]["plugin_sha256"], summary["run"]["plugin_sha256"]);
     let warnings = summary["warnings"].to_string();
     assert!(warnings.contains("the running version went on"), "{warnings}");
+    // The repetition needs neither the first file nor the second.
+    std::fs::remove_file(sandbox.path("bot.wasm")).unwrap();
+    let replayed = replayed(&sandbox, "run");
+    assert_eq!((&replayed["source"], &replayed["bars"]), (&"tape".into(), &summary["bars"]));
+}
+
+#[test]
+fn a_call_that_took_too_long_is_not_made_again() {
+    let sandbox = Sandbox::with_sample().with_plugin("hostile");
+    // The plugin asks for a position and hangs when it hears of its order; so do two fresh instances.
+    sandbox.write(
+        "slow.yaml",
+        "limits: {callback_deadline_ms: 300}\n\
+         bots:\n  bad: {plugin: hostile, timeframe: 1h, params: {behaviour: loop, in: on-order}, on_fault: flatten, \
+         restart: {max: 2, window: 1d, backoff: 2h}}\n",
+    );
+    let arguments = "--config slow.yaml --from 2024-01-01 --to 2024-01-03 --speed max --format json";
+    let summary = simulate(&sandbox, arguments).expect(4).json();
+    let faults = summary["faults"].as_array().unwrap();
+    assert!(!faults.is_empty() && faults.iter().all(|fault| fault["kind"] == "deadline"), "{faults:?}");
+    let began = Instant::now();
+    let replayed = replayed(&sandbox, "simulation");
+    assert_eq!(replayed["differing_intents"], 0);
+    assert_eq!(replayed["replayed_sha256"], summary["journal_sha256"]);
+    assert!(summary["fills"].as_u64().unwrap() > 0);
+    // A call that hangs would take a minute here.
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_came_out_differently_is_listed() {
+    let sandbox = Sandbox::with_sample();
+    let arguments = format!("--plugin sma-flip --set quantity=0.1 {PERIOD}");
+    let summary = simulate(&sandbox, &format!("{arguments} --speed max")).expect(0).json();
+    // Another configuration than the one that ran: every intent has another quantity.
+    let config = sandbox.read("simulation/run.yaml");
+    sandbox.write("simulation/run.yaml", config.replace("quantity: 0.1", "quantity: 0.2"));
+    let ran = sandbox.host("replay simulation").expect(1);
+    let first = ran.stdout.lines().nth(1).unwrap().to_owned();
+    assert_eq!(first, format!("{0} of {0} intents differ", summary["intents"]));
+    assert!(ran.stdout.contains("quantity=0.1") && ran.stdout.contains("quantity=0.2"), "{}", ran.stdout);
+    let replayed = sandbox.host("replay simulation --format json").expect(1).json();
+    assert_eq!(replayed["differing_intents"], summary["intents"]);
+    assert_eq!(replayed["differences"].as_array().unwrap().len(), 20);
+    sandbox.write("simulation/run.yaml", config);
+    // A tape that lost its end is played as far as it goes; one that was changed is refused.
+    let tape = sandbox.bytes("simulation/tape.bin");
+    sandbox.write("simulation/tape.bin", &tape[..tape.len() - 21]);
+    let ran = sandbox.host("replay simulation").expect(1);
+    assert!(ran.stderr.contains("cut off"), "{}", ran.stderr);
+    let mut changed = tape;
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    sandbox.write("simulation/tape.bin", changed);
+    sandbox.host("replay simulation").refused(1, &["tape.bin", "was changed"]);
+    sandbox.host("replay nowhere").refused(2, &["nowhere", "summary.json"]);
+}
+
+#[test]
+fn a_killed_simulation_leaves_a_tape_that_can_be_read() {
+    let sandbox = Sandbox::with_sample();
+    let arguments = "run --mode simulation --plugin sma-flip --timeframe 1m --speed 600 --out run";
+    let child = start(&mut sandbox.command(arguments));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while std::fs::metadata(sandbox.path("run/tape.bin")).map_or(0, |file| file.len()) < 700 {
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        sleep(Duration::from_millis(20));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    run_to_end(child);
+    let bytes = sandbox.bytes("run/tape.bin");
+    let mut tape = TapeReader::new(&bytes[..]).unwrap();
+    let mut messages = 0;
+    while tape.next_message().unwrap().is_some() {
+        messages += 1;
+    }
+    assert!(messages > 20, "{messages}");
+    assert_eq!(tape.end(), Some(TapeEnd::CutOff));
+    // The folder is taken for the next run.
+    sandbox.host("run --plugin sma-flip --to 2024-01-10 --out run").expect(0);
 }
 
 #[test]

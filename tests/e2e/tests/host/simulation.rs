@@ -239,7 +239,7 @@ fn a_call_that_took_too_long_is_not_made_again() {
     // The plugin asks for a position and hangs when it hears of its order; so do two fresh instances.
     sandbox.write(
         "slow.yaml",
-        "limits: {callback_deadline_ms: 300}\n\
+        "balance: 1000000\nlimits: {callback_deadline_ms: 300}\n\
          bots:\n  bad: {plugin: hostile, timeframe: 1h, params: {behaviour: loop, in: on-order}, on_fault: flatten, \
          restart: {max: 2, window: 1d, backoff: 2h}}\n",
     );

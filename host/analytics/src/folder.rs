@@ -198,7 +198,9 @@ mod tests {
         fs::create_dir(root.path().join(PLUGINS)).unwrap();
         let kept = root.path().join(PLUGINS).join(format!("{}.wasm", "0a".repeat(32)));
         let other = root.path().join(PLUGINS).join("mine.wasm");
-        [&kept, &other].iter().for_each(|file| fs::write(file, "x").unwrap());
+        for file in [&kept, &other] {
+            fs::write(file, "x").unwrap();
+        }
         folder.write("journal.bin", "cut short").unwrap();
         RunFolder::prepare(root.path()).unwrap();
         assert!(!kept.exists() && other.exists());

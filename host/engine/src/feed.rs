@@ -80,7 +80,7 @@ impl Feed {
 
     /// Asks the source again, where it had nothing more: for sources that are filled while the run goes on.
     pub(crate) fn look_again(&mut self) -> Result<(), SourceError> {
-        if self.newest + 1 == self.window.len() { self.refill() } else { Ok(()) }
+        if self.newest + 1 == self.window.with_before().len() { self.refill() } else { Ok(()) }
     }
 
     /// The bar that comes next, where there is one.

@@ -27,7 +27,11 @@ fn bars(step: i64, count: i64) -> MemorySource {
             column.push(100.0 + row as f64);
         }
     }
-    MemorySource::new(vec![block])
+    MemorySource::new(&[block], minutes(step))
+}
+
+fn minutes(count: i64) -> Timeframe {
+    Timeframe::from_nanos(count * 60_000_000_000).unwrap()
 }
 
 fn of(symbol: &str, stream: Stream) -> Series {
@@ -36,7 +40,7 @@ fn of(symbol: &str, stream: Stream) -> Series {
 
 /// Two symbols with bars of one and two minutes, marks and funding of the first, over twelve minutes.
 fn sources() -> Vec<(Series, Box<dyn Source>)> {
-    let (one, two) = (Timeframe::MINUTE, Timeframe::from_nanos(120_000_000_000).unwrap());
+    let (one, two) = (minutes(1), minutes(2));
     let funding: Vec<FundingRate> = [0, 4, 8]
         .map(|minute| FundingRate { ts: at(minute), rate: Rate::from_units(10_000), mark: None })
         .into();

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use cryptobot_engine::{BarBlock, BarSource, MarketSource, SourceError};
+use cryptobot_engine::{BarBlock, BarInterval, BarSource, MarketSource, SourceError};
 use cryptobot_feed::{Book, Series, Stream};
 use cryptobot_model::{
     Bar, DepthEvent, DepthTrade, DepthUpdate, Instrument, InstrumentId, Price, Quantity, Timeframe,
@@ -157,12 +157,7 @@ impl Inlet {
     pub(crate) fn push_bar(&self, role: Role, bar: &Bar) {
         let rows = if role == Role::Mark { self.mark.as_ref() } else { Some(&self.bars) };
         let Some(mut rows) = rows.map(|rows| rows.borrow_mut()) else { return };
-        rows.open_ms.push(bar.ts.plus(-self.timeframe.nanos()).millis());
-        rows.open.push(bar.open);
-        rows.high.push(bar.high);
-        rows.low.push(bar.low);
-        rows.close.push(bar.close);
-        rows.volume.push(bar.volume);
+        rows.push(&BarInterval { open_ts: bar.ts.plus(-self.timeframe.nanos()), bar: *bar });
     }
 
     /// The book changed.

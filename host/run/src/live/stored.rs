@@ -41,16 +41,16 @@ fn add(
     let bars = |source: Box<dyn BarSource>| BarStream::new(source, timeframe);
     match supply {
         Supply::Stored { bars: stored, mark } => {
-            push(Stream::Bars(timeframe), Box::new(bars(Box::new(ReadAhead::new(*stored)))));
+            push(Stream::Bars(timeframe), Box::new(bars(Box::new(ReadAhead::new(*stored, timeframe)))));
             if let Some(mark) = mark {
                 // Rates without a price of their own are paid at the mark price of their time.
                 let unpriced = rates.iter().filter(|rate| rate.mark.is_none()).map(|rate| rate.ts);
-                let marks = bars(Box::new(ReadAhead::new(*mark))).with_opens(unpriced);
+                let marks = bars(Box::new(ReadAhead::new(*mark, timeframe))).with_opens(unpriced);
                 push(Stream::Mark(timeframe), Box::new(marks));
             }
         }
-        Supply::Recorded { bars: block, recording } => {
-            push(Stream::Bars(timeframe), Box::new(bars(Box::new(MemorySource::new(vec![block])))));
+        Supply::Recorded { bars: block, recording, .. } => {
+            push(Stream::Bars(timeframe), Box::new(bars(Box::new(MemorySource::new(&[block], timeframe)))));
             let events = RecordingStream::new(Box::new(recording.events()), instrument.tick);
             push(Stream::Book { tick: instrument.tick, lot: events.lot() }, Box::new(events));
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cryptobot_engine::Command;
 use cryptobot_model::{
     Bar, DepthUpdate, FundingRate, Price, Quantity, StrategyId, Timeframe, Timestamp, TradeSeen,
 };
@@ -131,6 +132,13 @@ pub enum Input {
         /// SHA-256 of the plugin file.
         sha256: [u8; 32],
     },
+    /// The operator commands something.
+    Command {
+        /// Whom; `None` = all strategies.
+        strategy: Option<StrategyId>,
+        /// What.
+        command: Command,
+    },
     /// A call into a strategy took longer than it may.
     Overrun {
         /// Whose.
@@ -154,7 +162,7 @@ impl Input {
             | Self::Quote { series, .. }
             | Self::Book { series, .. }
             | Self::Funding { series, .. } => Some(*series),
-            Self::Clock | Self::Swap { .. } | Self::Overrun { .. } => None,
+            Self::Clock | Self::Swap { .. } | Self::Command { .. } | Self::Overrun { .. } => None,
         }
     }
 }

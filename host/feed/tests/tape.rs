@@ -1,6 +1,7 @@
 //! Tapes give back what was written, whole or up to the last flush, and nothing else.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+use cryptobot_engine::Command;
 use cryptobot_feed::{
     Arrival, Book, Input, Intake, Message, Quote, Series, Stream, TapeEnd, TapeError, TapeReader, TapeWriter,
 };
@@ -82,6 +83,16 @@ fn input() -> impl Strategy<Value = Input> {
         }),
         1 => (any::<u32>(), any::<[u8; 32]>())
             .prop_map(|(strategy, sha256)| Input::Swap { strategy: StrategyId(strategy), sha256 }),
+        1 => (prop::option::of(any::<u32>()), 0..5_usize).prop_map(|(strategy, command)| Input::Command {
+            strategy: strategy.map(StrategyId),
+            command: [
+                Command::Halt,
+                Command::Reduce,
+                Command::Resume,
+                Command::Kill { flatten: false },
+                Command::Kill { flatten: true },
+            ][command],
+        }),
         1 => (any::<u32>(), any::<u64>(), any::<bool>(), ".{0,40}").prop_map(|(strategy, call, total, message)| {
             Input::Overrun { strategy: StrategyId(strategy), call, total, message }
         }),

@@ -43,7 +43,7 @@ pub use cryptobot_feed::{ParseSpeedError, ReplayHandle, Speed};
 pub use error::{ExitCode, RunError};
 pub use execute::{Finished, RunProgress};
 pub use funding::Funding;
-pub use live::RealTime;
+pub use live::{Controls, RealTime};
 pub use overrides::Overrides;
 pub use prepare::{Environment, PreparedRun, prepare};
 pub use spelled::Spelled;

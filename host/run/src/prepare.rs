@@ -6,14 +6,13 @@ use std::time::Instant;
 use cryptobot_analytics::RunFolder;
 use cryptobot_data::HashJob;
 use cryptobot_engine::{Delivery, Desk, Engine, Params, Strategy};
-use cryptobot_feed::ReplayHandle;
 use cryptobot_plugin::Limits;
 use cryptobot_wasm::Compiler;
 
 use crate::bots::LoadedBot;
 use crate::config::{Mode, RunConfig};
 use crate::error::RunError;
-use crate::live::{RealTime, Simulation};
+use crate::live::{Controls, RealTime, Simulation};
 use crate::permissions::Acceptance;
 use crate::plan::{self, Inputs, Plan};
 use crate::supply::Supply;
@@ -54,11 +53,11 @@ pub(crate) enum Drive {
 }
 
 impl PreparedRun {
-    /// Says how a run in real time is driven, and returns what controls its replay; `None` where it is a backtest.
-    pub fn in_real_time(&mut self, real_time: RealTime) -> Option<ReplayHandle> {
+    /// Says how a run in real time is driven, and returns what controls it; `None` where it is a backtest.
+    pub fn in_real_time(&mut self, real_time: RealTime) -> Option<Controls> {
         let Drive::Simulation(simulation) = &mut self.drive else { return None };
         simulation.real_time = real_time;
-        Some(simulation.handle.clone())
+        Some(simulation.controls.clone())
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use cryptobot_engine::Command;
 use cryptobot_model::Timestamp;
 use cryptobot_run::config::Mode;
-use cryptobot_run::{PreparedRun, RealTime, ReplayHandle, RunError, Speed};
+use cryptobot_run::{Controls, PreparedRun, RealTime, ReplayHandle, RunError, Speed};
 
 use crate::args::live::LiveArguments;
 use crate::output::complain;
@@ -17,7 +18,8 @@ use crate::output::complain;
 const FACTOR: f64 = 2.0;
 
 const HELP: &str = "p pause or go on   s one step   + faster   - slower   10 or max: a speed   \
-                    >2024-01-31T12:00 leap to a time   q end   (each followed by Enter)";
+                    >2024-01-31T12:00 leap to a time   q end   \
+                    halt, reduce, resume, kill, flatten [BOT]: the operator   (each followed by Enter)";
 
 /// Refuses options of runs in real time for others, before anything is read.
 pub(super) fn check(arguments: LiveArguments, mode: Mode) -> Result<(), RunError> {
@@ -36,22 +38,26 @@ pub(super) fn check(arguments: LiveArguments, mode: Mode) -> Result<(), RunError
 pub(super) fn control(prepared: &mut PreparedRun, arguments: LiveArguments, interrupted: &Arc<AtomicBool>) {
     let LiveArguments { speed, duration, watch } = arguments;
     let duration = duration.map(|length| Duration::from_nanos(length.nanos().unsigned_abs()));
-    let Some(handle) = prepared.in_real_time(RealTime { duration, watch }) else { return };
+    let Some(controls) = prepared.in_real_time(RealTime { duration, watch }) else { return };
     if let Some(speed) = speed {
-        handle.set_speed(speed);
+        controls.replay.set_speed(speed);
     }
     let interrupted = Arc::clone(interrupted);
     let listener = thread::Builder::new().name("stdin".to_owned());
     // Without it the run goes on, and Ctrl-C still ends it.
     let _ = listener.spawn(move || {
         for line in stdin().lines().map_while(Result::ok) {
-            complain(obey(line.trim(), &handle, &interrupted));
+            complain(obey(line.trim(), &controls, &interrupted));
         }
     });
 }
 
 /// Does what a line says and tells what came of it.
-fn obey(line: &str, handle: &ReplayHandle, interrupted: &AtomicBool) -> String {
+fn obey(line: &str, controls: &Controls, interrupted: &AtomicBool) -> String {
+    if let Some((command, bot)) = command(line) {
+        return controls.command(command, bot).err().unwrap_or_else(|| format!("given: {line}"));
+    }
+    let handle = &controls.replay;
     let status = handle.status();
     match line {
         "p" if status.paused => handle.resume(),
@@ -79,6 +85,20 @@ fn obey(line: &str, handle: &ReplayHandle, interrupted: &AtomicBool) -> String {
         }
     }
     told(handle)
+}
+
+/// `halt`, `reduce`, `resume`, `kill` or `flatten`, and the bot it is for.
+fn command(line: &str) -> Option<(Command, Option<&str>)> {
+    let mut words = line.split_whitespace();
+    let command = match words.next()? {
+        "halt" => Command::Halt,
+        "reduce" => Command::Reduce,
+        "resume" => Command::Resume,
+        "kill" => Command::Kill { flatten: false },
+        "flatten" => Command::Kill { flatten: true },
+        _ => return None,
+    };
+    Some((command, words.next()))
 }
 
 fn told(handle: &ReplayHandle) -> String {

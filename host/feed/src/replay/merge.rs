@@ -24,7 +24,7 @@ const fn rank(input: &Input) -> u8 {
         Input::Bar { .. } => 3,
         Input::Mark { .. } => 4,
         Input::Funding { .. } => 5,
-        Input::Swap { .. } | Input::Overrun { .. } | Input::Clock => 6,
+        Input::Swap { .. } | Input::Command { .. } | Input::Overrun { .. } | Input::Clock => 6,
     }
 }
 

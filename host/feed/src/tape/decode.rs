@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use cryptobot_engine::Command;
 use cryptobot_model::{
     Bar, DepthUpdate, FundingRate, Price, Quantity, Rate, Side, StrategyId, Timestamp, TradeSeen,
 };
@@ -96,7 +97,7 @@ fn message(bytes: &mut Bytes<'_>, state: &mut State) -> Result<Message, Problem>
     }
     let sequence = state.sequence;
     let series = match kind {
-        kind::CLOCK | kind::SWAP | kind::OVERRUN => None,
+        kind::CLOCK | kind::SWAP | kind::COMMAND | kind::OVERRUN => None,
         _ => Some(bytes.uint_as()?),
     };
     let known = state.of(series).ok_or("a message of a series that is not in its list")?;
@@ -140,6 +141,18 @@ fn input(
             Input::Funding { series, funding: FundingRate { ts, rate, mark } }
         }
         kind::SWAP => Input::Swap { strategy: StrategyId(bytes.uint_as()?), sha256: bytes.array()? },
+        kind::COMMAND => {
+            let command = match bytes.byte()? {
+                0 => Command::Halt,
+                1 => Command::Reduce,
+                2 => Command::Resume,
+                3 => Command::Kill { flatten: false },
+                4 => Command::Kill { flatten: true },
+                _ => return Err("an unknown command"),
+            };
+            let strategy = if own { Some(StrategyId(bytes.uint_as()?)) } else { None };
+            Input::Command { strategy, command }
+        }
         kind::OVERRUN => {
             let (strategy, call) = (StrategyId(bytes.uint_as()?), bytes.uint_as()?);
             let length = bytes.uint_as()?;

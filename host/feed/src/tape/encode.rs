@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use cryptobot_engine::Command;
 use cryptobot_model::{Bar, FundingRate, Price, Side};
 
 use super::blocks::BlockWriter;
@@ -119,6 +120,7 @@ fn tag(input: &Input) -> u8 {
         Input::Book { book, .. } => (kind::BOOK, book.snapshot),
         Input::Funding { funding, .. } => (kind::FUNDING, funding.mark.is_some()),
         Input::Swap { .. } => (kind::SWAP, false),
+        Input::Command { strategy, .. } => (kind::COMMAND, strategy.is_some()),
         Input::Overrun { total, .. } => (kind::OVERRUN, *total),
     };
     if own { kind | flag::OWN } else { kind }
@@ -147,6 +149,18 @@ fn put_input(out: &mut Vec<u8>, known: &mut Known, input: &Input) {
         Input::Swap { strategy, sha256 } => {
             put_uint(out, strategy.0.into());
             out.extend_from_slice(sha256);
+        }
+        Input::Command { strategy, command } => {
+            out.push(match command {
+                Command::Halt => 0,
+                Command::Reduce => 1,
+                Command::Resume => 2,
+                Command::Kill { flatten: false } => 3,
+                Command::Kill { flatten: true } => 4,
+            });
+            if let Some(strategy) = strategy {
+                put_uint(out, strategy.0.into());
+            }
         }
         Input::Overrun { strategy, call, message, .. } => {
             put_uint(out, strategy.0.into());

@@ -60,6 +60,7 @@ mod kind {
     pub const FUNDING: u8 = 6;
     pub const SWAP: u8 = 7;
     pub const OVERRUN: u8 = 8;
+    pub const COMMAND: u8 = 9;
 }
 
 /// Bits of tags beside the kind.
@@ -73,6 +74,7 @@ mod flag {
     /// Its number follows the number before.
     pub const NEXT: u8 = 0x40;
     /// Of a trade: the buyer took. Of a book: it is the whole one. Of
-    /// funding: it has a mark price. Of an overrun: of all calls together.
+    /// funding: it has a mark price. Of an overrun: of all calls together. Of a
+    /// command: it is for one strategy.
     pub const OWN: u8 = 0x80;
 }

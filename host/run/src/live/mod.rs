@@ -1,5 +1,6 @@
 //! Runs in real time: data arrive while the run goes on, and everything that arrives is on a tape.
 
+mod controls;
 mod inlets;
 mod kept;
 pub(crate) mod session;
@@ -11,15 +12,17 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use cryptobot_engine::{Engine, Outcome, Recorder, Strategy};
-use cryptobot_feed::{Arrival, Event, Feed, Input, Intake, Replay, ReplayHandle, TapeWriter};
+use cryptobot_feed::{Arrival, Event, Feed, Input, Intake, Replay, TapeWriter};
 
 use crate::error::RunError;
 use crate::execute::RunProgress;
 use crate::plan::Plan;
 use crate::supply::Supply;
+pub use controls::Controls;
 use session::Session;
 use watch::Watches;
 
@@ -67,7 +70,8 @@ pub(crate) struct Ended {
 /// A run on stored data that arrive when they happened.
 pub(crate) struct Simulation {
     feed: Replay,
-    pub(crate) handle: ReplayHandle,
+    pub(crate) controls: Controls,
+    commands: Receiver<Input>,
     pub(crate) real_time: RealTime,
     session: Session,
 }
@@ -75,9 +79,12 @@ pub(crate) struct Simulation {
 impl Simulation {
     /// Over the data of a plan.
     pub(crate) fn new(plan: &mut Plan, supplies: Vec<Supply>) -> Result<Self, RunError> {
-        let (feed, handle) = stored::replay(plan, supplies)?;
+        let (feed, replay) = stored::replay(plan, supplies)?;
+        let (operator, commands) = channel();
+        let bots = plan.bots.iter().map(|bot| bot.name.clone()).collect();
+        let controls = Controls { replay, operator, bots };
         let session = Session::new(plan, feed.series(), &[])?;
-        Ok(Self { feed, handle, real_time: RealTime::default(), session })
+        Ok(Self { feed, controls, commands, real_time: RealTime::default(), session })
     }
 
     /// Runs to the end of the data, or until something else ends it.
@@ -88,7 +95,7 @@ impl Simulation {
         recorder: &mut dyn Recorder,
         progress: &mut dyn FnMut(RunProgress) -> ControlFlow<()>,
     ) -> Result<Ended, RunError> {
-        let Self { mut feed, real_time, mut session, .. } = self;
+        let Self { mut feed, real_time, mut session, commands, .. } = self;
         let path = folder.join(TAPE);
         let tape_error = |source| RunError::Tape { path: path.clone(), source };
         let create =
@@ -121,6 +128,10 @@ impl Simulation {
                 session.offer(strategy, sha256, version);
                 let swap = Arrival::at(intake.clock(), Input::Swap { strategy, sha256 });
                 let message = intake.admit(swap).map_err(tape_error)?;
+                session.take(plan, message, recorder)?;
+            }
+            for command in commands.try_iter() {
+                let message = intake.admit(Arrival::at(intake.clock(), command)).map_err(tape_error)?;
                 session.take(plan, message, recorder)?;
             }
             for overrun in session.overruns().collect::<Vec<_>>() {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cryptobot_engine::{
-    Calls, Change, ChangeRequest, Delivery, Engine, Outcome, Overrun, Params, Recorder, Version, When,
+    Calls, Change, ChangeRequest, Delivery, Engine, OperatorCommand, Outcome, Overrun, Params, Recorder,
+    Scope, Version, When,
 };
 use cryptobot_feed::{Input, Message, Series};
 use cryptobot_model::{StrategyId, Timestamp};
@@ -129,6 +130,10 @@ impl Session {
                 let when = When::Time(self.clock);
                 engine.request_change(ChangeRequest { strategy: *strategy, when, change });
             }
+            (Input::Command { strategy, command }, _) => {
+                let scope = strategy.map_or(Scope::Portfolio, Scope::Strategy);
+                engine.command(OperatorCommand { at: self.clock, scope, command: *command });
+            }
             _ => {}
         }
     }
@@ -145,7 +150,7 @@ impl Session {
             }
             let feeds = self.inlets.iter().map(Inlet::feed).collect();
             let engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
-            let mut engine = engine.with_calls(&self.calls);
+            let mut engine = engine.with_calls(&self.calls).with_operator();
             engine.start(recorder);
             self.engine = Some(engine);
             for message in std::mem::take(&mut self.early) {

@@ -161,6 +161,32 @@ fn lines_on_standard_input_pause_step_and_leap_and_change_nothing() {
 }
 
 #[test]
+fn the_operator_commands_and_a_repetition_does_as_well() {
+    let sandbox = Sandbox::with_sample();
+    let arguments = format!("run --mode simulation --plugin sma-flip --set quantity=0.1 {PERIOD} --out run");
+    let mut command = sandbox.command(&format!("{arguments} --speed 30000"));
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = child.stdin.take().unwrap();
+    let mut say = |line: &str| {
+        writeln!(lines, "{line}").unwrap();
+        sleep(Duration::from_secs(3));
+    };
+    for line in ["halt nobody", "", "flatten", "resume sma-flip", "resume", "flatten", "max"] {
+        say(line);
+    }
+    let ran = run_to_end(child).expect(0);
+    assert!(ran.stderr.contains("there is no bot `nobody`"), "{}", ran.stderr);
+    let summary = ran.json();
+    let states = summary["states"].as_array().unwrap();
+    let to: Vec<&str> = states.iter().map(|state| state["to"].as_str().unwrap()).collect();
+    assert_eq!(to, ["halted", "active", "halted"], "{states:?} {}", summary["warnings"]);
+    assert_eq!(summary["open_positions"], serde_json::json!([]));
+    let replayed = replayed(&sandbox, "run");
+    assert_eq!(replayed["replayed_sha256"], summary["journal_sha256"]);
+}
+
+#[test]
 fn time_passes_at_the_speed_that_is_asked_for() {
     let sandbox = Sandbox::with_sample();
     // 48 bars of 15 minutes and the first: 47 waits of a quarter of a second.

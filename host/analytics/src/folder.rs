@@ -27,6 +27,9 @@ const FILES: [(&str, &str); 11] = [
     ("config", "run.yaml"),
     ("log", "log.txt"),
 ];
+/// The folder of the plugin files of a run in real time, named by their SHA-256.
+const PLUGINS: &str = "plugins";
+
 /// Why a run folder could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -79,12 +82,14 @@ impl RunFolder {
 
     /// Deletes the files of an earlier run, and only those.
     fn clear(&self) -> Result<(), FolderError> {
-        let (mut of_run, mut others) = (Vec::new(), false);
+        let (mut of_run, mut plugins, mut others) = (Vec::new(), Vec::new(), false);
         for entry in fs::read_dir(&self.path).map_err(|source| at(&self.path, source))? {
             let file = entry.map_err(|source| at(&self.path, source))?.path();
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let stem = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).unwrap_or(name);
-            if FILES.iter().any(|(_, known)| *known == stem) && file.is_file() {
+            if name == PLUGINS && file.is_dir() {
+                plugins = kept_plugins(&file)?;
+            } else if FILES.iter().any(|(_, known)| *known == stem) && file.is_file() {
                 of_run.push(file);
             } else {
                 others = true;
@@ -94,7 +99,7 @@ impl RunFolder {
         if others && !is_run {
             return Err(FolderError::Occupied(self.path.clone()));
         }
-        for file in of_run {
+        for file in of_run.into_iter().chain(plugins) {
             fs::remove_file(&file).map_err(|source| at(&file, source))?;
         }
         Ok(())
@@ -152,6 +157,19 @@ impl RunFolder {
     }
 }
 
+/// The plugin files that runs have kept; whatever else lies beside them stays.
+fn kept_plugins(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|source| at(folder, source))? {
+        let file = entry.map_err(|source| at(folder, source))?.path();
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if stem.len() == 64 && stem.bytes().all(|letter| letter.is_ascii_hexdigit()) {
+            kept.push(file);
+        }
+    }
+    Ok(kept)
+}
+
 fn at(path: &Path, source: io::Error) -> FolderError {
     FolderError::Io { path: path.to_owned(), source }
 }
@@ -171,6 +189,21 @@ mod tests {
         RunFolder::prepare(&out).unwrap();
         assert!(!out.join("trades.csv").exists() && !out.join(SUMMARY).exists());
         assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn kept_plugins_go_with_their_run() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = RunFolder::prepare(root.path()).unwrap();
+        fs::create_dir(root.path().join(PLUGINS)).unwrap();
+        let kept = root.path().join(PLUGINS).join(format!("{}.wasm", "0a".repeat(32)));
+        let other = root.path().join(PLUGINS).join("mine.wasm");
+        for file in [&kept, &other] {
+            fs::write(file, "x").unwrap();
+        }
+        folder.write("journal.bin", "cut short").unwrap();
+        RunFolder::prepare(root.path()).unwrap();
+        assert!(!kept.exists() && other.exists());
     }
 
     #[test]

@@ -2,11 +2,16 @@
 
 pub(crate) mod data;
 pub(crate) mod generate;
+pub(crate) mod live;
+pub(crate) mod replay;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cryptobot_model::{Money, Price, Quantity, Rate, Timeframe, Timestamp};
+
+use self::live::LiveArguments;
+use self::replay::ReplayArguments;
 
 /// A trading host where strategies are plugins.
 #[derive(Debug, Parser)]
@@ -24,6 +29,8 @@ pub(crate) enum Command {
     Sweep(Box<SweepCommand>),
     /// Show why an order was filled as it was: market data, queue, latency and rule.
     Explain(ExplainArguments),
+    /// Run a recorded run again, from its tape or its data, and say what came out differently.
+    Replay(ReplayArguments),
     /// Make, build and examine plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -81,11 +88,12 @@ pub(crate) enum Format {
 }
 
 /// How a run is driven.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
     /// Stored data against the simulated exchange.
-    #[default]
     Backtest,
+    /// The same data, which arrive when they happened.
+    Simulation,
 }
 
 /// How bars are handed to plugins.
@@ -152,9 +160,11 @@ pub(crate) struct RunArguments {
     /// Run file (YAML); `host config schema` prints its schema.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// How the run is driven.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) mode: Mode,
+    /// How the run is driven [default: backtest].
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    #[command(flatten)]
+    pub(crate) live: LiveArguments,
     #[command(flatten)]
     pub(crate) market: MarketArguments,
     /// Parameter of the plugin; `bot.name=value` for one bot of several.

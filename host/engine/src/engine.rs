@@ -26,6 +26,7 @@ use crate::source::SourceError;
 use crate::timers::Timers;
 use crate::venue::Venue;
 
+mod arrival;
 mod changes;
 mod faults;
 mod funding;
@@ -231,7 +232,7 @@ impl<V: Venue> Engine<V> {
                     interrupted = true;
                     break;
                 }
-                if self.slots.iter().all(Slot::is_over) {
+                if self.is_over() {
                     abandoned = true;
                     break;
                 }
@@ -298,9 +299,12 @@ impl<V: Venue> Engine<V> {
     /// The time of the next step: the next bar, higher bar, report or timer. `None` when the base bars have ended.
     #[inline]
     fn next_time(&self) -> Option<Timestamp> {
-        if self.next_close == NEVER {
-            return None;
-        }
+        if self.next_close == NEVER { None } else { Some(self.next_step()) }
+    }
+
+    /// The time of the next step, whether more base bars are known or not; [`NEVER`] where nothing is due.
+    #[inline]
+    fn next_step(&self) -> Timestamp {
         let mut next = self.next_close.min(self.next_event);
         if self.has_higher_bars {
             for (aggregator, _) in self.markets.iter().flat_map(|market| &market.higher) {
@@ -308,9 +312,9 @@ impl<V: Venue> Engine<V> {
             }
         }
         if self.timers.is_empty() {
-            return Some(next);
+            return next;
         }
-        Some(self.timers.next_after(self.now).map_or(next, |timer| timer.min(next)))
+        self.timers.next_after(self.now).map_or(next, |timer| timer.min(next))
     }
 
     #[inline]

@@ -78,6 +78,11 @@ impl Feed {
         Ok(Some(self.newest()).filter(|interval| interval.bar.ts == close))
     }
 
+    /// Asks the source again, where it had nothing more: for sources that are filled while the run goes on.
+    pub(crate) fn look_again(&mut self) -> Result<(), SourceError> {
+        if self.newest + 1 == self.window.with_before().len() { self.refill() } else { Ok(()) }
+    }
+
     /// The bar that comes next, where there is one.
     pub(crate) fn next(&self) -> Option<&BarInterval> {
         self.window.with_before().get(self.newest + 1)

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod fault;
 mod feed;
 pub mod history;
+pub mod overrun;
 pub mod prices;
 mod rates;
 pub mod recorder;
@@ -33,6 +34,7 @@ pub use engine::{
 };
 pub use fault::{Fault, FaultDetail, FaultKind, GuestCall, Resources};
 pub use history::{BarRing, Column};
+pub use overrun::{Calls, Overrun};
 pub use prices::PriceBoard;
 pub use recorder::{Columns, Decision, Entry, Mark, Marks, NoRecorder, Recorder};
 pub use setup::{FaultPolicy, InstrumentSetup, OnFault, Restart, SetupError, StrategySetup};

@@ -14,6 +14,7 @@ use crate::custody::Custody;
 use crate::engine::margin::Margin;
 use crate::fault::{Fault, FaultKind};
 use crate::feed::NEVER;
+use crate::overrun::{Calls, Watched};
 use crate::setup::StrategySetup;
 use crate::strategy::Strategy;
 use crate::version::Origin;
@@ -125,6 +126,8 @@ impl Accounts for Holders<'_> {
 pub(crate) struct Slot {
     pub(crate) id: StrategyId,
     pub(crate) strategy: Box<dyn Strategy>,
+    /// Counts the calls of all its instances, where the run is to be repeated from a tape.
+    calls: Option<Calls>,
     /// What the strategy was made of.
     pub(crate) origin: Option<Origin>,
     pub(crate) wants: Wants,
@@ -161,6 +164,7 @@ impl Slot {
         let mut slot = Self {
             id,
             strategy,
+            calls: None,
             origin: setup.origin,
             wants: setup.wants,
             account: Account::new(setup.balance, instruments),
@@ -182,6 +186,20 @@ impl Slot {
         slot.strategy.desk().account.leverage = setup.leverage;
         slot.refresh_cash();
         slot
+    }
+
+    /// Counts the calls of this strategy from here on.
+    pub(crate) fn with_calls(self, calls: Calls) -> Self {
+        let strategy = Box::new(Watched::new(self.strategy, calls.clone()));
+        Self { strategy, calls: Some(calls), ..self }
+    }
+
+    /// An instance of this strategy that may take over.
+    pub(crate) fn heir(&self, heir: Box<dyn Strategy>) -> Box<dyn Strategy> {
+        match &self.calls {
+            Some(calls) => Box::new(Watched::new(heir, calls.clone())),
+            None => heir,
+        }
     }
 
     /// Another version has taken over: it is told only of what it wants, and may have open what it may have.

@@ -142,7 +142,8 @@ pub(crate) fn load(
     Ok(later)
 }
 
-fn load_file(path: &Path, name: &str, bot: &Bot, loader: &Loader, gate: &Gate<'_>) -> Loaded {
+/// Loads the plugin file of a swap.
+pub(crate) fn load_file(path: &Path, name: &str, bot: &Bot, loader: &Loader, gate: &Gate<'_>) -> Loaded {
     let refused = |reason: String| format!("{}: {reason}", path.display());
     let file = PluginFile::read(path).map_err(|error| refused(error.to_string()))?;
     let admitted = gate.admit(name, bot, path, &file).map_err(|error| error.to_string())?;

@@ -68,6 +68,8 @@ pub enum Mode {
     /// Stored data as fast as possible against the simulated exchange.
     #[default]
     Backtest,
+    /// Stored data that arrive when they happened, by the wall clock, against the simulated exchange.
+    Simulation,
 }
 
 /// A period by open time of bars, UTC.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_analytics::FolderError;
 use cryptobot_data::DataError;
-use cryptobot_engine::{EngineError, Fault};
+use cryptobot_engine::{EngineError, Fault, SourceError};
 use cryptobot_plugin::{LoadError, Plugin, ResolveError};
 
 /// Exit codes of the command line.
@@ -113,6 +113,22 @@ pub enum RunError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What a run in real time leaves behind cannot be written.
+    #[error("{}: {source}", path.display())]
+    Tape {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A plugin file cannot be watched.
+    #[error("cannot watch {}: {source}", path.display())]
+    Watch {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The engine stopped.
     #[error("{0}")]
     Engine(String),
@@ -152,6 +168,14 @@ impl RunError {
         }
     }
 
+    /// What a source of data said.
+    pub(crate) fn from_feed(error: SourceError) -> Self {
+        match error.downcast::<DataError>() {
+            Ok(data) => Self::Data(*data),
+            Err(other) => Self::Engine(other.to_string()),
+        }
+    }
+
     /// The exit code for this error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -160,16 +184,19 @@ impl RunError {
             | Self::Config { .. }
             | Self::FindPlugin(_)
             | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,
-            Self::LoadPlugin { source: LoadError::Runtime(_), .. } => ExitCode::Failed,
+            Self::LoadPlugin { source: LoadError::Runtime(_), .. }
+            | Self::Folder(FolderError::Io { .. } | FolderError::Document { .. })
+            | Self::Journal { .. }
+            | Self::Tape { .. }
+            | Self::Watch { .. }
+            | Self::Engine(_)
+            | Self::Document { .. } => ExitCode::Failed,
             Self::LoadPlugin { .. }
             | Self::PluginNotAllowed { .. }
             | Self::PluginFault { .. }
             | Self::NoPlugin(_)
             | Self::InPage(_) => ExitCode::Plugin,
             Self::NoData { .. } | Self::Data(_) | Self::Recording(_) => ExitCode::Data,
-            Self::Folder(_) | Self::Journal { .. } | Self::Engine(_) | Self::Document { .. } => {
-                ExitCode::Failed
-            }
         }
     }
 }
@@ -187,10 +214,7 @@ impl From<EngineError> for RunError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Setup(setup) => Self::config("timeframe", setup.to_string()),
-            EngineError::Source(source) => match source.downcast::<DataError>() {
-                Ok(data) => Self::Data(*data),
-                Err(other) => Self::Engine(other.to_string()),
-            },
+            EngineError::Source(source) => Self::from_feed(source),
             EngineError::InPage(fault) => Self::InPage(Box::new(fault)),
         }
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use cryptobot_analytics::{
     Collector, FaultSummary, MetricsOptions, Record, RunFolder, RunInfo, Summary, Timing,
 };
-use cryptobot_engine::{Decision, Entry, LogLevel, Mark, Marks, Outcome, Recorder, Strategy};
+use cryptobot_data::HashJob;
+use cryptobot_engine::{Decision, Engine, Entry, LogLevel, Mark, Marks, Outcome, Recorder, Strategy};
 use cryptobot_journal::{Background, JournalHash, JournalWriter};
 use cryptobot_model::{Money, Timestamp, TriggerSource};
 
@@ -19,9 +20,12 @@ use crate::bots;
 use crate::changes;
 use crate::error::{ExitCode, RunError};
 use crate::identity;
+use crate::live::{Ended, Ending};
 use crate::operator;
-use crate::prepare::PreparedRun;
+use crate::plan::Plan;
+use crate::prepare::{Drive, PreparedRun};
 use crate::refusals::Refusals;
+use crate::venue::Simulated;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -103,12 +107,15 @@ impl PreparedRun {
             misses_mark: false,
             refusals: Refusals::default(),
         };
-        let expected_bars = self.plan.expected_bars;
         let loaded = Instant::now();
-        let outcome = self.engine.run(&mut recorder, &mut |at| {
-            progress(RunProgress { now: at.now, bars: at.bars, expected_bars })
-        })?;
-        let engine_time = loaded.elapsed();
+        let ended = match self.drive {
+            Drive::Backtest(engine) => backtest(*engine, &self.plan, &mut recorder, progress)?,
+            Drive::Simulation(simulation) => {
+                simulation.run(&self.plan, self.folder.path(), &mut recorder, progress)?
+            }
+        };
+        let (engine_time, Ended { outcome, strategies, ending, warnings }) = (loaded.elapsed(), ended);
+        self.plan.warnings.extend(warnings);
         let journal = recorder.journal.finish().map_err(journal_error)?;
         if recorder.misses_mark {
             let warning = "stops on a mark price that is not stored watched the last price";
@@ -119,10 +126,13 @@ impl PreparedRun {
         let mut changes = changes::report(&outcome.changes, &names);
         self.plan.warnings.append(&mut changes.warnings);
         self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
-        if outcome.abandoned {
-            let warning = format!("the run ended at {}: every bot was stopped for good", outcome.ended_at);
-            self.plan.warnings.push(warning);
-        }
+        let why = match ending {
+            Ending::Abandoned => Some("every bot was stopped for good"),
+            Ending::TimeUp => Some("its time was over"),
+            Ending::Data | Ending::Interrupted => None,
+        };
+        let warning = why.map(|why| format!("the run ended at {}: {why}", outcome.ended_at));
+        self.plan.warnings.extend(warning);
         if outcome.faults.iter().any(|(_, fault)| fault.kind.is_of_wall_time()) {
             let warning =
                 "not reproducible: a plugin was stopped because of the time it took on this machine";
@@ -130,13 +140,43 @@ impl PreparedRun {
         }
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
-        self.write(&record, &outcome, changes, journal, (loaded, engine_time))
+        let results =
+            Results { plan: self.plan, folder: self.folder, hash: self.hash, started: self.started };
+        results.write(&record, (&outcome, strategies, ending), changes, journal, (loaded, engine_time))
     }
+}
 
+/// A backtest, from its first bar to its last.
+pub(crate) fn backtest(
+    mut engine: Engine<Simulated>,
+    plan: &Plan,
+    recorder: &mut dyn Recorder,
+    progress: &mut dyn FnMut(RunProgress) -> ControlFlow<()>,
+) -> Result<Ended, RunError> {
+    let expected_bars = plan.expected_bars;
+    let outcome = engine
+        .run(recorder, &mut |at| progress(RunProgress { now: at.now, bars: at.bars, expected_bars }))?;
+    let ending = match &outcome {
+        Outcome { interrupted: true, .. } => Ending::Interrupted,
+        Outcome { abandoned: true, .. } => Ending::Abandoned,
+        _ => Ending::Data,
+    };
+    Ok(Ended { outcome, strategies: engine.into_strategies(), ending, warnings: Vec::new() })
+}
+
+/// A run that is over and is to be written.
+struct Results {
+    plan: Plan,
+    folder: RunFolder,
+    hash: HashJob,
+    started: Instant,
+}
+
+impl Results {
     fn write(
         mut self,
         record: &Record,
-        outcome: &Outcome,
+        (outcome, strategies, ending): (&Outcome, Vec<Box<dyn Strategy>>, Ending),
         changes: changes::Report,
         journal: JournalHash,
         (loaded, engine_time): (Instant, Duration),
@@ -147,7 +187,6 @@ impl PreparedRun {
         let configuration = self.plan.config.to_yaml()?;
         self.folder.write("run.yaml", &configuration)?;
         let names: Vec<String> = self.plan.bots.iter().map(|bot| bot.name.clone()).collect();
-        let strategies = self.engine.into_strategies();
         let calls = names.iter().zip(&outcome.called);
         let calls_s = calls.filter_map(|(name, called)| Some((name.clone(), (*called)?.as_secs_f64())));
         write_log(&self.folder, strategies, &names, &mut self.plan.warnings)?;
@@ -160,7 +199,7 @@ impl PreparedRun {
             synthetic: plan.synthetic,
             currency: plan.config.currency.clone(),
             timeframe: plan.timeframe.to_string(),
-            to: if outcome.interrupted || outcome.abandoned { outcome.ended_at } else { plan.to },
+            to: if ending == Ending::Data { plan.to } else { outcome.ended_at },
             bars: outcome.bars,
             fill_timeframes: plan.fill_timeframes.iter().map(ToString::to_string).collect(),
             data_files: data.files,

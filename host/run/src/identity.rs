@@ -32,7 +32,7 @@ pub(crate) fn begin(
         reference_sha256,
         config_sha256: config_sha256(config, bots)?,
         seed: config.seed,
-        mode: "backtest".to_owned(),
+        mode: config.mode.run_mode().to_string(),
         delivery: delivery.to_string(),
     })
 }
@@ -96,7 +96,7 @@ fn config_sha256(config: &RunConfig, bots: &[LoadedBot]) -> Result<String, RunEr
     Ok(hex(&hash.finalize()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

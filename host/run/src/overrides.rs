@@ -7,7 +7,7 @@ use cryptobot_engine::Delivery;
 use cryptobot_model::{Money, ParamValue, Timeframe, Timestamp};
 
 use crate::changes::{Moment, ParseMomentError, Swap, Tuning};
-use crate::config::{Bot, RunConfig, bot_letter};
+use crate::config::{Bot, Mode, RunConfig, bot_letter};
 use crate::error::RunError;
 use crate::recordings::Fills;
 use crate::spelled::Spelled;
@@ -15,6 +15,8 @@ use crate::spelled::Spelled;
 /// Flags; each given one overrides the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
+    /// How the run is driven.
+    pub mode: Option<Mode>,
     /// Plugin of the only bot.
     pub plugin: Option<String>,
     /// Folder of market data.
@@ -54,6 +56,7 @@ pub struct Overrides {
 impl Overrides {
     /// Lays the flags over a configuration. Values of `--set` stay texts until the plugin says what they are.
     pub fn apply(&self, config: &mut RunConfig) -> Result<(), RunError> {
+        config.mode = self.mode.unwrap_or(config.mode);
         if let Some(plugin) = &self.plugin {
             set_plugin(config, plugin)?;
         }

@@ -15,17 +15,18 @@ use cryptobot_wasm::RuntimeConfig;
 
 use crate::bots::{self, LoadedBot};
 use crate::changes;
-use crate::config::RunConfig;
+use crate::config::{Mode, RunConfig};
 use crate::error::RunError;
 use crate::faults;
 use crate::identity;
 use crate::left_out::LeftOut;
 use crate::markets::{self, Market, Markets};
 use crate::operator;
-use crate::permissions::{self, Gate};
+use crate::permissions::{self, Acceptance, Gate};
 use crate::prepare::{Environment, instantiate};
 use crate::recordings;
 use crate::risk;
+use crate::successor::Successors;
 use crate::supply::{Feed, Supply};
 use crate::venue::Simulated;
 use crate::versions::{kept_bars, look_back, max_open_orders, version};
@@ -55,6 +56,9 @@ pub(crate) struct Plan {
     pub(crate) identity: RunIdentity,
     exchange: ExchangeConfig,
     commands: Vec<OperatorCommand>,
+    /// For plugins that are loaded on the way.
+    runtime: RuntimeConfig,
+    acceptance: Acceptance,
 }
 
 /// What a plan reads, by instrument, and the hash of it that is under way.
@@ -65,11 +69,15 @@ pub(crate) struct Inputs {
 
 /// The loader of a run's plugins.
 pub(crate) fn loader(config: &RunConfig, environment: &Environment) -> Loader {
-    Loader::new(RuntimeConfig {
+    Loader::new(runtime(config, environment))
+}
+
+fn runtime(config: &RunConfig, environment: &Environment) -> RuntimeConfig {
+    RuntimeConfig {
         cache_dir: environment.cache_folder.clone(),
         strict: config.limits.strict,
         compiler: environment.compiler.clone(),
-    })
+    }
 }
 
 /// The delivery that a run has where `wanted` is asked for: pages are for one bot whose plugin takes them.
@@ -145,13 +153,22 @@ impl Plan {
             supplies.push(supply);
             funding.push(rates);
         }
-        let delivery = resolve(config.delivery.0, &bots)?;
+        let delivery = match (config.mode, config.delivery.0) {
+            (Mode::Backtest, wanted) => resolve(wanted, &bots)?,
+            (_, Delivery::Paged) => {
+                let problem = format!("paged: bars arrive one by one in a {}", config.mode.run_mode());
+                return Err(RunError::config("delivery", problem));
+            }
+            _ => Delivery::Event,
+        };
         let of =
             |(bot, series): (&LoadedBot, _)| version(&bot.plugin, &bot.info, series, &bot.limits, delivery);
         let plan = Self {
             versions: bots.iter().zip(series).map(of).collect(),
             identity: identity::begin(&config, &bots, reference_sha256(&instruments), delivery)?,
             exchange: config.execution.exchange(config.seed)?,
+            runtime: runtime(&config, environment),
+            acceptance: environment.acceptance.clone(),
             without_mark: supplies.iter().map(|supply| !supply.has_mark()).collect(),
             config,
             bots,
@@ -168,6 +185,25 @@ impl Plan {
             commands,
         };
         Ok((plan, Inputs { supplies, hash }))
+    }
+
+    /// The funding of each instrument, which engines are not given at once from here on.
+    pub(crate) fn take_funding(&mut self) -> Vec<Vec<FundingRate>> {
+        self.funding.iter_mut().map(std::mem::take).collect()
+    }
+
+    /// What makes versions of files that may take over from a bot.
+    pub(crate) fn successors(&self, slot: usize) -> Successors {
+        let name = self.bots[slot].name.clone();
+        Successors {
+            bot: self.config.bots.get(&name).cloned().unwrap_or_default(),
+            name,
+            instruments: self.instruments.clone(),
+            mode: self.config.mode.run_mode(),
+            limits: self.config.limits.stated(),
+            acceptance: self.acceptance.clone(),
+            runtime: self.runtime.clone(),
+        }
     }
 
     /// The parameters that the configuration gives to each bot.
@@ -246,7 +282,8 @@ impl Plan {
         let series = self.versions[slot].series.clone();
         let (strategy, instruments) = (StrategyId::from(slot), self.instruments.len());
         let desk = Desk::new(strategy, series, instruments, history, self.config.seed, limits);
-        if bot.swaps.is_empty() { desk } else { desk.keeping(kept_bars(bot)) }
+        let is_backtest = self.config.mode == Mode::Backtest;
+        if bot.swaps.is_empty() && is_backtest { desk } else { desk.keeping(kept_bars(bot)) }
     }
 
     fn fault_policy(&self, bot: &LoadedBot) -> FaultPolicy {

@@ -10,8 +10,9 @@ use cryptobot_plugin::Limits;
 use cryptobot_wasm::Compiler;
 
 use crate::bots::LoadedBot;
-use crate::config::RunConfig;
+use crate::config::{Mode, RunConfig};
 use crate::error::RunError;
+use crate::live::{Controls, RealTime, Simulation};
 use crate::permissions::Acceptance;
 use crate::plan::{self, Inputs, Plan};
 use crate::supply::Supply;
@@ -38,20 +39,42 @@ pub struct Environment {
 pub struct PreparedRun {
     pub(crate) plan: Plan,
     pub(crate) folder: RunFolder,
-    pub(crate) engine: Engine<Simulated>,
+    pub(crate) drive: Drive,
     pub(crate) hash: HashJob,
     pub(crate) started: Instant,
+}
+
+/// What drives a run.
+pub(crate) enum Drive {
+    /// An engine that reads stored data.
+    Backtest(Box<Engine<Simulated>>),
+    /// Stored data that arrive when they happened.
+    Simulation(Box<Simulation>),
+}
+
+impl PreparedRun {
+    /// Says how a run in real time is driven, and returns what controls it; `None` where it is a backtest.
+    pub fn in_real_time(&mut self, real_time: RealTime) -> Option<Controls> {
+        let Drive::Simulation(simulation) = &mut self.drive else { return None };
+        simulation.real_time = real_time;
+        Some(simulation.controls.clone())
+    }
 }
 
 /// Checks a configuration against plugins and data and builds the run.
 pub fn prepare(config: RunConfig, environment: &Environment) -> Result<PreparedRun, RunError> {
     let loader = plan::loader(&config, environment);
-    let (plan, Inputs { supplies, hash }) = Plan::new(config, &loader, environment)?;
+    let (mut plan, Inputs { supplies, hash }) = Plan::new(config, &loader, environment)?;
     plan.rehearse()?;
     let folder = RunFolder::prepare(&environment.out.clone().unwrap_or_else(|| plan.usual_folder()))?;
-    let feeds = supplies.into_iter().map(Supply::once).collect();
-    let engine = plan.engine(feeds, plan.params(), plan.config.delivery.0)?;
-    Ok(PreparedRun { plan, folder, engine, hash, started: environment.started })
+    let drive = match plan.config.mode {
+        Mode::Backtest => {
+            let feeds = supplies.into_iter().map(Supply::once).collect();
+            Drive::Backtest(Box::new(plan.engine(feeds, plan.params(), plan.config.delivery.0)?))
+        }
+        Mode::Simulation => Drive::Simulation(Box::new(Simulation::new(&mut plan, supplies)?)),
+    };
+    Ok(PreparedRun { plan, folder, drive, hash, started: environment.started })
 }
 
 /// A strategy at its desk, ready for `init`. The one place where a run's plugins get their delivery.

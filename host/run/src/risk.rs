@@ -75,6 +75,7 @@ impl Mode {
     pub(crate) const fn run_mode(self) -> RunMode {
         match self {
             Self::Backtest => RunMode::Backtest,
+            Self::Simulation => RunMode::Simulation,
         }
     }
 }

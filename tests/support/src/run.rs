@@ -181,15 +181,26 @@ impl MemoryRun {
     }
 
     fn engine_at<V: Venue>(self, venue: impl FnOnce(Exchange) -> V) -> Engine<V> {
+        let (rows, base) = (self.block_rows, self.base);
+        let source = |_, block: &BarBlock| -> Box<dyn BarSource> {
+            Box::new(MemorySource::new(&in_blocks(block, rows), base))
+        };
+        self.engine_on(source, venue)
+    }
+
+    /// The engine of this run on other sources, which are made of their places: bars of the markets first, then marks.
+    pub fn engine_on<V: Venue>(
+        self,
+        mut source: impl FnMut(usize, &BarBlock) -> Box<dyn BarSource>,
+        venue: impl FnOnce(Exchange) -> V,
+    ) -> Engine<V> {
         let instruments: Vec<Instrument> =
             self.markets.iter().map(|(instrument, _)| instrument.clone()).collect();
-        let source = |block: &BarBlock| -> Box<dyn BarSource> {
-            Box::new(MemorySource::new(&in_blocks(block, self.block_rows), self.base))
-        };
+        let count = instruments.len();
         let setups = self.markets.iter().enumerate().map(|(index, (instrument, block))| InstrumentSetup {
-            mark: self.marks.get(&index).map(source),
+            mark: self.marks.get(&index).map(|block| source(count + index, block)),
             funding: self.funding.get(&index).cloned().unwrap_or_default(),
-            ..InstrumentSetup::new(instrument.clone(), self.base, source(block))
+            ..InstrumentSetup::new(instrument.clone(), self.base, source(index, block))
         });
         let (balance, leverage, faults) = (self.balance, self.leverage, self.faults);
         let own = vec![self.limits.strategy; self.strategies.len()];

@@ -6,9 +6,11 @@ mod data;
 mod doctor;
 mod explain;
 mod journal;
+mod live;
 mod margin;
 mod plugin;
 mod reference;
+mod replay;
 mod run;
 mod sweep;
 
@@ -160,6 +162,9 @@ pub(crate) enum CommandError {
     /// A fill cannot be explained.
     #[error(transparent)]
     Explain(#[from] cryptobot_run::explain::ExplainError),
+    /// A run cannot be repeated.
+    #[error(transparent)]
+    Replay(#[from] cryptobot_run::replay::ReplayError),
     /// A result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] serde_json::Error),
@@ -195,6 +200,7 @@ impl CommandError {
             | Self::Venue(_)
             | Self::OpenJournal { .. } => ExitCode::Usage,
             Self::Explain(error) => error.exit_code(),
+            Self::Replay(error) => error.exit_code(),
             Self::Download(_)
             | Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
@@ -222,6 +228,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments, started),
         Command::Sweep(command) => sweep::run(*command, started),
+        Command::Replay(arguments) => replay::run(&arguments, started),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Data(command) => data::run(&command),

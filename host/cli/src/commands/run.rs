@@ -10,30 +10,31 @@ use cryptobot_analytics::FaultSummary;
 use cryptobot_engine::Delivery;
 use cryptobot_plugin::{Accepted, cache_folder, plugin_folders};
 use cryptobot_run::permissions::Acceptance;
-use cryptobot_run::recordings;
 use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, RunError, Spelled, prepare};
+use cryptobot_run::{config, recordings};
 
+use crate::args::live::LiveArguments;
 use crate::args::{Fills, Format, Mode, RunArguments};
-use crate::commands::{CommandError, compiler};
+use crate::commands::{CommandError, compiler, live};
 use crate::output;
 use crate::progress::Progress;
 
 pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode, CommandError> {
-    let Mode::Backtest = arguments.mode;
     let format = arguments.format;
     let mut config = match &arguments.config {
         Some(path) => RunConfig::read(path)?,
         None => RunConfig::default(),
     };
     let environment = environment(arguments.out.clone(), arguments.accept, started);
+    let live = arguments.live;
     overrides(arguments).apply(&mut config)?;
     let interrupted = interruption();
-    let mut finished = execute(config.clone(), &environment, &interrupted);
+    let mut finished = execute(config.clone(), &environment, live, &interrupted);
     if let Err(RunError::InPage(fault)) = finished {
         // Where it happened is only known where bars are handed over one by one.
         output::complain(format_args!("a plugin failed inside a page ({fault}); running again bar by bar"));
         config.delivery = Spelled(Delivery::Event);
-        finished = execute(config, &environment, &interrupted);
+        finished = execute(config, &environment, live, &interrupted);
     }
     let finished = finished?;
     let printed = match format {
@@ -48,9 +49,12 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
 fn execute(
     config: RunConfig,
     environment: &Environment,
-    interrupted: &AtomicBool,
+    live: LiveArguments,
+    interrupted: &Arc<AtomicBool>,
 ) -> Result<Finished, RunError> {
-    let prepared = prepare(config, environment)?;
+    live::check(live, config.mode)?;
+    let mut prepared = prepare(config, environment)?;
+    live::control(&mut prepared, live, interrupted);
     let mut progress = Progress::new(prepared.expected_bars());
     let finished = prepared.execute(&mut |at| {
         progress.show(&at);
@@ -74,6 +78,10 @@ pub(super) fn environment(out: Option<PathBuf>, accept: bool, started: Instant) 
 
 fn overrides(arguments: RunArguments) -> Overrides {
     Overrides {
+        mode: arguments.mode.map(|mode| match mode {
+            Mode::Backtest => config::Mode::Backtest,
+            Mode::Simulation => config::Mode::Simulation,
+        }),
         plugin: arguments.plugin,
         data: arguments.market.data,
         venue: arguments.market.venue,

@@ -86,6 +86,7 @@ impl<V: Venue> Engine<V> {
         version.check_series(slot.strategy.desk().series())?;
         let (params, dropped) = version.params_after(&origin.params, set)?;
         let heir = (version.make)(&params).map_err(|fault| format!("it does not start: {fault}"))?;
+        let heir = slot.heir(heir);
         let state = match snapshot(slot.strategy.as_mut(), origin.version.info.state_version, now) {
             Ok(state) => state,
             Err(fault) => {

@@ -60,6 +60,7 @@ impl<V: Venue> Engine<V> {
         let Some(origin) = slot.origin.clone() else { return };
         let result = match (origin.version.make)(&origin.params) {
             Ok(heir) => {
+                let heir = slot.heir(heir);
                 let (left, result) = take_over(&mut slot.strategy, heir, &origin.version, None, self.now);
                 self.retire(index, left);
                 result

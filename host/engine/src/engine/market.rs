@@ -24,6 +24,8 @@ pub(crate) struct Market {
     pub(super) mark: Option<Feed>,
     /// Funding that is not due yet, the next one last.
     pub(super) funding: Vec<FundingRate>,
+    /// The newest mark price that was told before its bar has closed.
+    pub(super) opening: Option<(Timestamp, Price)>,
     /// When its next base bar closes.
     pub(super) next_close: Timestamp,
     pub(super) base: Subscribers,
@@ -42,6 +44,13 @@ impl Market {
             None => None,
         };
         Ok((interval, mark))
+    }
+
+    /// Looks for bars that have arrived since the sources had no more.
+    pub(super) fn look_again(&mut self) -> Result<(), SourceError> {
+        self.feed.look_again()?;
+        self.next_close = self.feed.next_close();
+        self.mark.as_mut().map_or(Ok(()), Feed::look_again)
     }
 
     /// Adds the newest base bar to the higher ones.
@@ -72,11 +81,19 @@ impl Market {
             return (mark, FundingPrice::Recorded);
         }
         let next = self.mark.as_ref().and_then(Feed::next).filter(|next| next.open_ts == funding.ts);
-        if let Some(open) = next.and_then(|next| Price::from_f64(next.bar.open)) {
+        let open = next.and_then(|next| Price::from_f64(next.bar.open));
+        if let Some(open) = open.or_else(|| self.opening_at(funding.ts)) {
             return (open, FundingPrice::MarkOpen);
         }
         let close = self.feed.newest().bar.close;
         (Price::from_f64(close).unwrap_or_default(), FundingPrice::LastClose)
+    }
+
+    /// The open of the mark bar that begins at `ts`, where it was told and that bar is the next one.
+    fn opening_at(&self, ts: Timestamp) -> Option<Price> {
+        let mark = self.mark.as_ref()?;
+        let is_next = mark.next().is_none() && mark.newest().bar.ts <= ts;
+        self.opening.filter(|(at, _)| is_next && *at == ts).map(|(_, price)| price)
     }
 
     /// When funding is due next.
@@ -97,6 +114,7 @@ impl Market {
             feed,
             mark: setup.mark.map(|source| Feed::open(source, setup.timeframe)).transpose()?,
             funding: setup.funding.into_iter().rev().collect(),
+            opening: None,
             instrument: setup.instrument,
             base: Vec::new(),
             higher: Vec::new(),

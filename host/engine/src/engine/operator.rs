@@ -87,6 +87,21 @@ impl<V: Venue> Engine<V> {
         self
     }
 
+    /// Lets the operator command while the run goes on, by [`Engine::command`]. To be called before the run.
+    #[must_use]
+    pub fn with_operator(mut self) -> Self {
+        self.risk.track();
+        self
+    }
+
+    /// The operator gives a command now: it is executed in the first step at its time or later.
+    pub fn command(&mut self, given: OperatorCommand) {
+        // The next one is the last; of commands of one time the first given is the next.
+        let place = self.operator.due.partition_point(|other| other.at > given.at);
+        self.operator.due.insert(place, given);
+        self.next_event = self.next_event.min(self.operator.next());
+    }
+
     /// Executes the commands that are given by now, and closes what was filled after a kill.
     pub(super) fn obey(&mut self, recorder: &mut dyn Recorder) {
         while let Some(given) = self.operator.due.pop_if(|given| given.at <= self.now) {

@@ -7,13 +7,13 @@ use cryptobot_model::{FundingRate, Rate, Timeframe, Timestamp};
 use cryptobot_test_support::market::random_walk;
 use serde_json::{Value, json};
 
-const DAYS: usize = 10;
+pub(super) const DAYS: usize = 10;
 const RUN: &str = "run --plugin sma-flip --timeframe 15m --set quantity=0.01 --out run --format json";
 const NO_MARKS: &str = "test: stops and liquidation watch the last price of AUSDT: no mark prices of 15m or finer are \
                         stored for the period";
 
 /// Ten days of minutes of a perpetual from 2023-01-01.
-fn perpetual() -> Sandbox {
+pub(super) fn perpetual() -> Sandbox {
     let sandbox = Sandbox::new().with_plugin("sma-flip");
     let bars = minutes();
     cryptobot_e2e::write_minutes(&sandbox.path("data/test/AUSDT/1m/2023.parquet"), &bars, 0..bars.len());
@@ -29,7 +29,7 @@ fn minutes() -> BarBlock {
 }
 
 /// Rates of 0.0001, some milliseconds late, without those of some intervals.
-fn write_rates(sandbox: &Sandbox, every_hours: i64, lost: &[i64]) {
+pub(super) fn write_rates(sandbox: &Sandbox, every_hours: i64, lost: &[i64]) {
     let first: Timestamp = "2023-01-01".parse().unwrap();
     let count = DAYS as i64 * 24 / every_hours;
     let rate = |step: i64| FundingRate {
@@ -42,7 +42,7 @@ fn write_rates(sandbox: &Sandbox, every_hours: i64, lost: &[i64]) {
 }
 
 /// Mark prices for some of the minutes: the last prices themselves.
-fn mark_minutes(sandbox: &Sandbox, file: &str, rows: std::ops::Range<usize>) {
+pub(super) fn mark_minutes(sandbox: &Sandbox, file: &str, rows: std::ops::Range<usize>) {
     let bars = minutes();
     let column = |values: &[f64]| values[rows.clone()].to_vec();
     let marks = BarBlock {

@@ -29,6 +29,7 @@ mod real_data;
 mod recorded;
 mod results;
 mod rhai;
+mod simulation;
 mod store;
 mod swap;
 mod sweep;

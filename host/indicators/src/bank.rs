@@ -1,8 +1,13 @@
 //! The indicators of one strategy, created by name and read by dense handle.
 
+use crate::higher::Higher;
 use crate::input::{Book, FuturesData, Input, Pair, Trade};
 use crate::kind::{CreateError, Feed, Kind, Ohlcv};
-use crate::registry::KINDS;
+
+mod features;
+
+use features::Features;
+pub use features::{FeatureColumn, Lengths};
 
 /// Values that are kept per output.
 pub const HISTORY: usize = 256;
@@ -17,21 +22,25 @@ struct Entry {
     kind: &'static Kind,
     series: usize,
     params: Vec<f64>,
+    /// What makes longer bars for it of those of the series, where it is not fed with these.
+    higher: Option<Higher>,
     indicator: Box<dyn Feed<Ohlcv>>,
     outputs: usize,
-    /// Ring of `HISTORY` rows of `outputs` values; NaN before the first bar.
+    /// Ring of `HISTORY` rows of `outputs` values, a row for each bar of the series; NaN before the first bar.
     history: Vec<f64>,
     /// Row of the newest values: the ring has 256 rows, so that the byte wraps by itself.
     newest: u8,
 }
 
 impl Entry {
-    fn build(kind: &'static Kind, series: usize, params: Vec<f64>) -> Result<Self, CreateError> {
+    fn build(wanted: &Wanted) -> Result<Self, CreateError> {
+        let Wanted { kind, series, params, higher } = wanted.clone();
         let indicator = kind.built(&params)?;
         Ok(Self {
             kind,
             series,
             params,
+            higher,
             indicator,
             outputs: kind.outputs.len(),
             history: vec![f64::NAN; HISTORY * kind.outputs.len()],
@@ -41,9 +50,24 @@ impl Entry {
 
     #[inline]
     fn feed(&mut self, bar: &Ohlcv) {
+        let before = usize::from(self.newest) * self.outputs;
         self.newest = self.newest.wrapping_add(1);
         let row = usize::from(self.newest) * self.outputs;
-        self.indicator.feed(bar, &mut self.history[row..row + self.outputs]);
+        let Some(higher) = &mut self.higher else {
+            self.indicator.feed(bar, &mut self.history[row..row + self.outputs]);
+            return;
+        };
+        self.history.copy_within(before..before + self.outputs, row);
+        let values = &mut self.history[row..row + self.outputs];
+        higher.push(bar, |closed| self.indicator.feed(closed, values));
+    }
+
+    fn is(&self, wanted: &Wanted) -> bool {
+        let length = |higher: &Option<Higher>| higher.as_ref().map(|higher| higher.length_ns);
+        self.kind.name == wanted.kind.name
+            && self.series == wanted.series
+            && self.params == wanted.params
+            && length(&self.higher) == length(&wanted.higher)
     }
 
     fn fed(mut self, bar: Ohlcv) -> Self {
@@ -52,10 +76,21 @@ impl Entry {
     }
 }
 
+/// An indicator that is asked for.
+#[derive(Clone, Debug)]
+struct Wanted {
+    kind: &'static Kind,
+    series: usize,
+    params: Vec<f64>,
+    higher: Option<Higher>,
+}
+
 /// Indicators by handle, grouped by the series that feeds them.
 #[derive(Clone, Debug, Default)]
 pub struct Bank {
     entries: Vec<Entry>,
+    /// Sets of features by handle: columns of the entries.
+    features: Vec<Features>,
     /// Handles per series, in the order of their creation.
     of_series: Vec<Vec<u32>>,
     /// The bank that this one takes over from, until that is settled.
@@ -65,7 +100,7 @@ pub struct Bank {
 impl Bank {
     /// An empty bank for a number of series.
     pub fn new(series: usize) -> Self {
-        Self { entries: Vec::new(), of_series: vec![Vec::new(); series], predecessor: None }
+        Self { of_series: vec![Vec::new(); series], ..Self::default() }
     }
 
     /// Begins a succession: the bank is empty again, and an indicator that is created now and was there before, of the
@@ -111,21 +146,25 @@ impl Bank {
     ) -> Result<u32, CreateError> {
         let kind = find(kind)?;
         let params = kind.resolve(params)?;
-        let count = self.of_series.len();
+        self.add(&Wanted { kind, series, params, higher: None }, past)
+    }
+
+    /// The handle of an indicator, which is made where it is not there yet.
+    fn add(&mut self, wanted: &Wanted, past: impl Iterator<Item = Ohlcv>) -> Result<u32, CreateError> {
+        let (series, count) = (wanted.series, self.of_series.len());
         let Some(handles) = self.of_series.get_mut(series) else {
             return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
         };
-        let same =
-            |entry: &Entry| entry.kind.name == kind.name && entry.series == series && entry.params == params;
-        if let Some(handle) = self.entries.iter().position(same) {
+        if let Some(handle) = self.entries.iter().position(|entry| entry.is(wanted)) {
             return Ok(handle as u32);
         }
-        check_room(&self.entries, kind, &params)?;
-        let inherited = self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| same(old)));
+        check_room(&self.entries, wanted.kind, &wanted.params)?;
+        let inherited =
+            self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| old.is(wanted)));
         let entry = match inherited {
             Some(Some(running)) => running.clone(),
-            Some(None) => past.fold(Entry::build(kind, series, params)?, Entry::fed),
-            None => Entry::build(kind, series, params)?,
+            Some(None) => past.fold(Entry::build(wanted)?, Entry::fed),
+            None => Entry::build(wanted)?,
         };
         let handle = self.entries.len() as u32;
         handles.push(handle);
@@ -173,20 +212,20 @@ impl Bank {
     }
 }
 
-fn find(name: &str) -> Result<&'static Kind, CreateError> {
-    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| unknown(name))
+/// The kind with a name; the error says which one may be meant.
+pub(crate) fn find<I: Input>(name: &str) -> Result<&'static Kind<I>, CreateError> {
+    I::kind(name).ok_or_else(|| unknown::<I>(name))
 }
 
-/// There is no such kind that is fed with bars, but perhaps one with a similar name.
-fn unknown(name: &str) -> CreateError {
-    if let Some(input) = other_input(name) {
-        return CreateError(format!(
-            "`{name}` is computed from {input}, which strategies' indicators are not fed with yet; they are fed with bars"
-        ));
+/// There is no such kind of this input, but perhaps one of another, or one with a similar name.
+fn unknown<I: Input>(name: &str) -> CreateError {
+    if let Some(input) = input_of(name) {
+        return CreateError(format!("`{name}` is computed from {input}, not from {}", I::NAME));
     }
     // A name that is no name is not worth the comparison.
     let wanted = name.get(..name.len().min(64)).unwrap_or_default();
-    let similar = KINDS.iter().map(|kind| (edits(wanted, kind.name), kind.name)).min();
+    let kinds = I::FAMILIES.iter().flat_map(|family| family.kinds);
+    let similar = kinds.map(|kind| (edits(wanted, kind.name), kind.name)).min();
     let hint = match similar {
         Some((edits, similar)) if edits <= similar.len() / 2 => format!("did you mean `{similar}`?"),
         _ => "the reference of indicators lists them all".to_owned(),
@@ -194,12 +233,13 @@ fn unknown(name: &str) -> CreateError {
     CreateError(format!("there is no indicator `{name}`; {hint}"))
 }
 
-/// What the indicator with a name is computed from, if not from bars.
-fn other_input(name: &str) -> Option<&'static str> {
+/// What the indicator with a name is computed from: [`Input::NAME`] of its input.
+pub fn input_of(name: &str) -> Option<&'static str> {
     fn has<I: Input>(name: &str) -> Option<&'static str> {
         I::kind(name).map(|_| I::NAME)
     }
-    has::<Pair>(name)
+    has::<Ohlcv>(name)
+        .or_else(|| has::<Pair>(name))
         .or_else(|| has::<Trade>(name))
         .or_else(|| has::<Book>(name))
         .or_else(|| has::<FuturesData>(name))
@@ -240,6 +280,7 @@ fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), Crea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::KINDS;
     use crate::moving_average::Sma;
 
     fn param(name: &str, value: f64) -> (String, f64) {
@@ -346,11 +387,7 @@ mod tests {
         let mut message =
             |kind: &str, params: &[(String, f64)]| bank.create(kind, 0, params).unwrap_err().to_string();
         assert_eq!(message("smma", &[]), "there is no indicator `smma`; did you mean `sma`?");
-        assert_eq!(
-            message("book_spread", &[]),
-            "`book_spread` is computed from order books, which strategies' indicators are not fed with yet; they are \
-             fed with bars"
-        );
+        assert_eq!(message("book_spread", &[]), "`book_spread` is computed from order books, not from bars");
         assert_eq!(message("bolinger", &[]), "there is no indicator `bolinger`; did you mean `bollinger`?");
         assert_eq!(
             message("of my own", &[]),

@@ -4,6 +4,7 @@ pub(crate) mod data;
 pub(crate) mod generate;
 pub(crate) mod live;
 pub(crate) mod replay;
+pub(crate) mod features;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     /// Market data.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Write a table of features over stored market data.
+    Features(Box<features::FeatureArguments>),
     /// Run files.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -10,6 +10,7 @@ mod kind;
 mod merge;
 mod read;
 mod rows;
+mod stream;
 mod voids;
 mod writer;
 
@@ -23,5 +24,6 @@ pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSe
 pub use read::StoredRows;
 pub use rows::{Cell, CellFault, Rows};
 pub(crate) use voids::FILE as VOIDS_FILE;
+pub use stream::RowStream;
 pub use voids::{Void, Voids, mark_void};
 pub use writer::{Appended, CatalogWriter, Compacted};

@@ -1,5 +1,7 @@
 //! The rows of a table of one symbol, computed block by block.
 
+use std::sync::Arc;
+
 use cryptobot_data::SeriesReader;
 use cryptobot_engine::BarBlock;
 use cryptobot_indicators::{Bank, Lengths, Ohlcv};
@@ -39,7 +41,8 @@ impl FeatureRows {
                 Source::Bars(timeframe) => {
                     let higher_ns = (*timeframe != plan.timeframe).then(|| timeframe.nanos());
                     let lengths = Lengths { bar_ns: plan.timeframe.nanos(), higher_ns };
-                    let handle = bank.subscribe(columns, 0, lengths, std::iter::empty)?;
+                    let handle =
+                        bank.subscribe(columns, 0, lengths, std::iter::empty, |_| Ok(Arc::default()))?;
                     let made = bank.feature_columns(handle).iter();
                     sources.extend(made.map(|column| (column.indicator, column.output)));
                     continue;

@@ -1,5 +1,6 @@
 //! The indicators of one strategy, created by name and read by dense handle.
 
+use crate::feature::ColumnSpec;
 use crate::higher::Higher;
 use crate::input::{Book, FuturesData, Input, Pair, Trade};
 use crate::kind::{CreateError, Feed, Kind, Ohlcv};
@@ -7,7 +8,7 @@ use crate::kind::{CreateError, Feed, Kind, Ohlcv};
 mod features;
 
 use features::Features;
-pub use features::{FeatureColumn, Lengths};
+pub use features::{FeatureColumn, GivenColumns, Lengths};
 
 /// Values that are kept per output.
 pub const HISTORY: usize = 256;
@@ -19,9 +20,7 @@ pub const MAX_TOTAL_PERIOD: f64 = 1_000_000.0;
 /// One indicator with its newest values.
 #[derive(Clone, Debug)]
 struct Entry {
-    kind: &'static Kind,
-    series: usize,
-    params: Vec<f64>,
+    is: Wanted,
     /// What makes longer bars for it of those of the series, where it is not fed with these.
     higher: Option<Higher>,
     indicator: Box<dyn Feed<Ohlcv>>,
@@ -33,19 +32,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn build(wanted: &Wanted) -> Result<Self, CreateError> {
-        let Wanted { kind, series, params, higher } = wanted.clone();
-        let indicator = kind.built(&params)?;
-        Ok(Self {
-            kind,
-            series,
-            params,
-            higher,
-            indicator,
-            outputs: kind.outputs.len(),
-            history: vec![f64::NAN; HISTORY * kind.outputs.len()],
-            newest: 0,
-        })
+    fn new(is: Wanted, indicator: Box<dyn Feed<Ohlcv>>, outputs: usize) -> Self {
+        let (higher, history) = (is.higher.clone(), vec![f64::NAN; HISTORY * outputs]);
+        Self { is, higher, indicator, outputs, history, newest: 0 }
     }
 
     #[inline]
@@ -62,27 +51,50 @@ impl Entry {
         higher.push(bar, |closed| self.indicator.feed(closed, values));
     }
 
-    fn is(&self, wanted: &Wanted) -> bool {
-        let length = |higher: &Option<Higher>| higher.as_ref().map(|higher| higher.length_ns);
-        self.kind.name == wanted.kind.name
-            && self.series == wanted.series
-            && self.params == wanted.params
-            && length(&self.higher) == length(&wanted.higher)
-    }
-
     fn fed(mut self, bar: Ohlcv) -> Self {
         self.feed(&bar);
         self
     }
 }
 
-/// An indicator that is asked for.
+/// What tells one entry of a bank from another.
 #[derive(Clone, Debug)]
 struct Wanted {
-    kind: &'static Kind,
+    what: What,
     series: usize,
-    params: Vec<f64>,
     higher: Option<Higher>,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug)]
+enum What {
+    /// An indicator with the values of its parameters.
+    Kind(&'static Kind, Vec<f64>),
+    /// Columns that are computed elsewhere.
+    Given(Vec<ColumnSpec>),
+}
+
+impl PartialEq for Wanted {
+    fn eq(&self, other: &Self) -> bool {
+        let length = |wanted: &Self| wanted.higher.as_ref().map(|higher| higher.length_ns);
+        let same = match (&self.what, &other.what) {
+            (What::Kind(one, params), What::Kind(two, others)) => one.name == two.name && params == others,
+            (What::Given(one), What::Given(two)) => one == two,
+            _ => false,
+        };
+        same && self.series == other.series && length(self) == length(other)
+    }
+}
+
+impl Wanted {
+    fn start(&self) -> Result<Entry, CreateError> {
+        match &self.what {
+            What::Kind(kind, params) => Ok(Entry::new(self.clone(), kind.built(params)?, kind.outputs.len())),
+            What::Given(_) => {
+                Err(CreateError("columns that are computed elsewhere have to be given".to_owned()))
+            }
+        }
+    }
 }
 
 /// Indicators by handle, grouped by the series that feeds them.
@@ -146,25 +158,31 @@ impl Bank {
     ) -> Result<u32, CreateError> {
         let kind = find(kind)?;
         let params = kind.resolve(params)?;
-        self.add(&Wanted { kind, series, params, higher: None }, past)
+        let wanted = Wanted { what: What::Kind(kind, params), series, higher: None };
+        self.add(&wanted, past, Wanted::start)
     }
 
-    /// The handle of an indicator, which is made where it is not there yet.
-    fn add(&mut self, wanted: &Wanted, past: impl Iterator<Item = Ohlcv>) -> Result<u32, CreateError> {
+    /// The handle of an entry, which is made where it is not there yet.
+    fn add(
+        &mut self,
+        wanted: &Wanted,
+        past: impl Iterator<Item = Ohlcv>,
+        start: impl FnOnce(&Wanted) -> Result<Entry, CreateError>,
+    ) -> Result<u32, CreateError> {
         let (series, count) = (wanted.series, self.of_series.len());
         let Some(handles) = self.of_series.get_mut(series) else {
             return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
         };
-        if let Some(handle) = self.entries.iter().position(|entry| entry.is(wanted)) {
+        if let Some(handle) = self.entries.iter().position(|entry| entry.is == *wanted) {
             return Ok(handle as u32);
         }
-        check_room(&self.entries, wanted.kind, &wanted.params)?;
+        check_room(&self.entries, wanted)?;
         let inherited =
-            self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| old.is(wanted)));
+            self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| old.is == *wanted));
         let entry = match inherited {
             Some(Some(running)) => running.clone(),
-            Some(None) => past.fold(Entry::build(wanted)?, Entry::fed),
-            None => Entry::build(wanted)?,
+            Some(None) => past.fold(start(wanted)?, Entry::fed),
+            None => start(wanted)?,
         };
         let handle = self.entries.len() as u32;
         handles.push(handle);
@@ -259,17 +277,22 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// What a kind keeps in memory grows with its periods.
-fn total_period(kind: &Kind, params: &[f64]) -> f64 {
-    kind.params.iter().zip(params).filter(|(param, _)| param.whole).map(|(_, value)| value).sum()
+/// What an indicator keeps in memory grows with its periods.
+fn total_period(wanted: &Wanted) -> f64 {
+    match &wanted.what {
+        What::Kind(kind, params) => {
+            kind.params.iter().zip(params).filter(|(param, _)| param.whole).map(|(_, value)| value).sum()
+        }
+        What::Given(_) => 0.0,
+    }
 }
 
-fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), CreateError> {
+fn check_room(entries: &[Entry], wanted: &Wanted) -> Result<(), CreateError> {
     if entries.len() >= MAX_INDICATORS {
         return Err(CreateError(format!("a strategy may have {MAX_INDICATORS} indicators")));
     }
-    let kept: f64 = entries.iter().map(|entry| total_period(entry.kind, &entry.params)).sum();
-    if kept + total_period(kind, params) > MAX_TOTAL_PERIOD {
+    let kept: f64 = entries.iter().map(|entry| total_period(&entry.is)).sum();
+    if kept + total_period(wanted) > MAX_TOTAL_PERIOD {
         return Err(CreateError(format!(
             "the periods of a strategy's indicators may add up to {MAX_TOTAL_PERIOD}; shorten some"
         )));

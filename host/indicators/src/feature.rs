@@ -19,6 +19,15 @@ pub struct ColumnSpec {
     pub output: String,
 }
 
+/// What a strategy asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WantedFeature {
+    /// The columns of a set, or a single one of a set, by name.
+    Named(String),
+    /// A column of its own.
+    Own(ColumnSpec),
+}
+
 /// A column of a feature set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -120,6 +129,29 @@ pub fn named<I: Input>(name: &str, bar_ns: i64) -> Result<Vec<ColumnSpec>, Creat
     }
     let mut features = I::SETS.iter().flat_map(|set| set.features);
     Ok(features.find(|feature| feature.name == name).map(|one| one.column(bar_ns)).into_iter().collect())
+}
+
+/// The columns that a strategy asks for, of whatever input, on bars of a length in ns.
+pub fn wanted_columns(wanted: &[WantedFeature], bar_ns: i64) -> Result<Vec<ColumnSpec>, CreateError> {
+    let mut columns = Vec::new();
+    for feature in wanted {
+        let name = match feature {
+            WantedFeature::Own(column) => {
+                columns.push(column.clone());
+                continue;
+            }
+            WantedFeature::Named(name) => name,
+        };
+        let before = columns.len();
+        columns.extend(named::<Ohlcv>(name, bar_ns)?);
+        columns.extend(named::<Trade>(name, bar_ns)?);
+        columns.extend(named::<Book>(name, bar_ns)?);
+        columns.extend(named::<FuturesData>(name, bar_ns)?);
+        if columns.len() == before {
+            return Err(unknown_name(name));
+        }
+    }
+    Ok(columns)
 }
 
 /// There is neither a set nor a feature of such a name: what there is.

@@ -49,13 +49,13 @@ pub mod volume;
 mod window;
 
 pub use average::{Dema, Hma, Kama, Midpoint, Rma, T3, Tema, Trima, Vwma, Zlema};
-pub use bank::{Bank, FeatureColumn, Lengths};
+pub use bank::{Bank, FeatureColumn, GivenColumns, Lengths};
 pub use calendar::{Moment, SessionActivity};
 pub use candles::{Hikkake, Pattern};
 pub use composite::{MomentumRegime, RsiDivergence, SmaCross, TrendStrength, VptTrend};
 pub use directional::{Adx, Adxr, Aroon, Directional, Ichimoku, Sar, Supertrend, Vortex};
 pub use dispersion::{Bands, Bollinger, StdDev};
-pub use feature::{Column, ColumnSpec, FeatureSet};
+pub use feature::{Column, ColumnSpec, FeatureSet, WantedFeature};
 pub use futures::LiquidationPressure;
 pub use input::{Book, BookLevel, FuturesData, Input, Pair, Trade};
 pub use kind::{CreateError, Indicator, Kind, KindParam, Ohlcv};

@@ -56,21 +56,18 @@ fn request(arguments: FeatureArguments, plan: Plan) -> Result<TableRequest, Comm
 fn told(written: &Written) -> String {
     let schema = &written.schema;
     let columns = schema.schema.columns.len();
-    let mut text = format!(
-        "{}: {} rows of {columns} columns, {} rows without an empty cell\n{}: schema {}; columns of bars have values from row \
-         {} on",
-        written.file.display(),
-        written.rows,
-        written.complete_rows,
-        written.schema_file.display(),
-        schema.sha256,
-        schema.warmup_rows,
-    );
-    if let Some(fitted) = &schema.fitted {
-        text.push_str(&format!(
-            "\nscaled as fitted on {} rows, {} to {}",
-            fitted.rows, fitted.from, fitted.until
-        ));
-    }
-    text
+    let mut lines = vec![
+        format!(
+            "{}: {} rows of {columns} columns, {} of them without an empty cell",
+            written.file.display(),
+            written.rows,
+            written.complete_rows
+        ),
+        format!("{}: schema {}", written.schema_file.display(), schema.sha256),
+        format!("columns of bars have values from row {} on", schema.warmup_rows),
+    ];
+    lines.extend(schema.fitted.as_ref().map(|fitted| {
+        format!("scaled as fitted on {} rows, {} to {}", fitted.rows, fitted.from, fitted.until)
+    }));
+    lines.join("\n")
 }

@@ -7,7 +7,7 @@ use cryptobot_model::{Timeframe, Timestamp};
 
 use crate::columns::{Content, FUNDING, INDEX, MARK};
 use crate::error::DataError;
-use crate::file::StoredFile;
+use crate::file::{StoredFile, TouchedFile};
 use crate::funding::FundingRates;
 use crate::instruments::Instruments;
 use crate::plan::{Plan, plan};
@@ -239,6 +239,25 @@ impl Catalog {
         let stored = self.kinds(venue, symbol)?.iter().any(|kind| kind == FUNDING);
         let files = if stored { self.files(venue, symbol, FUNDING)? } else { Vec::new() };
         FundingRates::read(files, hours, period)
+    }
+
+    /// The files of a kind that have rows in `[from, to]`, for the identity of a run.
+    pub fn files_in(
+        &self,
+        series: &SeriesId,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<TouchedFile>, DataError> {
+        let mut touched = Vec::new();
+        for file in self.files(&series.venue, &series.symbol, &series.kind.to_string())? {
+            for (index, group) in file.groups.iter().enumerate() {
+                let bounds = if group.bounds.is_some() { group.bounds } else { file.bounds(index)? };
+                if bounds.is_some_and(|(first, last)| last >= from.millis() && first <= to.millis()) {
+                    touched.push(file.touched.clone());
+                    break;
+                }
+            }
+        }
+        Ok(touched)
     }
 
     /// The rows of a series of any kind in `[from, to)`, file by file.

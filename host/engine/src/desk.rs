@@ -19,8 +19,8 @@ mod indicators;
 mod requests;
 mod succession;
 
-pub use indicators::FeatureSource;
 use indicators::as_input;
+pub use indicators::{EmptyColumns, FeatureSource};
 pub use requests::{Bracket, Intent, Signal, TimerCommand};
 pub(crate) use succession::Before;
 use succession::Undo;

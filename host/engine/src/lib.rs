@@ -28,7 +28,8 @@ pub use ahead::{Ahead, RowSeries};
 pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use delivery::{Delivery, ParseDeliveryError};
 pub use desk::{
-    AccountView, Bracket, Desk, DeskLimits, FeatureSource, Intent, LogLevel, LogLine, Signal, TimerCommand,
+    AccountView, Bracket, Desk, DeskLimits, EmptyColumns, FeatureSource, Intent, LogLevel, LogLine, Signal,
+    TimerCommand,
 };
 pub use engine::margin::Accounts as AccountKind;
 pub use engine::{

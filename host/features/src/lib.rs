@@ -15,6 +15,7 @@ mod plan;
 mod rows;
 mod schema;
 mod side;
+mod source;
 mod table;
 mod trades;
 
@@ -25,4 +26,5 @@ pub use market::Market;
 pub use plan::{Group, Plan, Source, Wanted, WantedColumn};
 pub use rows::FeatureRows;
 pub use schema::{Fitted, Schema, SchemaColumn, SchemaDocument};
+pub use source::StoredFeatures;
 pub use table::{Fit, TableRequest, Written, write_table};

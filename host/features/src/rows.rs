@@ -33,7 +33,11 @@ pub struct FeatureRows {
 impl FeatureRows {
     /// Opens everything that the columns are computed from.
     pub fn open(market: &Market, plan: &Plan) -> Result<Self, FeatureError> {
-        let bars = market.bars()?;
+        Self::beside(market.bars()?, market, plan)
+    }
+
+    /// Opens everything that the columns are computed from, beside bars that are open already.
+    pub(crate) fn beside(bars: SeriesReader, market: &Market, plan: &Plan) -> Result<Self, FeatureError> {
         let period = (bars.first_open(), bars.last_close());
         let (mut bank, mut sources, mut sides) = (Bank::new(1), Vec::new(), Vec::<(Box<dyn Side>, _)>::new());
         for Group { source, columns } in &plan.groups {

@@ -223,7 +223,9 @@ impl Bank {
         let output = output as usize;
         match u8::try_from(n) {
             Ok(n) if output < entry.outputs => {
-                entry.history[usize::from(entry.newest.wrapping_sub(n)) * entry.outputs + output]
+                let value = entry.history[usize::from(entry.newest.wrapping_sub(n)) * entry.outputs + output];
+                // The sign of a NaN is up to the processor and the compiler: one stands for all.
+                if value.is_nan() { f64::NAN } else { value }
             }
             _ => f64::NAN,
         }

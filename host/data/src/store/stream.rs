@@ -10,7 +10,6 @@ use super::files::{bounds, parquet_files, read_rows};
 use super::kind::{SeriesId, SeriesKind};
 use super::rows::Rows;
 use crate::error::DataError;
-use crate::file::TouchedFile;
 
 /// A file with rows of the period.
 struct Part {
@@ -24,7 +23,6 @@ pub struct RowStream {
     kind: SeriesKind,
     parts: VecDeque<Part>,
     period_ms: Range<i64>,
-    touched: Vec<TouchedFile>,
 }
 
 impl RowStream {
@@ -36,22 +34,16 @@ impl RowStream {
         let folder = series.folder();
         let period_ms =
             period.0.map_or(i64::MIN, Timestamp::millis)..period.1.map_or(i64::MAX, Timestamp::millis);
-        let (mut parts, mut touched) = (Vec::new(), Vec::new());
+        let mut parts = Vec::new();
         for file in parquet_files(&root.join(&folder))? {
             let (path, name) = (root.join(&folder).join(&file), format!("{folder}/{file}"));
             let Some((first, last)) = bounds(&path, &name, series.kind)? else { continue };
             if last >= period_ms.start && first < period_ms.end {
-                touched.push(TouchedFile::outside(name.clone(), &path)?);
                 parts.push(Part { path, name, first });
             }
         }
         parts.sort_by_key(|part| part.first);
-        Ok(Self { kind: series.kind, parts: parts.into(), period_ms, touched })
-    }
-
-    /// The files that have rows of the period.
-    pub fn touched(&self) -> &[TouchedFile] {
-        &self.touched
+        Ok(Self { kind: series.kind, parts: parts.into(), period_ms })
     }
 
     /// The rows of the next file, and which of them lie in the period; `None` at the end.
@@ -111,7 +103,8 @@ mod tests {
         let hours = |from: i64, to: i64| {
             let at = |hour: i64| Some(Timestamp::from_millis(hour * DAY_MS / 24));
             let mut stream = catalog.rows(&series, (at(from), at(to))).unwrap();
-            let files = stream.touched().len();
+            let period = (at(from).unwrap(), at(to).unwrap().plus(-1_000_000));
+            let files = catalog.files_in(&series, period).unwrap().len();
             let mut hours = Vec::new();
             while let Some((rows, wanted)) = stream.next_rows().unwrap() {
                 hours.extend(wanted.map(|row| rows.ts_ms(row) * 24 / DAY_MS));

@@ -17,6 +17,16 @@ pub trait FeatureSource: fmt::Debug + Send {
     fn columns(&self, series: &SeriesInfo, columns: &[ColumnSpec]) -> Result<Arc<GivenColumns>, String>;
 }
 
+/// Serves every column without any value: for those who only look whether a plugin works.
+#[derive(Clone, Copy, Debug)]
+pub struct EmptyColumns;
+
+impl FeatureSource for EmptyColumns {
+    fn columns(&self, _series: &SeriesInfo, _columns: &[ColumnSpec]) -> Result<Arc<GivenColumns>, String> {
+        Ok(Arc::default())
+    }
+}
+
 impl Desk {
     /// Serves features that are not computed from bars, too.
     #[must_use]

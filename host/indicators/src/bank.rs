@@ -20,9 +20,10 @@ pub const MAX_TOTAL_PERIOD: f64 = 1_000_000.0;
 /// One indicator with its newest values.
 #[derive(Clone, Debug)]
 struct Entry {
-    is: Wanted,
+    /// Boxed, as what follows: bars do not touch it, and entries stand close to each other.
+    is: Box<Wanted>,
     /// What makes longer bars for it of those of the series, where it is not fed with these.
-    higher: Option<Higher>,
+    higher: Option<Box<Higher>>,
     indicator: Box<dyn Feed<Ohlcv>>,
     outputs: usize,
     /// Ring of `HISTORY` rows of `outputs` values, a row for each bar of the series; NaN before the first bar.
@@ -33,22 +34,30 @@ struct Entry {
 
 impl Entry {
     fn new(is: Wanted, indicator: Box<dyn Feed<Ohlcv>>, outputs: usize) -> Self {
-        let (higher, history) = (is.higher.clone(), vec![f64::NAN; HISTORY * outputs]);
-        Self { is, higher, indicator, outputs, history, newest: 0 }
+        let (higher, history) = (is.higher.clone().map(Box::new), vec![f64::NAN; HISTORY * outputs]);
+        Self { is: Box::new(is), higher, indicator, outputs, history, newest: 0 }
     }
 
     #[inline]
     fn feed(&mut self, bar: &Ohlcv) {
-        let before = usize::from(self.newest) * self.outputs;
         self.newest = self.newest.wrapping_add(1);
         let row = usize::from(self.newest) * self.outputs;
-        let Some(higher) = &mut self.higher else {
+        if self.higher.is_none() {
             self.indicator.feed(bar, &mut self.history[row..row + self.outputs]);
-            return;
-        };
+        } else {
+            self.feed_higher(bar, row);
+        }
+    }
+
+    /// Repeats the row before, unless longer bars have closed.
+    #[inline(never)]
+    fn feed_higher(&mut self, bar: &Ohlcv, row: usize) {
+        let before = usize::from(self.newest.wrapping_sub(1)) * self.outputs;
         self.history.copy_within(before..before + self.outputs, row);
         let values = &mut self.history[row..row + self.outputs];
-        higher.push(bar, |closed| self.indicator.feed(closed, values));
+        if let Some(higher) = &mut self.higher {
+            higher.push(bar, |closed| self.indicator.feed(closed, values));
+        }
     }
 
     fn fed(mut self, bar: Ohlcv) -> Self {
@@ -173,12 +182,12 @@ impl Bank {
         let Some(handles) = self.of_series.get_mut(series) else {
             return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
         };
-        if let Some(handle) = self.entries.iter().position(|entry| entry.is == *wanted) {
+        if let Some(handle) = self.entries.iter().position(|entry| *entry.is == *wanted) {
             return Ok(handle as u32);
         }
         check_room(&self.entries, wanted)?;
         let inherited =
-            self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| old.is == *wanted));
+            self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| *old.is == *wanted));
         let entry = match inherited {
             Some(Some(running)) => running.clone(),
             Some(None) => past.fold(start(wanted)?, Entry::fed),

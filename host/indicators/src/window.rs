@@ -67,6 +67,13 @@ impl Window {
         self.values[self.next]
     }
 
+    /// The values from the newest to the oldest, and zeros of slots without a value.
+    #[inline]
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = f64> {
+        let (newer, older) = self.values.split_at(self.next);
+        newer.iter().rev().chain(older.iter().rev()).copied()
+    }
+
     /// The values in the order of their slots, for what does not depend on their order.
     #[inline]
     pub(crate) fn unordered(&self) -> &[f64] {

@@ -11,7 +11,6 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::{Kind, kinds, outputs};
-use crate::window::Window;
 
 pub(crate) const KINDS: &[Kind] = kinds! { crate::kind::Ohlcv:
     ht_dcperiod() -> ["value"], from 33;
@@ -67,6 +66,34 @@ impl Hilbert {
         self.past.copy_within(0..5, 1);
         self.past[0] = value;
         (OUTER * value - OUTER * sixth - INNER * fourth + INNER * second) * scale
+    }
+}
+
+/// The values of the longest period, zeros before the first one.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+struct Recent {
+    /// Every value twice, so that the newest ones stand in a row from `newest` on.
+    values: Vec<f64>,
+    newest: usize,
+}
+
+impl Recent {
+    fn new() -> Self {
+        Self { values: vec![0.0; 2 * LONGEST], newest: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, value: f64) {
+        self.newest = self.newest.checked_sub(1).unwrap_or(LONGEST - 1);
+        self.values[self.newest] = value;
+        self.values[self.newest + LONGEST] = value;
+    }
+
+    /// So many of the newest values, the newest first.
+    #[inline]
+    fn newest(&self, count: usize) -> &[f64] {
+        &self.values[self.newest..self.newest + count]
     }
 }
 
@@ -234,8 +261,8 @@ outputs! {
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct CyclePhase {
     core: Core,
-    /// The smoothed prices of the longest period, zeros before the first.
-    smooth: Window,
+    /// Smoothed prices.
+    smooth: Recent,
     phase: f64,
 }
 
@@ -243,7 +270,7 @@ impl CyclePhase {
     /// Before any price.
     #[expect(clippy::new_without_default, reason = "as all other indicators")]
     pub fn new() -> Self {
-        Self { core: Core::new(START_PHASE), smooth: Window::new(LONGEST as u32), phase: 0.0 }
+        Self { core: Core::new(START_PHASE), smooth: Recent::new(), phase: 0.0 }
     }
 
     /// Takes the next price and returns the phase.
@@ -260,7 +287,8 @@ impl CyclePhase {
         let turn = self.core.update(price)?;
         self.smooth.push(turn.smooth);
         let (mut real, mut imaginary) = (0.0, 0.0);
-        for (value, [sine, cosine]) in self.smooth.newest_first().zip(circle(self.core.bars())) {
+        let bars = self.core.bars();
+        for (value, [sine, cosine]) in self.smooth.newest(bars).iter().zip(circle(bars)) {
             real += sine * value;
             imaginary += cosine * value;
         }
@@ -341,14 +369,14 @@ impl CycleTrend {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 struct Trend {
-    prices: Window,
+    prices: Recent,
     /// The three means before, the newest first.
     means: [f64; 3],
 }
 
 impl Trend {
     fn new() -> Self {
-        Self { prices: Window::new(LONGEST as u32), means: [0.0; 3] }
+        Self { prices: Recent::new(), means: [0.0; 3] }
     }
 
     #[inline]
@@ -358,7 +386,7 @@ impl Trend {
 
     #[inline]
     fn update(&mut self, bars: usize) -> f64 {
-        let sum: f64 = self.prices.newest_first().take(bars).sum();
+        let sum: f64 = self.prices.newest(bars).iter().sum();
         let mean = if bars > 0 { sum / bars as f64 } else { sum };
         let [one, two, three] = self.means;
         self.means = [mean, one, two];

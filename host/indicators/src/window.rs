@@ -67,11 +67,10 @@ impl Window {
         self.values[self.next]
     }
 
-    /// The values from the newest to the oldest, and zeros of slots without a value.
+    /// Slot of the newest value.
     #[inline]
-    pub(crate) fn newest_first(&self) -> impl Iterator<Item = f64> {
-        let (newer, older) = self.values.split_at(self.next);
-        newer.iter().rev().chain(older.iter().rev()).copied()
+    pub(crate) fn newest_slot(&self) -> usize {
+        self.next.checked_sub(1).unwrap_or(self.values.len() - 1)
     }
 
     /// The values in the order of their slots, for what does not depend on their order.

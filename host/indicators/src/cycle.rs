@@ -449,14 +449,14 @@ pub struct Mama {
     fast: f64,
     slow: f64,
     phase: f64,
-    mama: f64,
-    fama: f64,
+    average: f64,
+    following: f64,
 }
 
 impl Mama {
     /// With weights of the newest price between `slow` and `fast`, customarily 0.05 and 0.5.
     pub fn new(fast: f64, slow: f64) -> Self {
-        Self { core: Core::new(START_PERIOD), fast, slow, phase: 0.0, mama: 0.0, fama: 0.0 }
+        Self { core: Core::new(START_PERIOD), fast, slow, phase: 0.0, average: 0.0, following: 0.0 }
     }
 
     /// Takes the next price and returns both averages.
@@ -468,9 +468,9 @@ impl Mama {
         let turned = (self.phase - phase).max(1.0);
         self.phase = phase;
         let weight = if turned > 1.0 { (self.fast / turned).max(self.slow) } else { self.fast };
-        self.mama = weight * price + (1.0 - weight) * self.mama;
-        self.fama = 0.5 * weight * self.mama + (1.0 - 0.5 * weight) * self.fama;
-        if turn.counts { [self.mama, self.fama] } else { [f64::NAN; 2] }
+        self.average = weight * price + (1.0 - weight) * self.average;
+        self.following = 0.5 * weight * self.average + (1.0 - 0.5 * weight) * self.following;
+        if turn.counts { [self.average, self.following] } else { [f64::NAN; 2] }
     }
 }
 

@@ -83,6 +83,7 @@ const CONVENTIONS: &str = "
 - **True range** needs the close before, so it begins at the second bar.
 - **macd.** The fast average is seeded at the same bar as the slow one; line, signal and histogram begin together.
   In `apo` and `ppo` each average is seeded at its own bar.
+- **Cycles** (`ht_` and `mama`) begin with zeros, as in TA-Lib: the first hundred values or so depend on that.
 - **Deviations** divide by `period`, not by `period - 1`, except `historical_volatility` and what is made of it.
 - **Where nothing moves** or was traded, ratios are 0. Exceptions, as in TA-Lib: `imi` is 50, `efficiency_ratio` 1.
 - **percent-b** is 0 at the lower band and 1 at the upper one; NaN where the bands meet.

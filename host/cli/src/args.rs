@@ -1,10 +1,10 @@
 //! Commands and their options. `docs/src/reference/commands.md` is generated from here.
 
 pub(crate) mod data;
+pub(crate) mod features;
 pub(crate) mod generate;
 pub(crate) mod live;
 pub(crate) mod replay;
-pub(crate) mod features;
 
 use std::path::PathBuf;
 

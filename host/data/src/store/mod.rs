@@ -23,7 +23,7 @@ pub use index::{CatalogIndex, FileEntry};
 pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSeriesKind, ValueRange};
 pub use read::StoredRows;
 pub use rows::{Cell, CellFault, Rows};
-pub(crate) use voids::FILE as VOIDS_FILE;
 pub use stream::RowStream;
+pub(crate) use voids::FILE as VOIDS_FILE;
 pub use voids::{Void, Voids, mark_void};
 pub use writer::{Appended, CatalogWriter, Compacted};

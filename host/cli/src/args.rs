@@ -1,6 +1,7 @@
 //! Commands and their options. `docs/src/reference/commands.md` is generated from here.
 
 pub(crate) mod data;
+pub(crate) mod features;
 pub(crate) mod generate;
 pub(crate) mod live;
 pub(crate) mod replay;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     /// Market data.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Write a table of features over stored market data.
+    Features(Box<features::FeatureArguments>),
     /// Run files.
     #[command(subcommand)]
     Config(ConfigCommand),

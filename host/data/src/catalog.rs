@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_model::{Timeframe, Timestamp};
 
-use crate::columns::{Content, FUNDING, MARK};
+use crate::columns::{Content, FUNDING, INDEX, MARK};
 use crate::error::DataError;
-use crate::file::StoredFile;
+use crate::file::{StoredFile, TouchedFile};
 use crate::funding::FundingRates;
 use crate::instruments::Instruments;
 use crate::plan::{Plan, plan};
 use crate::resample::divides;
 use crate::series::{SeriesReader, SeriesRequest};
-use crate::store::{SeriesId, Voids};
+use crate::store::{RowStream, SeriesId, Voids};
 
 /// A folder of market data: `<root>/<venue>/<SYMBOL>/<kind>/<year>.parquet`.
 #[derive(Clone, Debug)]
@@ -193,6 +193,26 @@ impl Catalog {
         symbol: &str,
         bars: &SeriesReader,
     ) -> Result<Option<SeriesReader>, DataError> {
+        self.prices(venue, symbol, MARK, bars)
+    }
+
+    /// Opens the index prices over a series as [`Catalog::marks`] does the mark prices.
+    pub fn index(
+        &self,
+        venue: &str,
+        symbol: &str,
+        bars: &SeriesReader,
+    ) -> Result<Option<SeriesReader>, DataError> {
+        self.prices(venue, symbol, INDEX, bars)
+    }
+
+    fn prices(
+        &self,
+        venue: &str,
+        symbol: &str,
+        prefix: &str,
+        bars: &SeriesReader,
+    ) -> Result<Option<SeriesReader>, DataError> {
         let kinds = self.kinds(venue, symbol)?;
         let request = SeriesRequest {
             venue: venue.to_owned(),
@@ -202,7 +222,7 @@ impl Catalog {
             to: Some(bars.last_close()),
             allow_gaps: true,
         };
-        let best = self.best_plan(&request, MARK, &sources(&kinds, MARK, request.timeframe))?;
+        let best = self.best_plan(&request, prefix, &sources(&kinds, prefix, request.timeframe))?;
         let open = |(source, plan)| SeriesReader::new(plan, source, request.timeframe);
         Ok(best.plan.map(open).transpose()?.map(SeriesReader::only_whole_bars))
     }
@@ -219,6 +239,36 @@ impl Catalog {
         let stored = self.kinds(venue, symbol)?.iter().any(|kind| kind == FUNDING);
         let files = if stored { self.files(venue, symbol, FUNDING)? } else { Vec::new() };
         FundingRates::read(files, hours, period)
+    }
+
+    /// The files of a kind that have rows in `[from, to]`, for the identity of a run.
+    pub fn files_in(
+        &self,
+        series: &SeriesId,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<TouchedFile>, DataError> {
+        let mut touched = Vec::new();
+        for file in self.files(&series.venue, &series.symbol, &series.kind.to_string())? {
+            for (index, group) in file.groups.iter().enumerate() {
+                let bounds = if group.bounds.is_some() { group.bounds } else { file.bounds(index)? };
+                if bounds.is_some_and(|(first, last)| last >= from.millis() && first <= to.millis()) {
+                    touched.push(file.touched.clone());
+                    break;
+                }
+            }
+        }
+        Ok(touched)
+    }
+
+    /// The rows of a series of any kind in `[from, to)`, file by file.
+    pub fn rows(
+        &self,
+        series: &SeriesId,
+        period: (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<RowStream, DataError> {
+        // Says what is there where the series is not.
+        self.coverage(&series.venue, &series.symbol, &series.kind.to_string())?;
+        RowStream::open(self.root(), series, period)
     }
 
     /// The first plan that lacks nothing, or the one that lacks least; without any, why not.

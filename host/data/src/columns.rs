@@ -16,7 +16,7 @@ pub const TIME: &str = "ts";
 pub(crate) enum Content {
     /// Bars of trades.
     Bars,
-    /// Bars of the mark price, which have no volume.
+    /// Bars of the mark or index price, which have no volume.
     Marks,
     /// Funding rates.
     Funding,
@@ -27,7 +27,7 @@ impl Content {
     pub fn of_kind(kind: &str) -> Self {
         if kind == FUNDING {
             Self::Funding
-        } else if kind.starts_with(MARK) {
+        } else if kind.starts_with(MARK) || kind.starts_with(INDEX) {
             Self::Marks
         } else {
             Self::Bars
@@ -38,7 +38,7 @@ impl Content {
     pub fn columns(self) -> &'static str {
         match self {
             Self::Bars => "bars have ts (int64, ms UTC), open, high, low, close, volume",
-            Self::Marks => "mark prices have ts (int64, ms UTC), open, high, low, close",
+            Self::Marks => "mark and index prices have ts (int64, ms UTC), open, high, low, close",
             Self::Funding => "funding has ts (int64, ms UTC), rate and, where it is known, mark_price",
         }
     }
@@ -48,6 +48,8 @@ impl Content {
 pub(crate) const FUNDING: &str = "funding";
 /// What the kinds of mark prices begin with; a timeframe follows.
 pub(crate) const MARK: &str = "mark-";
+/// What the kinds of index prices begin with; a timeframe follows.
+pub(crate) const INDEX: &str = "index-";
 
 /// One column of a row group, read in steps. Nulls are allowed in the schema and found in the levels.
 pub(crate) struct Typed<T: DataType> {

@@ -10,6 +10,7 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
@@ -72,6 +73,11 @@ impl TableWriter {
         Ok(Self { path: path.to_owned(), temporary, writer })
     }
 
+    /// Adds an entry to the metadata in the file's footer.
+    pub fn note(&mut self, key: &str, value: String) {
+        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+    }
+
     /// Adds rows: the cells of every column, as many of each.
     pub fn group(&mut self, columns: &[Cells]) -> Result<(), DataError> {
         self.write(columns).map_err(|error| unwritable(&self.path, &error))
@@ -85,6 +91,12 @@ impl TableWriter {
             column.close()?;
         }
         group.close().map(drop)
+    }
+
+    /// Leaves no table behind.
+    pub fn discard(self) {
+        // What cannot be removed is replaced by the next table of this name.
+        let _ = fs::remove_file(&self.temporary);
     }
 
     /// Completes the table and gives the file its name.
@@ -140,6 +152,12 @@ impl TableReader {
     /// Its columns.
     pub fn columns(&self) -> &Columns {
         &self.columns
+    }
+
+    /// An entry of the metadata in the file's footer.
+    pub fn noted(&self, key: &str) -> Option<&str> {
+        let entries = self.reader.metadata().file_metadata().key_value_metadata()?;
+        entries.iter().find(|entry| entry.key == key)?.value.as_deref()
     }
 
     /// Number of groups.
@@ -285,14 +303,18 @@ mod tests {
         table.group(&first).unwrap();
         assert!(!path.exists());
         table.group(&second).unwrap();
+        table.note("about", "a test".to_owned());
         table.finish().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let read = TableReader::open(&path, &columns).unwrap();
+        assert_eq!((read.noted("about"), read.noted("more")), (Some("a test"), None));
         assert_eq!(
             (0..read.groups()).map(|group| read.group(group).unwrap()).collect::<Vec<_>>(),
             [first, second]
         );
         assert!(TableReader::open(&path, &columns[1..].to_vec()).is_err());
+        TableWriter::create(&path, &columns).unwrap().discard();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         fs::write(&path, "no table").unwrap();
         assert!(TableReader::open(&path, &columns).is_err());
     }

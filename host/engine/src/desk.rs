@@ -3,7 +3,7 @@
 //! A back-end owns the desk (a WASM runtime keeps it in the store, where the imports reach it), the engine fills and
 //! empties it around each callback. It holds views and requests only: no money changes here.
 
-use cryptobot_indicators::{Bank, CreateError, Ohlcv};
+use cryptobot_indicators::Bank;
 use cryptobot_model::{
     Bar, InstrumentId, OrderId, OrderKind, OrderTerms, SeriesId, SeriesInfo, Side, StrategyId, TimeInForce,
     Timestamp,
@@ -15,9 +15,12 @@ use crate::prices::PriceBoard;
 use crate::random::Random;
 use crate::rates::Rates;
 
+mod indicators;
 mod requests;
 mod succession;
 
+use indicators::as_input;
+pub use indicators::{EmptyColumns, FeatureSource};
 pub use requests::{Bracket, Intent, Signal, TimerCommand};
 pub(crate) use succession::Before;
 use succession::Undo;
@@ -153,6 +156,7 @@ pub struct Desk {
     pub log_level: LogLevel,
     history: Vec<BarRing>,
     indicators: Bank,
+    features: Option<Box<dyn FeatureSource>>,
     random: Random,
     sequence: u64,
     intents: Vec<Intent>,
@@ -192,6 +196,7 @@ impl Desk {
             log_level: LogLevel::Info,
             history: rings,
             indicators: Bank::new(series.len()),
+            features: None,
             random: Random::new(seed, u64::from(strategy.0)),
             sequence: 0,
             intents: Vec::new(),
@@ -535,24 +540,6 @@ impl Desk {
         Ok(self.bars(series)?.map_or_else(Vec::new, |ring| ring.window(column, n)))
     }
 
-    /// Creates an indicator on a series and returns its handle; [`Desk::observe`] keeps it up to date. In a version that
-    /// takes over, one that was there before carries on, and a new one is computed over the bars that are kept.
-    pub fn create_indicator(
-        &mut self,
-        kind: &str,
-        series: SeriesId,
-        params: &[(String, f64)],
-    ) -> Result<u32, CreateError> {
-        let kept = self.history.get(series.index()).into_iter().flat_map(BarRing::kept);
-        let past = kept.map(as_input);
-        self.indicators.create_after(kind, series.index(), params, past)
-    }
-
-    /// The indicators of the strategy, to be read.
-    pub fn indicators(&self) -> &Bank {
-        &self.indicators
-    }
-
     /// The next random bits of this strategy's own stream.
     pub fn random(&mut self) -> u64 {
         self.random.next_u64()
@@ -583,9 +570,4 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// A bar as indicators take it.
-fn as_input(bar: &Bar) -> Ohlcv {
-    Ohlcv { ts: bar.ts.0, open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume }
 }

@@ -27,7 +27,10 @@ pub mod version;
 pub use ahead::{Ahead, RowSeries};
 pub use change::{Change, ChangeReport, ChangeRequest, Changed, When};
 pub use delivery::{Delivery, ParseDeliveryError};
-pub use desk::{AccountView, Bracket, Desk, DeskLimits, Intent, LogLevel, LogLine, Signal, TimerCommand};
+pub use desk::{
+    AccountView, Bracket, Desk, DeskLimits, EmptyColumns, FeatureSource, Intent, LogLevel, LogLine, Signal,
+    TimerCommand,
+};
 pub use engine::margin::Accounts as AccountKind;
 pub use engine::{
     Engine, EngineError, FinalAccount, OperatorCommand, Outcome, Progress, RefusedCommand, Retire,
@@ -44,7 +47,9 @@ pub use succession::State;
 pub use venue::Venue;
 pub use version::{Origin, Params, Version};
 
-pub use cryptobot_indicators::{Bank, Ohlcv};
+pub use cryptobot_indicators::{
+    Bank, ColumnSpec, CreateError, FeatureColumn, GivenColumns, Lengths, Ohlcv, WantedFeature,
+};
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{

@@ -1,8 +1,14 @@
 //! The indicators of one strategy, created by name and read by dense handle.
 
+use crate::feature::ColumnSpec;
+use crate::higher::Higher;
 use crate::input::{Book, FuturesData, Input, Pair, Trade};
 use crate::kind::{CreateError, Feed, Kind, Ohlcv};
-use crate::registry::KINDS;
+
+mod features;
+
+use features::Features;
+pub use features::{FeatureColumn, GivenColumns, Lengths};
 
 /// Values that are kept per output.
 pub const HISTORY: usize = 256;
@@ -14,36 +20,44 @@ pub const MAX_TOTAL_PERIOD: f64 = 1_000_000.0;
 /// One indicator with its newest values.
 #[derive(Clone, Debug)]
 struct Entry {
-    kind: &'static Kind,
-    series: usize,
-    params: Vec<f64>,
+    /// Boxed, as what follows: bars do not touch it, and entries stand close to each other.
+    is: Box<Wanted>,
+    /// What makes longer bars for it of those of the series, where it is not fed with these.
+    higher: Option<Box<Higher>>,
     indicator: Box<dyn Feed<Ohlcv>>,
     outputs: usize,
-    /// Ring of `HISTORY` rows of `outputs` values; NaN before the first bar.
+    /// Ring of `HISTORY` rows of `outputs` values, a row for each bar of the series; NaN before the first bar.
     history: Vec<f64>,
     /// Row of the newest values: the ring has 256 rows, so that the byte wraps by itself.
     newest: u8,
 }
 
 impl Entry {
-    fn build(kind: &'static Kind, series: usize, params: Vec<f64>) -> Result<Self, CreateError> {
-        let indicator = kind.built(&params)?;
-        Ok(Self {
-            kind,
-            series,
-            params,
-            indicator,
-            outputs: kind.outputs.len(),
-            history: vec![f64::NAN; HISTORY * kind.outputs.len()],
-            newest: 0,
-        })
+    fn new(is: Wanted, indicator: Box<dyn Feed<Ohlcv>>, outputs: usize) -> Self {
+        let (higher, history) = (is.higher.clone().map(Box::new), vec![f64::NAN; HISTORY * outputs]);
+        Self { is: Box::new(is), higher, indicator, outputs, history, newest: 0 }
     }
 
     #[inline]
     fn feed(&mut self, bar: &Ohlcv) {
         self.newest = self.newest.wrapping_add(1);
         let row = usize::from(self.newest) * self.outputs;
-        self.indicator.feed(bar, &mut self.history[row..row + self.outputs]);
+        if self.higher.is_none() {
+            self.indicator.feed(bar, &mut self.history[row..row + self.outputs]);
+        } else {
+            self.feed_higher(bar, row);
+        }
+    }
+
+    /// Repeats the row before, unless longer bars have closed.
+    #[inline(never)]
+    fn feed_higher(&mut self, bar: &Ohlcv, row: usize) {
+        let before = usize::from(self.newest.wrapping_sub(1)) * self.outputs;
+        self.history.copy_within(before..before + self.outputs, row);
+        let values = &mut self.history[row..row + self.outputs];
+        if let Some(higher) = &mut self.higher {
+            higher.push(bar, |closed| self.indicator.feed(closed, values));
+        }
     }
 
     fn fed(mut self, bar: Ohlcv) -> Self {
@@ -52,10 +66,52 @@ impl Entry {
     }
 }
 
+/// What tells one entry of a bank from another.
+#[derive(Clone, Debug)]
+struct Wanted {
+    what: What,
+    series: usize,
+    higher: Option<Higher>,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug)]
+enum What {
+    /// An indicator with the values of its parameters.
+    Kind(&'static Kind, Vec<f64>),
+    /// Columns that are computed elsewhere.
+    Given(Vec<ColumnSpec>),
+}
+
+impl PartialEq for Wanted {
+    fn eq(&self, other: &Self) -> bool {
+        let length = |wanted: &Self| wanted.higher.as_ref().map(|higher| higher.length_ns);
+        let same = match (&self.what, &other.what) {
+            (What::Kind(one, params), What::Kind(two, others)) => one.name == two.name && params == others,
+            (What::Given(one), What::Given(two)) => one == two,
+            _ => false,
+        };
+        same && self.series == other.series && length(self) == length(other)
+    }
+}
+
+impl Wanted {
+    fn start(&self) -> Result<Entry, CreateError> {
+        match &self.what {
+            What::Kind(kind, params) => Ok(Entry::new(self.clone(), kind.built(params)?, kind.outputs.len())),
+            What::Given(_) => {
+                Err(CreateError("columns that are computed elsewhere have to be given".to_owned()))
+            }
+        }
+    }
+}
+
 /// Indicators by handle, grouped by the series that feeds them.
 #[derive(Clone, Debug, Default)]
 pub struct Bank {
     entries: Vec<Entry>,
+    /// Sets of features by handle: columns of the entries.
+    features: Vec<Features>,
     /// Handles per series, in the order of their creation.
     of_series: Vec<Vec<u32>>,
     /// The bank that this one takes over from, until that is settled.
@@ -65,7 +121,7 @@ pub struct Bank {
 impl Bank {
     /// An empty bank for a number of series.
     pub fn new(series: usize) -> Self {
-        Self { entries: Vec::new(), of_series: vec![Vec::new(); series], predecessor: None }
+        Self { of_series: vec![Vec::new(); series], ..Self::default() }
     }
 
     /// Begins a succession: the bank is empty again, and an indicator that is created now and was there before, of the
@@ -111,21 +167,31 @@ impl Bank {
     ) -> Result<u32, CreateError> {
         let kind = find(kind)?;
         let params = kind.resolve(params)?;
-        let count = self.of_series.len();
+        let wanted = Wanted { what: What::Kind(kind, params), series, higher: None };
+        self.add(&wanted, past, Wanted::start)
+    }
+
+    /// The handle of an entry, which is made where it is not there yet.
+    fn add(
+        &mut self,
+        wanted: &Wanted,
+        past: impl Iterator<Item = Ohlcv>,
+        start: impl FnOnce(&Wanted) -> Result<Entry, CreateError>,
+    ) -> Result<u32, CreateError> {
+        let (series, count) = (wanted.series, self.of_series.len());
         let Some(handles) = self.of_series.get_mut(series) else {
             return Err(CreateError(format!("there is no series {series}; this strategy has {count}")));
         };
-        let same =
-            |entry: &Entry| entry.kind.name == kind.name && entry.series == series && entry.params == params;
-        if let Some(handle) = self.entries.iter().position(same) {
+        if let Some(handle) = self.entries.iter().position(|entry| *entry.is == *wanted) {
             return Ok(handle as u32);
         }
-        check_room(&self.entries, kind, &params)?;
-        let inherited = self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| same(old)));
+        check_room(&self.entries, wanted)?;
+        let inherited =
+            self.predecessor.as_ref().map(|before| before.entries.iter().find(|old| *old.is == *wanted));
         let entry = match inherited {
             Some(Some(running)) => running.clone(),
-            Some(None) => past.fold(Entry::build(kind, series, params)?, Entry::fed),
-            None => Entry::build(kind, series, params)?,
+            Some(None) => past.fold(start(wanted)?, Entry::fed),
+            None => start(wanted)?,
         };
         let handle = self.entries.len() as u32;
         handles.push(handle);
@@ -166,27 +232,29 @@ impl Bank {
         let output = output as usize;
         match u8::try_from(n) {
             Ok(n) if output < entry.outputs => {
-                entry.history[usize::from(entry.newest.wrapping_sub(n)) * entry.outputs + output]
+                let value = entry.history[usize::from(entry.newest.wrapping_sub(n)) * entry.outputs + output];
+                // The sign of a NaN is up to the processor and the compiler: one stands for all.
+                if value.is_nan() { f64::NAN } else { value }
             }
             _ => f64::NAN,
         }
     }
 }
 
-fn find(name: &str) -> Result<&'static Kind, CreateError> {
-    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| unknown(name))
+/// The kind with a name; the error says which one may be meant.
+pub(crate) fn find<I: Input>(name: &str) -> Result<&'static Kind<I>, CreateError> {
+    I::kind(name).ok_or_else(|| unknown::<I>(name))
 }
 
-/// There is no such kind that is fed with bars, but perhaps one with a similar name.
-fn unknown(name: &str) -> CreateError {
-    if let Some(input) = other_input(name) {
-        return CreateError(format!(
-            "`{name}` is computed from {input}, which strategies' indicators are not fed with yet; they are fed with bars"
-        ));
+/// There is no such kind of this input, but perhaps one of another, or one with a similar name.
+fn unknown<I: Input>(name: &str) -> CreateError {
+    if let Some(input) = input_of(name) {
+        return CreateError(format!("`{name}` is computed from {input}, not from {}", I::NAME));
     }
     // A name that is no name is not worth the comparison.
     let wanted = name.get(..name.len().min(64)).unwrap_or_default();
-    let similar = KINDS.iter().map(|kind| (edits(wanted, kind.name), kind.name)).min();
+    let kinds = I::FAMILIES.iter().flat_map(|family| family.kinds);
+    let similar = kinds.map(|kind| (edits(wanted, kind.name), kind.name)).min();
     let hint = match similar {
         Some((edits, similar)) if edits <= similar.len() / 2 => format!("did you mean `{similar}`?"),
         _ => "the reference of indicators lists them all".to_owned(),
@@ -194,12 +262,13 @@ fn unknown(name: &str) -> CreateError {
     CreateError(format!("there is no indicator `{name}`; {hint}"))
 }
 
-/// What the indicator with a name is computed from, if not from bars.
-fn other_input(name: &str) -> Option<&'static str> {
+/// What the indicator with a name is computed from: [`Input::NAME`] of its input.
+pub fn input_of(name: &str) -> Option<&'static str> {
     fn has<I: Input>(name: &str) -> Option<&'static str> {
         I::kind(name).map(|_| I::NAME)
     }
-    has::<Pair>(name)
+    has::<Ohlcv>(name)
+        .or_else(|| has::<Pair>(name))
         .or_else(|| has::<Trade>(name))
         .or_else(|| has::<Book>(name))
         .or_else(|| has::<FuturesData>(name))
@@ -219,17 +288,22 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// What a kind keeps in memory grows with its periods.
-fn total_period(kind: &Kind, params: &[f64]) -> f64 {
-    kind.params.iter().zip(params).filter(|(param, _)| param.whole).map(|(_, value)| value).sum()
+/// What an indicator keeps in memory grows with its periods.
+fn total_period(wanted: &Wanted) -> f64 {
+    match &wanted.what {
+        What::Kind(kind, params) => {
+            kind.params.iter().zip(params).filter(|(param, _)| param.whole).map(|(_, value)| value).sum()
+        }
+        What::Given(_) => 0.0,
+    }
 }
 
-fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), CreateError> {
+fn check_room(entries: &[Entry], wanted: &Wanted) -> Result<(), CreateError> {
     if entries.len() >= MAX_INDICATORS {
         return Err(CreateError(format!("a strategy may have {MAX_INDICATORS} indicators")));
     }
-    let kept: f64 = entries.iter().map(|entry| total_period(entry.kind, &entry.params)).sum();
-    if kept + total_period(kind, params) > MAX_TOTAL_PERIOD {
+    let kept: f64 = entries.iter().map(|entry| total_period(&entry.is)).sum();
+    if kept + total_period(wanted) > MAX_TOTAL_PERIOD {
         return Err(CreateError(format!(
             "the periods of a strategy's indicators may add up to {MAX_TOTAL_PERIOD}; shorten some"
         )));
@@ -240,6 +314,7 @@ fn check_room(entries: &[Entry], kind: &Kind, params: &[f64]) -> Result<(), Crea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::KINDS;
     use crate::moving_average::Sma;
 
     fn param(name: &str, value: f64) -> (String, f64) {
@@ -346,11 +421,7 @@ mod tests {
         let mut message =
             |kind: &str, params: &[(String, f64)]| bank.create(kind, 0, params).unwrap_err().to_string();
         assert_eq!(message("smma", &[]), "there is no indicator `smma`; did you mean `sma`?");
-        assert_eq!(
-            message("book_spread", &[]),
-            "`book_spread` is computed from order books, which strategies' indicators are not fed with yet; they are \
-             fed with bars"
-        );
+        assert_eq!(message("book_spread", &[]), "`book_spread` is computed from order books, not from bars");
         assert_eq!(message("bolinger", &[]), "there is no indicator `bolinger`; did you mean `bollinger`?");
         assert_eq!(
             message("of my own", &[]),

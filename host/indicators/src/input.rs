@@ -8,8 +8,6 @@ use crate::sets::Definition;
 pub trait Input: Sized + 'static {
     /// What it is, for people.
     const NAME: &'static str;
-    /// Whether the host feeds strategies with it.
-    const SERVED: bool;
     /// Its indicators, by family.
     const FAMILIES: &'static [Family<Self>];
     /// Its feature sets.
@@ -23,7 +21,6 @@ pub trait Input: Sized + 'static {
 
 impl Input for Ohlcv {
     const NAME: &'static str = "bars";
-    const SERVED: bool = true;
     const FAMILIES: &'static [Family] = crate::registry::FAMILIES;
     const SETS: &'static [Definition] = crate::sets::OF_BARS;
 }
@@ -39,7 +36,6 @@ pub struct Pair {
 
 impl Input for Pair {
     const NAME: &'static str = "two series";
-    const SERVED: bool = false;
     const FAMILIES: &'static [Family<Self>] = &[Family { title: "Two series", kinds: crate::pair::KINDS }];
     const SETS: &'static [Definition] = &[];
 }
@@ -67,7 +63,6 @@ impl Trade {
 
 impl Input for Trade {
     const NAME: &'static str = "trades";
-    const SERVED: bool = false;
     const FAMILIES: &'static [Family<Self>] = &[Family { title: "Trades", kinds: crate::trade::KINDS }];
     const SETS: &'static [Definition] = crate::sets::OF_TRADES;
 }
@@ -95,7 +90,6 @@ pub struct Book {
 
 impl Input for Book {
     const NAME: &'static str = "order books";
-    const SERVED: bool = false;
     const FAMILIES: &'static [Family<Self>] = &[Family { title: "Order books", kinds: crate::book::KINDS }];
     const SETS: &'static [Definition] = crate::sets::OF_BOOKS;
 }
@@ -121,7 +115,6 @@ pub struct FuturesData {
 
 impl Input for FuturesData {
     const NAME: &'static str = "futures data";
-    const SERVED: bool = false;
     const FAMILIES: &'static [Family<Self>] = &[Family { title: "Futures", kinds: crate::futures::KINDS }];
     const SETS: &'static [Definition] = crate::sets::OF_FUTURES;
 }

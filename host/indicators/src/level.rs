@@ -281,6 +281,9 @@ pub struct VolumeProfile {
     lowest: Lowest,
     prices: Window,
     volumes: Window,
+    /// The bin of each price, in the order of their slots, and the lowest price and width of bins that they belong to.
+    places: Vec<u32>,
+    drawn: (f64, f64),
     bins: Vec<f64>,
     share: f64,
 }
@@ -296,6 +299,8 @@ impl VolumeProfile {
             lowest: Lowest::new(period)?,
             prices: Window::new(period),
             volumes: Window::new(period),
+            places: vec![0; period as usize],
+            drawn: (0.0, 0.0),
             bins: vec![0.0; bins as usize],
             share,
         })
@@ -326,12 +331,22 @@ impl VolumeProfile {
     }
 
     fn fill(&mut self, low: f64, width: f64) {
-        self.bins.fill(0.0);
         let last = self.bins.len() - 1;
+        let place = |price: f64| (((price - low) / width) as usize).min(last) as u32;
+        let prices = self.prices.unordered();
+        if self.drawn == (low, width) {
+            let newest = self.prices.newest_slot();
+            self.places[newest] = place(prices[newest]);
+        } else {
+            self.drawn = (low, width);
+            for (known, price) in self.places.iter_mut().zip(prices) {
+                *known = place(*price);
+            }
+        }
+        self.bins.fill(0.0);
         let traded = self.volumes.unordered().iter().any(|volume| *volume > 0.0);
-        for (price, volume) in self.prices.unordered().iter().zip(self.volumes.unordered()) {
-            let bin = (((price - low) / width) as usize).min(last);
-            self.bins[bin] += if traded { *volume } else { 1.0 };
+        for (place, volume) in self.places.iter().zip(self.volumes.unordered()) {
+            self.bins[*place as usize] += if traded { *volume } else { 1.0 };
         }
     }
 

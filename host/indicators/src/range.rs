@@ -142,10 +142,16 @@ impl Highest {
             self.head = self.slot(1);
             self.len -= 1;
         }
-        while self.len > 0 && self.candidates[self.slot(self.len - 1)].0 <= value {
-            self.len -= 1;
+        let mut slot = self.slot(self.len);
+        while self.len > 0 {
+            let last = slot.checked_sub(1).unwrap_or(period - 1);
+            if self.candidates[last].0 <= value {
+                slot = last;
+                self.len -= 1;
+            } else {
+                break;
+            }
         }
-        let slot = self.slot(self.len);
         self.candidates[slot] = (value, self.seen);
         self.len += 1;
         self.seen += 1;

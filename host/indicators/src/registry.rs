@@ -2,7 +2,7 @@
 
 use crate::kind::{Kind, Ohlcv};
 use crate::{
-    average, calendar, candles, composite, directional, dispersion, level, momentum, moving_average,
+    average, calendar, candles, composite, cycle, directional, dispersion, level, momentum, moving_average,
     oscillator, persistence, price, range, regression, stochastic, volatility, volume,
 };
 
@@ -24,6 +24,7 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Oscillators", kinds: oscillator::KINDS },
     Family { title: "Stochastics", kinds: stochastic::KINDS },
     Family { title: "Direction and trend", kinds: directional::KINDS },
+    Family { title: "Cycles", kinds: cycle::KINDS },
     Family { title: "Ranges", kinds: range::KINDS },
     Family { title: "Volatility", kinds: volatility::KINDS },
     Family { title: "Volume", kinds: volume::KINDS },

@@ -67,6 +67,12 @@ impl Window {
         self.values[self.next]
     }
 
+    /// Slot of the newest value.
+    #[inline]
+    pub(crate) fn newest_slot(&self) -> usize {
+        self.next.checked_sub(1).unwrap_or(self.values.len() - 1)
+    }
+
     /// The values in the order of their slots, for what does not depend on their order.
     #[inline]
     pub(crate) fn unordered(&self) -> &[f64] {

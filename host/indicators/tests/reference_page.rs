@@ -42,17 +42,17 @@ const HEAD: &str = "\
 const OTHER_INPUTS: &str = "
 ## Other inputs
 
-These are not computed from bars. The structs and kinds are there (`Kind::start`), but the host does not feed strategies
-with such inputs yet: asking for one is refused, and the message names the input. First values are counted in inputs.
+These are not computed from bars: `indicator` refuses them, and the message names the input. Those of trades, order books
+and futures data are columns of [features](../guide/features.md). First values are counted in inputs.
 ";
 
 const FEATURE_SETS: &str = "
 ## Feature sets
 
-A feature set is a list of named columns, each an output of an indicator. `FeatureSet::new(name, length of a bar)`
-makes one; `update` takes the next input and gives the values of all columns. Its schema has the columns with all
-parameters and first values; as text (`Schema::canonical`) it is the same bytes for the same computation, so that the
-SHA-256 of that text identifies it. *day* stands for as many bars as a day has.
+A feature set is a list of named columns, each an output of an indicator: [features](../guide/features.md) tells how
+`host features` writes them as a table and how strategies ask for them. In Rust `FeatureSet::new(name, length of a bar)`
+makes one by itself; `update` takes the next input and gives the values of all columns. *day* stands for as many bars as
+a day has.
 
 | Set | Input | Column | Indicator |
 |---|---|---|---|
@@ -63,6 +63,8 @@ const SCALERS: &str = "
 
 `Scaler::fit` takes rows of training data and `apply` scales any rows in place. Values that are not finite do not count
 when fitting; a column without any range is shifted to 0 and not divided.
+
+`host features --scaler` fits and applies one.
 
 | Scaling | What it does |
 |---|---|
@@ -81,6 +83,7 @@ const CONVENTIONS: &str = "
 - **True range** needs the close before, so it begins at the second bar.
 - **macd.** The fast average is seeded at the same bar as the slow one; line, signal and histogram begin together.
   In `apo` and `ppo` each average is seeded at its own bar.
+- **Cycles** (`ht_` and `mama`) begin with zeros, as in TA-Lib: the first hundred values or so depend on that.
 - **Deviations** divide by `period`, not by `period - 1`, except `historical_volatility` and what is made of it.
 - **Where nothing moves** or was traded, ratios are 0. Exceptions, as in TA-Lib: `imi` is 50, `efficiency_ratio` 1.
 - **percent-b** is 0 at the lower band and 1 at the upper one; NaN where the bands meet.

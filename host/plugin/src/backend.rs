@@ -199,13 +199,23 @@ impl Plugin {
 
     /// Whether it reads closed bars from the host; only for such plugins the host shows any.
     pub fn looks_back(&self) -> bool {
-        let market = Capability::Market.name();
+        self.uses(Capability::Market)
+    }
+
+    /// Whether it asks the host for features.
+    pub fn wants_features(&self) -> bool {
+        self.uses(Capability::Features)
+    }
+
+    fn uses(&self, capability: Capability) -> bool {
         match self {
             Self::Component(plugin) => {
-                let interface = format!("/{market}@");
+                let interface = format!("/{capability}@");
                 plugin.imports().iter().any(|import| import.contains(&interface))
             }
-            Self::Script(script) => script.interfaces().iter().any(|(interface, _)| *interface == market),
+            Self::Script(script) => {
+                script.interfaces().iter().any(|(interface, _)| *interface == capability.name())
+            }
         }
     }
 

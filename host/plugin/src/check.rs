@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cryptobot_engine::{Delivery, Desk, DeskLimits, Fault, Intent, Strategy};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, EmptyColumns, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
@@ -182,7 +182,8 @@ impl Trial<'_> {
             lot: 0.001,
             min_notional: 5.0,
         });
-        let desk = Desk::new(StrategyId(0), series.collect(), symbols, 1_000, 1, *self.desk);
+        let desk = Desk::new(StrategyId(0), series.collect(), symbols, 1_000, 1, *self.desk)
+            .with_features(Box::new(EmptyColumns));
         let params: Vec<(String, ParamValue)> =
             self.info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
         let mut strategy = self

@@ -3,8 +3,9 @@
 use std::slice;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, BarSource, Desk, DeskLimits, Engine, EngineError, Exchange, ExchangeConfig,
-    FaultPolicy, InstrumentSetup, Limits, MarginSettings, MemorySource, Strategy, StrategySetup,
+    AccountKind, BarBlock, BarSource, Desk, DeskLimits, EmptyColumns, Engine, EngineError, Exchange,
+    ExchangeConfig, FaultPolicy, InstrumentSetup, Limits, MarginSettings, MemorySource, Strategy,
+    StrategySetup,
 };
 use cryptobot_model::{
     FundingRate, Instrument, InstrumentId, Money, PluginInfo, SeriesId, SeriesInfo, StrategyId, Timeframe,
@@ -79,7 +80,9 @@ impl Stage {
         let warm_up = (plugin.info().warmup_bars as usize).min(MOST_HISTORY_BARS);
         let history = if plugin.looks_back() { warm_up.max(HISTORY_BARS) } else { 0 };
         let series = self.series(plugin.info());
-        Desk::new(StrategyId(0), series, self.markets.len(), history, self.seed, plugin.desk_limits())
+        let (instruments, limits) = (self.markets.len(), plugin.desk_limits());
+        Desk::new(StrategyId(0), series, instruments, history, self.seed, limits)
+            .with_features(Box::new(EmptyColumns))
     }
 
     /// A desk without series, for a strategy that is only called.

@@ -8,6 +8,7 @@ use cryptobot_model::{ParamValue, SeriesId, StrategyId};
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
 use crate::declare::Declared;
+use crate::values::{Line, Slot};
 
 /// Where in its life a script is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct Symbol {
     pub(crate) series: Vec<SeriesId>,
     /// Handles of the declared indicators.
     pub(crate) handles: Vec<u32>,
+    /// Handles of the declared features.
+    pub(crate) features: Vec<u32>,
     pub(crate) state: Map,
 }
 
@@ -120,10 +123,21 @@ impl Context {
         self.series(0)
     }
 
-    /// The current symbol's handle of a declared indicator.
-    pub(crate) fn handle(&mut self, slot: u32) -> Answer<u32> {
-        let handle = self.symbol()?.handles.get(slot as usize).copied();
-        handle.ok_or_else(|| Fault::new(FaultKind::Contract, "there is no such indicator").into())
+    /// The current symbol's value of a line some bars ago.
+    pub(crate) fn read(&mut self, line: Line, bars_ago: u32) -> Answer<f64> {
+        let symbol = self.symbol()?;
+        let handle = match line.slot {
+            Slot::Indicator(slot) => symbol.handles.get(slot as usize),
+            Slot::Features(slot) => symbol.features.get(slot as usize),
+        };
+        let Some(handle) = handle.copied() else {
+            return Err(Fault::new(FaultKind::Contract, "there is no such indicator").into());
+        };
+        let bank = self.desk.indicators();
+        Ok(match line.slot {
+            Slot::Indicator(_) => bank.value(handle, line.output, bars_ago),
+            Slot::Features(_) => bank.feature(handle, line.output, bars_ago),
+        })
     }
 }
 
@@ -157,6 +171,7 @@ pub(crate) fn described(value: &Dynamic) -> &'static str {
         "()" => "nothing",
         "Fn" => "a function",
         name if name.ends_with("Line") => "an indicator",
+        name if name.ends_with("Features") => "features",
         name if name.ends_with("Series") => "a series",
         _ => "something else",
     }

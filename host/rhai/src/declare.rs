@@ -5,7 +5,8 @@ use cryptobot_model::{ParamSpec, ParamValue, PluginInfo, SeriesSpec, Timeframe, 
 use rhai::{Array, Dynamic, INT, Map};
 
 use crate::context::{Answer, Context, Phase, described, mistake, number};
-use crate::values::{Line, Series};
+use crate::features::FeatureSpec;
+use crate::values::{Line, Series, Slot};
 
 /// More of either is a mistake, and would fill the user's terminal.
 const MAX_PARAMS: usize = 256;
@@ -35,6 +36,7 @@ pub(crate) struct Declared {
     pub(crate) params: Vec<ParamSpec>,
     pub(crate) series: Vec<SeriesSpec>,
     pub(crate) indicators: Vec<IndicatorSpec>,
+    pub(crate) features: Vec<FeatureSpec>,
     /// What every symbol's state begins with.
     pub(crate) state: Map,
 }
@@ -47,6 +49,7 @@ impl Default for Declared {
             params: Vec::new(),
             series: vec![SeriesSpec { role: MAIN.to_owned(), timeframe_ns: None }],
             indicators: Vec::new(),
+            features: Vec::new(),
             state: Map::new(),
         }
     }
@@ -66,15 +69,22 @@ impl Declared {
         }
     }
 
-    /// Whether two declarations ask for the same series and indicators.
+    /// Whether two declarations ask for the same series, indicators and features.
     pub(crate) fn needs_the_same(&self, other: &Self) -> bool {
-        self.series == other.series && self.indicators == other.indicators
+        self.series == other.series && self.indicators == other.indicators && self.features == other.features
     }
 
-    /// Bars of the main series until all of its indicators have values.
+    /// Bars of the main series until all of its indicators and features have values.
     fn warmup_bars(&self) -> u32 {
         let of_main = self.indicators.iter().filter(|indicator| indicator.role == 0);
-        of_main.map(|indicator| (indicator.kind.warmup)(&indicator.values())).max().unwrap_or(0)
+        let warmups = of_main.map(|indicator| (indicator.kind.warmup)(&indicator.values()));
+        let features = self.features.iter().filter(|features| features.role == 0);
+        warmups.chain(features.map(|features| features.warmup_bars)).max().unwrap_or(0)
+    }
+
+    /// Indicators, and columns of features.
+    pub(crate) fn columns(&self) -> usize {
+        self.indicators.len() + self.features.iter().map(|features| features.columns.len()).sum::<usize>()
     }
 }
 
@@ -101,7 +111,7 @@ pub(crate) struct ParamOptions {
 }
 
 impl Context {
-    fn declaring(&self, what: &str) -> Answer<()> {
+    pub(crate) fn declaring(&self, what: &str) -> Answer<()> {
         match self.phase {
             Phase::Declaring => Ok(()),
             Phase::Serving => mistake(format!("{what} at the top of the script, outside of functions")),
@@ -177,7 +187,7 @@ impl Context {
         params: Vec<(String, f64)>,
     ) -> Answer<Line> {
         self.declaring("make indicators")?;
-        if self.declared.indicators.len() >= self.indicators_left as usize {
+        if self.declared.columns() >= self.indicators_left as usize {
             return mistake(format!("a script may have {} indicators", self.indicators_left));
         }
         // Created for a trial, so that a wrong one is refused where it stands in the script.
@@ -189,12 +199,17 @@ impl Context {
         };
         let spec = IndicatorSpec { kind, role: series.0, params };
         self.declared.indicators.push(spec);
-        Ok(Line { slot: self.declared.indicators.len() as u32 - 1, output: 0 })
+        let slot = Slot::Indicator(self.declared.indicators.len() as u32 - 1);
+        Ok(Line { slot, output: 0 })
     }
 
     /// An output of an indicator by its name.
     pub(crate) fn output(&self, line: Line, name: &str) -> Answer<Line> {
-        let Some(spec) = self.declared.indicators.get(line.slot as usize) else {
+        let spec = match line.slot {
+            Slot::Indicator(slot) => self.declared.indicators.get(slot as usize),
+            Slot::Features(_) => return mistake(format!("a feature is one column: it has no `{name}`")),
+        };
+        let Some(spec) = spec else {
             return mistake("there is no such indicator");
         };
         match spec.kind.outputs.iter().position(|output| output.replace('-', "_") == name) {

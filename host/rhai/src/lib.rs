@@ -12,6 +12,7 @@ mod calls;
 mod context;
 mod declare;
 mod failure;
+mod features;
 mod limits;
 mod nearest;
 mod nested;

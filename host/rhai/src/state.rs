@@ -211,7 +211,7 @@ mod tests {
 
     fn symbol(name: &str, state: &str) -> Symbol {
         let state = Engine::new_raw().eval_expression::<Map>(state).unwrap();
-        Symbol { name: name.to_owned(), series: Vec::new(), handles: Vec::new(), state }
+        Symbol { name: name.to_owned(), series: Vec::new(), handles: Vec::new(), features: Vec::new(), state }
     }
 
     fn shown(symbol: &Symbol) -> String {

@@ -72,6 +72,7 @@ impl ScriptStrategy {
                     name: info.symbol.clone(),
                     series: Vec::new(),
                     handles: Vec::new(),
+                    features: Vec::new(),
                     state: declared.state.clone(),
                 });
                 symbols.len() - 1
@@ -88,6 +89,10 @@ impl ScriptStrategy {
                 let Some(series) = symbol.series.get(indicator.role).copied() else { continue };
                 let made = self.desk.create_indicator(indicator.kind.name, series, &indicator.params);
                 symbol.handles.push(made.map_err(|error| Fault::new(FaultKind::Refused, error.to_string()))?);
+            }
+            for features in &declared.features {
+                let Some(series) = symbol.series.get(features.role).copied() else { continue };
+                symbol.features.push(features.subscribe(&mut self.desk, series)?);
             }
         }
         Ok((symbols, places))

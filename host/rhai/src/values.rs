@@ -6,12 +6,26 @@ use rhai::{Engine, INT, ImmutableString};
 
 use crate::context::{Answer, mistake};
 
-/// One output of a declared indicator; the same for all symbols.
+/// One output of a declared indicator, or a column of features; the same for all symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub(crate) slot: u32,
+    pub(crate) slot: Slot,
+    /// Number of the output or column.
     pub(crate) output: u32,
 }
+
+/// What a line belongs to, by its place among what was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// An indicator.
+    Indicator(u32),
+    /// Features.
+    Features(u32),
+}
+
+/// Declared features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Features(pub(crate) u32);
 
 /// A series by its role: 0 is the main one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +46,7 @@ pub(crate) struct Closed(pub(crate) ClosedTrade);
 /// Names the types and gives them their properties.
 pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Line>("indicator");
+    engine.register_type_with_name::<Features>("features");
     engine.register_type_with_name::<Series>("series");
     engine.register_type_with_name::<State>("state");
     engine.register_fn("==", |a: Series, b: Series| a == b);

@@ -314,6 +314,45 @@ fn indicators_stand_for_their_values() {
 }
 
 #[test]
+fn features_are_lines_by_the_names_of_their_columns() {
+    let text = "let quick = features([\"technical_fast\", #{name: \"low\", indicator: \"bollinger\", params: #{period: 2}, output: \"lower\"}]);\n\
+                let long = features(\"rsi_14\", \"5m\"); let hour = series(\"hour\", \"1h\"); let hourly = features(\"atr_14\", hour);\n\
+                let same = rsi(14); let bands = bollinger(2);\n\
+                fn on_bar(bar) { if bars() < 76 { return; }\n\
+                info(`${quick.rsi_14.value == same.value} ${quick.low.value == bands.lower.value} ${quick.low[1] == bands.lower[1]} \
+                ${long.rsi_14.ready} ${hourly.atr_14.ready} ${quick.rsi_14 > 1.0} ${feature_values(quick).rsi_14 == same.value}`); }";
+    let mut player = Player::of(text);
+    for bar in 0..76 {
+        player.bar(100.0 + f64::from(bar * bar % 37));
+    }
+    assert_eq!(player.log(), ["true true true true false true true"]);
+    for (top, words) in [
+        ("features(\"fast\")", "there is no feature set `fast`; sets are technical_fast"),
+        ("features(1)", "a feature is a name, or #{name"),
+        (
+            "features(#{name: \"x\", kind: \"rsi\"})",
+            "a feature has name, indicator, params, output, not `kind`",
+        ),
+        ("features(#{name: \"x\", indicator: \"rsi\", params: 3})", "`params` of a feature is a map"),
+        (
+            "features(#{name: \"x\", indicator: \"bollinger\"})",
+            "feature `x`: name one of the outputs of `bollinger`",
+        ),
+        ("features(\"rsi_14\", \"90s\")", "must be a multiple"),
+        ("features(\"rsi_14\").macd", "these features have no `macd`; they have rsi_14"),
+        ("features(\"rsi_14\").rsi_14.upper", "a feature is one column: it has no `upper`"),
+        (
+            "features(\"taker_ratio\")",
+            "feature `taker_ratio` is not computed from bars; there are only bars here",
+        ),
+    ] {
+        let line = refused(&format!("let f = {top}; fn on_bar(bar) {{ }}"));
+        assert!(line.contains(words), "{top}: {line}");
+    }
+    assert!(fault("features(\"rsi_14\");").message.contains("ask for features at the top of the script"));
+}
+
+#[test]
 fn every_kind_of_indicator_is_a_function() {
     for kind in KINDS {
         let settings: Vec<String> = kind.params.iter().map(|param| format!("{}", param.default)).collect();
@@ -391,13 +430,14 @@ fn timers_belong_to_their_symbol() {
 #[test]
 fn what_a_script_calls_is_known() {
     let script = script(
-        "let l = ema(3); fn on_bar(bar) { if l > close(1) { f() } } fn f() { buy(1, #{stop: 2}); info(\"x\"); }",
+        "let f = features(\"rsi_14\"); let l = ema(3); fn on_bar(bar) { if l > close(1) { f() } } fn f() { buy(1, #{stop: 2}); info(\"x\"); }",
     );
     let used = script.interfaces();
     assert_eq!(
         used,
         [
             ("indicators", vec!["ema"]),
+            ("features", vec!["features"]),
             ("market", vec!["close"]),
             ("orders", vec!["buy"]),
             ("log", vec!["info"])

@@ -34,6 +34,7 @@ A script has at least one whose name begins with `on_`. An event without a funct
 | `event` | `id`, `kind` (`\"submitted\"`, `\"accepted\"`, `\"rejected\"`, `\"triggered\"`, `\"partially-filled\"`, `\"filled\"`, `\"modified\"`, `\"cancelled\"`, `\"expired\"`), `side`, `price`, `quantity`, `remaining`, `fee`, `maker`, `reason`, `time` |
 | `trade` | `side` of the entry, `quantity`, `entry_price`, `exit_price`, `net_pnl`, `opened_at`, `closed_at` |
 | an indicator | stands for its newest value in comparisons and with `+ - * /`; `.value`, `.previous`, `[n]` bars ago, `.ready`; outputs by their names |
+| features | their columns by name: `f.rsi_14` is an indicator |
 | `state` | what the script keeps: `state.name`. One for each symbol. Numbers, texts, lists, maps and bars, at most 64 KiB each. A name has its first value from the top of the script |
 | `main` | the series of the run |
 ";

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cryptobot_data::{Catalog, Instruments, SeriesReader, SeriesRequest, TouchedFile};
+use cryptobot_features::StoredFeatures;
 use cryptobot_model::{
     FundingRate, Instrument, InstrumentId, PluginInfo, SeriesId, SeriesInfo, SeriesSpec, Timeframe, Timestamp,
 };
+use cryptobot_plugin::Plugin;
 
-use crate::bots::LoadedBot;
+use crate::bots::{LoadedBot, plugins};
 use crate::config::{Bot, RunConfig};
 use crate::error::RunError;
 use crate::funding::Funding;
@@ -143,6 +145,26 @@ fn stored(
         supply: Supply::Stored { bars: Box::new(reader), mark: mark.map(Box::new) },
     };
     Ok(Read { series: readers.into_iter().zip(marks).map(bars).collect(), from, to, touched })
+}
+
+/// The files that bots may be served features from besides bars: part of the run's identity whether they are used or not.
+pub(crate) fn of_features(
+    config: &RunConfig,
+    features: &StoredFeatures,
+    bots: &[LoadedBot],
+    series: &[Vec<SeriesInfo>],
+) -> Result<Vec<TouchedFile>, RunError> {
+    let mut touched = Vec::new();
+    let asking = |bot: &LoadedBot| plugins(bot).any(Plugin::wants_features);
+    for (_, series) in bots.iter().zip(series).filter(|(bot, _)| asking(bot)) {
+        // Recordings need no catalog.
+        if config.execution.fills == Fills::Bars {
+            for one in series {
+                touched.extend(features.files(&one.venue, &one.symbol)?);
+            }
+        }
+    }
+    Ok(touched)
 }
 
 /// Reads recordings and builds bars of their trades.

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cryptobot_analytics::{AccountLabel, InstrumentLabel, RunIdentity, Setup, StrategyInfo};
-use cryptobot_data::{HashJob, reference_sha256};
+use cryptobot_data::{Catalog, HashJob, reference_sha256};
 use cryptobot_engine::{
     Delivery, Desk, DeskLimits, Engine, Exchange, ExchangeConfig, FaultPolicy, InstrumentSetup,
     OperatorCommand, Origin, Params, RecordedExchange, StrategySetup, Version,
 };
+use cryptobot_features::StoredFeatures;
 use cryptobot_model::{FundingRate, Instrument, InstrumentId, StrategyId, Timeframe, Timestamp};
 use cryptobot_plugin::Loader;
 use cryptobot_wasm::RuntimeConfig;
@@ -59,6 +60,7 @@ pub(crate) struct Plan {
     /// For plugins that are loaded on the way.
     runtime: RuntimeConfig,
     acceptance: Acceptance,
+    features: StoredFeatures,
 }
 
 /// What a plan reads, by instrument, and the hash of it that is under way.
@@ -139,7 +141,9 @@ impl Plan {
         let mut traded: Vec<&mut Instrument> =
             markets.list.iter_mut().map(|market| &mut market.instrument).collect();
         risk::complete(&config, &mut traded, &mut markets.warnings)?;
-        let Markets { list, series, from, to, timeframe, synthetic, touched, warnings } = markets;
+        let Markets { list, series, from, to, timeframe, synthetic, mut touched, warnings } = markets;
+        let features = StoredFeatures::new(Catalog::at(&config.data), from, to, config.allow_gaps);
+        touched.extend(markets::of_features(&config, &features, &bots, &series)?);
         let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
         let hash = HashJob::start(touched, (from, to), hashes);
         let commands = operator::commands(&config, from, to)?;
@@ -183,6 +187,7 @@ impl Plan {
             left_out,
             warnings,
             commands,
+            features,
         };
         Ok((plan, Inputs { supplies, hash }))
     }
@@ -281,7 +286,8 @@ impl Plan {
         let limits = DeskLimits::default().with(&bot.limits);
         let series = self.versions[slot].series.clone();
         let (strategy, instruments) = (StrategyId::from(slot), self.instruments.len());
-        let desk = Desk::new(strategy, series, instruments, history, self.config.seed, limits);
+        let desk = Desk::new(strategy, series, instruments, history, self.config.seed, limits)
+            .with_features(Box::new(self.features.clone()));
         let is_backtest = self.config.mode == Mode::Backtest;
         if bot.swaps.is_empty() && is_backtest { desk } else { desk.keeping(kept_bars(bot)) }
     }

@@ -4,11 +4,13 @@
 //! back out of the callback as it is. Sizes that a plugin chooses are bounded here or by the desk; the bytes that
 //! cross the border in one call are bounded by the store.
 
-use cryptobot_engine::{Column, Desk, Fault, FaultKind, LogLevel};
+use cryptobot_engine::{Column, ColumnSpec, Desk, Fault, FaultKind, FeatureColumn, LogLevel, WantedFeature};
 use cryptobot_model::{SeriesId, Timestamp};
 use wasmtime::Result;
 
-use crate::bindings::cryptobot::plugin::{account, clock, indicators, log, market, random, timers, types};
+use crate::bindings::cryptobot::plugin::{
+    account, clock, features, indicators, log, market, random, timers, types,
+};
 use crate::limits::{Guard, Limits};
 use crate::page::Page;
 use crate::ticker::CallClock;
@@ -35,6 +37,18 @@ impl HostState {
             page: Box::default(),
             indicators_left: limits.indicators,
         }
+    }
+}
+
+impl HostState {
+    /// Counts indicators that the plugin asks for.
+    fn take_indicators(&mut self, count: usize) -> Result<()> {
+        let left = u32::try_from(count).ok().and_then(|count| self.indicators_left.checked_sub(count));
+        let Some(left) = left else {
+            return Err(Fault::new(FaultKind::Contract, "created more indicators than it may have").into());
+        };
+        self.indicators_left = left;
+        Ok(())
     }
 }
 
@@ -129,28 +143,84 @@ impl indicators::Host for HostState {
         params: Vec<types::Param>,
     ) -> Result<Result<u32, String>> {
         let series = self.desk.series_info(SeriesId(series))?.id;
-        if self.indicators_left == 0 {
-            return Err(Fault::new(FaultKind::Contract, "created more indicators than it may have").into());
-        }
-        self.indicators_left -= 1;
-        let mut numbers = Vec::with_capacity(params.len());
-        for param in params {
-            match param.value {
-                types::Value::Number(value) => numbers.push((param.name, value)),
-                types::Value::Integer(value) => numbers.push((param.name, value as f64)),
-                types::Value::Flag(_) | types::Value::Text(_) => {
-                    let name = printable(&param.name);
-                    return Ok(Err(format!("indicator `{}`: `{name}` takes a number", printable(&kind))));
-                }
-            }
-        }
-        let created = self.desk.create_indicator(&kind, series, &numbers);
-        Ok(created.map_err(|error| error.to_string()))
+        self.take_indicators(1)?;
+        let created = numbers(&kind, params).and_then(|numbers| {
+            self.desk.create_indicator(&kind, series, &numbers).map_err(|error| error.to_string())
+        });
+        Ok(created)
     }
 
     fn value(&mut self, handle: u32, output: u32, n: u32) -> Result<f64> {
         Ok(self.desk.indicators().value(handle, output, n))
     }
+}
+
+impl features::Host for HostState {
+    fn subscribe(
+        &mut self,
+        wanted: Vec<features::Wanted>,
+        series: u32,
+        timeframe_ns: Option<i64>,
+    ) -> Result<Result<u32, String>> {
+        let series = self.desk.series_info(SeriesId(series))?.id;
+        self.take_indicators(wanted.len())?;
+        let wanted = match wanted.into_iter().map(feature).collect::<std::result::Result<Vec<_>, _>>() {
+            Ok(wanted) => wanted,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (columns, lengths) = match self.desk.feature_columns(&wanted, series, timeframe_ns)? {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(printable(&error.to_string()))),
+        };
+        self.take_indicators(columns.len().saturating_sub(wanted.len()))?;
+        let handle = self.desk.subscribe(&columns, series, lengths);
+        Ok(handle.map_err(|error| printable(&error.to_string())))
+    }
+
+    fn columns(&mut self, handle: u32) -> Result<Vec<features::Column>> {
+        let columns = self.desk.indicators().feature_columns(handle).iter();
+        Ok(columns
+            .map(|FeatureColumn { name, indicator, output }| features::Column {
+                name: name.clone(),
+                indicator: *indicator,
+                output: *output,
+            })
+            .collect())
+    }
+
+    fn value(&mut self, handle: u32, column: u32, n: u32) -> Result<f64> {
+        Ok(self.desk.indicators().feature(handle, column, n))
+    }
+
+    fn values(&mut self, handle: u32) -> Result<Vec<f64>> {
+        let bank = self.desk.indicators();
+        let columns = bank.feature_columns(handle).iter();
+        Ok(columns.map(|column| bank.value(column.indicator, column.output, 0)).collect())
+    }
+}
+
+/// What a plugin asks for, in the terms of the engine.
+fn feature(wanted: features::Wanted) -> std::result::Result<WantedFeature, String> {
+    Ok(match wanted {
+        features::Wanted::Named(name) => WantedFeature::Named(name),
+        features::Wanted::Defined(features::Feature { name, kind, params, output }) => {
+            let params = numbers(&kind, params)?;
+            WantedFeature::Own(ColumnSpec { name, kind, params, output })
+        }
+    })
+}
+
+/// The parameters of an indicator, all of which are numbers.
+fn numbers(kind: &str, params: Vec<types::Param>) -> std::result::Result<Vec<(String, f64)>, String> {
+    let number = |param: types::Param| match param.value {
+        types::Value::Number(value) => Ok((param.name, value)),
+        types::Value::Integer(value) => Ok((param.name, value as f64)),
+        types::Value::Flag(_) | types::Value::Text(_) => {
+            let name = printable(&param.name);
+            Err(format!("indicator `{}`: `{name}` takes a number", printable(kind)))
+        }
+    };
+    params.into_iter().map(number).collect()
 }
 
 impl From<log::Level> for LogLevel {

@@ -53,6 +53,7 @@ impl ContractVersion {
                 "signals",
                 "account",
                 "indicators",
+                "features",
                 "paging",
             ],
         }
@@ -62,7 +63,7 @@ impl ContractVersion {
     pub(crate) const fn not_served(self) -> &'static [&'static str] {
         match self {
             Self::V0_0 => &[],
-            Self::V0_1 => &["features", "predictions", "inference"],
+            Self::V0_1 => &["predictions", "inference"],
         }
     }
 

@@ -50,13 +50,14 @@ fn refusal(bytes: Vec<u8>) -> String {
     line
 }
 
-const SERVED: [Capability; 8] = [
+const SERVED: [Capability; 9] = [
     Capability::Market,
     Capability::Orders,
     Capability::AdvancedOrders,
     Capability::Signals,
     Capability::Account,
     Capability::Indicators,
+    Capability::Features,
     Capability::Timers,
     Capability::Random,
 ];

@@ -42,6 +42,8 @@ fn each_misbehaviour_has_its_fault() {
         ("flood-orders", FaultKind::OrderFlood, "more than 1000 orders"),
         ("flood-timers", FaultKind::TimerFlood, "more than 1000 timer calls"),
         ("flood-indicators", FaultKind::Contract, "more indicators than it may have"),
+        ("flood-features", FaultKind::Contract, "more indicators than it may have"),
+        ("features-elsewhere", FaultKind::Contract, "there is no series 7"),
         ("flood-brackets", FaultKind::OrderFlood, "more than 1000 orders"),
         ("flood-pairs", FaultKind::OrderFlood, "more than 1000 orders"),
         ("flood-modify", FaultKind::OrderFlood, "more than 1000 orders"),
@@ -162,6 +164,19 @@ fn an_indicator_of_absurd_length_is_refused() {
     step(&mut strategy, 0).unwrap();
     let answer = strategy.desk().take_logs().remove(0).message;
     assert!(answer.starts_with("Err("), "{answer}");
+}
+
+#[test]
+fn odd_features_are_refused_without_a_fault() {
+    let mut strategy = hostile_strategy(&plugin(), "odd-features", "on-bar");
+    strategy.init().unwrap();
+    step(&mut strategy, 0).unwrap();
+    let answer = strategy.desk().take_logs().remove(0).message;
+    assert!(answer.starts_with("true "), "{answer}");
+    assert!(
+        answer.contains("there are only bars here") && answer.contains("`period` takes a number"),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -33,8 +33,8 @@ fn wrong_files_are_named_for_what_they_are() {
             "inference, which this host does not serve yet",
         ),
         (
-            dummy(&format!("world w {{ {strategy} import cryptobot:plugin/features@0.1.0; }}")),
-            "cryptobot:plugin/features, which this host does not serve yet",
+            dummy(&format!("world w {{ {strategy} import cryptobot:plugin/predictions@0.1.0; }}")),
+            "cryptobot:plugin/predictions, which this host does not serve yet",
         ),
         (
             dummy(&format!("world w {{ {strategy} import steal: interface {{ keys: func() -> string; }} }}")),

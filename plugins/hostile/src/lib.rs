@@ -12,7 +12,7 @@ use std::hint::black_box;
 use crate::cryptobot::plugin::advanced_orders::{
     self, Bracket, Callback, Exit, Kind, Lifetime, Limit, Trailing, Trigger,
 };
-use crate::cryptobot::plugin::{clock, indicators, log, market, orders, signals, timers};
+use crate::cryptobot::plugin::{clock, features, indicators, log, market, orders, signals, timers};
 use crate::exports::cryptobot::plugin::events::{Bar, Guest as Events, OrderEvent, PositionClose};
 use crate::exports::cryptobot::plugin::lifecycle::{
     Guest as Lifecycle, Info, Param, ParamSpec, SeriesInfo, SeriesSpec, Wants,
@@ -164,6 +164,9 @@ fn misbehave(callback: &str) {
         "flood-timers" => (0..1_000_000).for_each(|id| timers::set(id, i64::MAX)),
         "flood-indicators" => (0..1_000_000).for_each(|_| _ = indicators::create("sma", 0, &[period(2.0)])),
         "huge-indicator" => huge_indicator(),
+        "flood-features" => (0..1_000_000).for_each(|_| _ = features_of("technical_fast", 0)),
+        "odd-features" => odd_features(),
+        "features-elsewhere" => _ = features_of("technical_fast", 7),
         "unknown-series" => _ = orders::market_order(7, Side::Buy, 1.0, false),
         "unknown-order" => orders::cancel(123_456_789),
         "huge-window" => huge_window(),
@@ -291,6 +294,38 @@ fn period(value: f64) -> Param {
 fn huge_indicator() {
     let made = indicators::create("sma", 0, &[period(1e15)]);
     log::write(log::Level::Info, &format!("{made:?}"));
+}
+
+fn features_of(name: &str, series: u32) -> Result<u32, String> {
+    features::subscribe(&[features::Wanted::Named(name.into())], series, None)
+}
+
+/// Features that there are not, and columns that were never made.
+fn odd_features() {
+    let defined = |name: &str, param| {
+        let feature = features::Feature {
+            name: name.into(),
+            kind: "sma".into(),
+            params: vec![param],
+            output: String::new(),
+        };
+        features::subscribe(&[features::Wanted::Defined(feature)], 0, None)
+    };
+    let text = Param { name: "period".into(), value: Value::Text("2".into()) };
+    let odd = [
+        features_of("\u{1b}[31m", 0),
+        features_of("taker_ratio", 0),
+        features::subscribe(&[], 0, None),
+        features::subscribe(&[features::Wanted::Named("rsi_14".into())], 0, Some(i64::MIN)),
+        features::subscribe(&[features::Wanted::Named("rsi_14".into())], 0, Some(61_000_000_000)),
+        defined("a\nb", period(2.0)),
+        defined("x", period(1e15)),
+        defined("x", text),
+    ];
+    let read = [features::value(9, 9, 9), features::value(u32::MAX, 0, u32::MAX)];
+    let none = features::columns(7).is_empty() && features::values(7).is_empty();
+    let right = odd.iter().all(Result::is_err) && read.iter().all(|value| value.is_nan()) && none;
+    log::write(log::Level::Info, &format!("{right} {odd:?}"));
 }
 
 fn huge_window() {

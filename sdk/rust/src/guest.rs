@@ -2,9 +2,11 @@
 
 use crate::advanced::{Bracket, ClosePosition, Pair, Signal};
 use crate::bindings::cryptobot::plugin::{
-    account, advanced_orders, clock, indicators, log, market, orders, random, signals, timers,
+    account, advanced_orders, clock, features, indicators, log, market, orders, random, signals, timers,
 };
 use crate::bindings::exports::cryptobot::plugin::{events, lifecycle, paged};
+use crate::features::FeatureQuery;
+use crate::indicators::{ColumnSpec, FeatureColumn, WantedFeature};
 use crate::page::Page;
 use crate::params::Parameters;
 use crate::runtime::Runtime;
@@ -291,6 +293,37 @@ impl Backend {
         })
     }
 
+    pub(crate) fn subscribe(
+        &mut self,
+        series: u32,
+        query: &FeatureQuery,
+    ) -> Result<(u32, Vec<FeatureColumn>), String> {
+        let wanted: Vec<features::Wanted> = query.wanted.iter().map(Into::into).collect();
+        let handle = features::subscribe(&wanted, series, query.timeframe_ns)?;
+        let columns = features::columns(handle).into_iter();
+        let column = |column: features::Column| {
+            let features::Column { name, indicator, output } = column;
+            FeatureColumn { name, indicator, output }
+        };
+        Ok((handle, columns.map(column).collect()))
+    }
+
+    #[inline]
+    pub(crate) fn feature(&self, handle: u32, column: u32, place: &FeatureColumn, n: u32) -> f64 {
+        self.page.indicator_value(place.indicator, place.output, n).unwrap_or_else(|| {
+            self.page.tell();
+            features::value(handle, column, n)
+        })
+    }
+
+    pub(crate) fn feature_values(&self, handle: u32, columns: &[FeatureColumn]) -> Vec<f64> {
+        let in_page = columns.iter().map(|place| self.page.indicator_value(place.indicator, place.output, 0));
+        in_page.collect::<Option<_>>().unwrap_or_else(|| {
+            self.page.tell();
+            features::values(handle)
+        })
+    }
+
     pub(crate) fn now(&self) -> i64 {
         self.page.now().unwrap_or_else(clock::now)
     }
@@ -306,6 +339,26 @@ impl Backend {
     pub(crate) fn log(&self, level: Level, message: &str) {
         self.page.tell();
         log::write(level, message);
+    }
+}
+
+impl From<&WantedFeature> for features::Wanted {
+    fn from(wanted: &WantedFeature) -> Self {
+        match wanted {
+            WantedFeature::Named(name) => Self::Named(name.clone()),
+            WantedFeature::Own(ColumnSpec { name, kind, params, output }) => {
+                let param = |(name, value): &(String, f64)| Param {
+                    name: name.clone(),
+                    value: Value::Number(*value),
+                };
+                Self::Defined(features::Feature {
+                    name: name.clone(),
+                    kind: kind.clone(),
+                    params: params.iter().map(param).collect(),
+                    output: output.clone(),
+                })
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::features::{self, FeatureQuery, Features};
 use crate::indicator::{Indicator, remember};
 use crate::{Bar, Level, Order, OrderId, Series, Side, Submit};
 
@@ -166,6 +167,32 @@ impl Host {
     #[inline]
     pub fn value(&self, indicator: &Indicator, output: u32, n: u32) -> f64 {
         self.backend.indicator_value(indicator.handle(), output, n)
+    }
+}
+
+/// Features that the host computes: named columns of indicators, also of longer bars, and of what is not in bars.
+impl Host {
+    /// Asks for features of a series, in [`Strategy::new`](crate::Strategy::new) only:
+    /// `host.features(series, &FeatureQuery::of("technical_fast"))?`.
+    ///
+    /// # Errors
+    /// What is wrong with a name or a parameter, with what is known and allowed; or which data are not there.
+    pub fn features(&mut self, series: &Series, query: &FeatureQuery) -> Result<Features, String> {
+        let (handle, columns) = self.backend.subscribe(series.id, query)?;
+        Ok(features::remember(handle, columns, query, series))
+    }
+
+    /// Value of a column, by its [number](Features::column), `n` bars of the series ago, 0 = the newest; NaN while warming
+    /// up.
+    #[inline]
+    pub fn feature(&self, features: &Features, column: u32, n: u32) -> f64 {
+        let place = features.columns.get(column as usize);
+        place.map_or(f64::NAN, |place| self.backend.feature(features.handle, column, place, n))
+    }
+
+    /// The newest values of all columns, in their order.
+    pub fn feature_values(&self, features: &Features) -> Vec<f64> {
+        self.backend.feature_values(features.handle, &features.columns)
     }
 }
 

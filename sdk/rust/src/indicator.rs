@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Series;
+use crate::{Series, features};
 
 thread_local! {
     /// The indicators that this instance has created: a stored handle means nothing to another one, so that a
     /// restored state finds its indicators again by what they are.
     static CREATED: RefCell<Vec<Indicator>> = const { RefCell::new(Vec::new()) };
 
-    /// The last stored indicator that was not found again.
+    /// The last stored indicator, or features, not found again.
     static MISSING: Cell<Option<String>> = const { Cell::new(None) };
 }
 
@@ -32,13 +32,19 @@ impl Indicator {
     }
 }
 
-/// Forgets the indicators of an earlier instance on this thread.
+/// Forgets the indicators and features of an earlier instance on this thread.
 pub(crate) fn forget_all() {
     CREATED.with_borrow_mut(Vec::clear);
+    features::forget_all();
     MISSING.set(None);
 }
 
-/// An indicator that the state read last uses and this instance has not created.
+/// Notes what the state read last uses and this instance has not created.
+pub(crate) fn note_missing(description: String) {
+    MISSING.set(Some(description));
+}
+
+/// What the state read last uses and this instance has not created: an indicator, or features.
 pub(crate) fn take_missing() -> Option<String> {
     MISSING.take()
 }
@@ -69,7 +75,7 @@ impl<'de> Deserialize<'de> for Indicator {
             created.iter().find(|indicator| indicator.description == description).cloned()
         });
         Ok(found.unwrap_or_else(|| {
-            MISSING.set(Some(description.clone()));
+            note_missing(description.clone());
             Self { handle: NO_HANDLE, description }
         }))
     }

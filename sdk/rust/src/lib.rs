@@ -49,6 +49,7 @@ pub mod bindings {
 }
 
 pub mod advanced;
+pub mod features;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
@@ -78,6 +79,7 @@ pub use bindings::cryptobot::plugin::types::{
     SeriesSpec, Side, Tif, TriggerSource, Value, Wants,
 };
 pub use bindings::cryptobot::plugin::{log::Level, market::Column};
+pub use features::{FeatureQuery, Features};
 pub use host::Host;
 pub use indicator::Indicator;
 pub use order::{BasicKind, Order, OrderKind};
@@ -106,9 +108,9 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::testing::Tape;
     pub use crate::{
-        Bar, Bracket, BracketIds, Callback, DAY, HOUR, Host, Indicator, Level, Lifetime, MINUTE, Order,
-        OrderEvent, OrderEventKind, OrderId, OrderKind, PositionClose, Scope, Series, SeriesSpec, Side,
-        Signal, StopLoss, Strategy, Tif, TriggerSource, Wants, export, params,
+        Bar, Bracket, BracketIds, Callback, DAY, FeatureQuery, Features, HOUR, Host, Indicator, Level,
+        Lifetime, MINUTE, Order, OrderEvent, OrderEventKind, OrderId, OrderKind, PositionClose, Scope,
+        Series, SeriesSpec, Side, Signal, StopLoss, Strategy, Tif, TriggerSource, Wants, export, params,
     };
 }
 

@@ -187,9 +187,7 @@ impl<S: Strategy> Runtime<S> {
                 if snapshot.params != self.params {
                     value.adopt(stored)?;
                 } else if let Some(missing) = missing {
-                    return Err(format!(
-                        "the stored state uses the indicator `{missing}`, which `new` did not create"
-                    ));
+                    return Err(format!("the stored state uses `{missing}`, which `new` did not create"));
                 } else {
                     *value = stored;
                 }

@@ -318,3 +318,72 @@ fn limit_orders_rest_end_or_are_refused() {
     );
     assert_eq!((run.fills.len(), run.fills[0].price), (1, 98.0));
 }
+
+/// Reads features in every way, and keeps them in its state.
+#[derive(Debug, Serialize, Deserialize)]
+struct Reader {
+    fast: Features,
+    longer: Features,
+    rsi: Indicator,
+}
+
+thread_local! {
+    static QUERY: std::cell::Cell<&'static str> = const { std::cell::Cell::new("technical_fast") };
+}
+
+impl Strategy for Reader {
+    type Params = ();
+
+    fn new(_params: &(), series: &[Series], host: &mut Host) -> Result<Self, String> {
+        let query = FeatureQuery::of(QUERY.get()).define("low", "bollinger", &[("period", 5.0)], "lower");
+        Ok(Self {
+            fast: host.features(&series[0], &query)?,
+            longer: host.features(&series[0], &FeatureQuery::of("rsi_14").every(5 * MINUTE))?,
+            rsi: host.indicator(&series[0], "rsi", &[])?,
+        })
+    }
+
+    fn on_bar(&mut self, host: &mut Host, series: &Series, _bar: &Bar) {
+        let bits = |value: f64| value.to_bits();
+        let rsi = self.fast.column("rsi_14").unwrap();
+        let now = host.feature(&self.fast, rsi, 0);
+        assert_eq!(bits(now), bits(host.value(&self.rsi, 0, 0)));
+        assert_eq!(bits(now), bits(host.feature_values(&self.fast)[rsi as usize]));
+        assert_eq!(bits(host.feature(&self.fast, rsi, 1)), bits(host.value(&self.rsi, 0, 1)));
+        assert!(host.feature(&self.fast, 99, 0).is_nan());
+        let bars = host.bars(series);
+        let low = host.feature(&self.fast, self.fast.column("low").unwrap(), 0);
+        assert_eq!(low.is_nan(), bars < 5);
+        assert_eq!(host.feature(&self.longer, 0, 0).is_nan(), bars < 75);
+        if bars > 75 && !bars.is_multiple_of(5) {
+            let [newest, before] = [0, 1].map(|n| bits(host.feature(&self.longer, 0, n)));
+            assert_eq!(newest, before, "a longer bar counts when it has closed");
+        }
+        if bars == 90 {
+            host.target_position(series, now);
+        }
+        QUERY.set("technical_standard");
+    }
+}
+
+#[test]
+fn features_are_read_by_handle_and_found_again_by_what_they_are() {
+    let plain = Tape::from_closes(waves(120)).run::<Reader>(&()).unwrap();
+    assert_eq!(plain.targets().len(), 1);
+    QUERY.set("technical_fast");
+    let error = Tape::from_closes(waves(120)).run_with_restart::<Reader>(&(), 80).unwrap_err();
+    assert!(error.contains("uses `features technical_fast low=bollinger"), "{error}");
+}
+
+#[test]
+fn features_that_there_are_not_are_named() {
+    let refused = |name: &'static str| {
+        QUERY.set(name);
+        Tape::from_closes([1.0]).run::<Reader>(&()).unwrap_err()
+    };
+    assert!(refused("fast").starts_with("there is no feature set `fast`; sets are technical_fast,"));
+    assert_eq!(
+        refused("futures"),
+        "feature `mark_index_deviation` is not computed from bars; a tape has only bars"
+    );
+}

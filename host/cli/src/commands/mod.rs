@@ -5,6 +5,7 @@ mod config;
 mod data;
 mod doctor;
 mod explain;
+mod features;
 mod journal;
 mod live;
 mod margin;
@@ -62,6 +63,9 @@ pub(crate) enum CommandError {
         "--refetch: this command asks no exchange; `host data download` with --from and --to of the hole does"
     )]
     Refetch,
+    /// There are no features.
+    #[error(transparent)]
+    Features(#[from] cryptobot_features::FeatureError),
     /// Market data cannot be downloaded.
     #[error(transparent)]
     Download(#[from] cryptobot_download::DownloadError),
@@ -181,10 +185,13 @@ impl CommandError {
             Self::Sweep(error) => error.exit_code(),
             Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
             Self::Synthetic(error) if !error.is_usage() => ExitCode::Data,
+            Self::Features(error) if error.is_output() => ExitCode::Failed,
+            Self::Features(error) if error.is_data() => ExitCode::Data,
             Self::Download(error) if error.is_data() => ExitCode::Data,
             Self::Download(error) if error.is_usage() => ExitCode::Usage,
             Self::Download(cryptobot_download::DownloadError::Interrupted) => ExitCode::Interrupted,
             Self::Margin(_)
+            | Self::Features(_)
             | Self::FindPlugin(_)
             | Self::NoAcceptedFolder
             | Self::NewPlugin(_)
@@ -232,6 +239,7 @@ pub(crate) fn dispatch(arguments: Arguments, started: Instant) -> Result<ExitCod
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Plugin(command) => plugin::run(command),
         Command::Data(command) => data::run(&command),
+        Command::Features(arguments) => features::run(*arguments),
         Command::Config(command) => config::run(&command),
         Command::Journal(command) => journal::run(&command),
         Command::Margin(arguments) => margin::run(&arguments),

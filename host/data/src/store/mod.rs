@@ -10,6 +10,7 @@ mod kind;
 mod merge;
 mod read;
 mod rows;
+mod stream;
 mod voids;
 mod writer;
 
@@ -22,6 +23,7 @@ pub use index::{CatalogIndex, FileEntry};
 pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSeriesKind, ValueRange};
 pub use read::StoredRows;
 pub use rows::{Cell, CellFault, Rows};
+pub use stream::RowStream;
 pub(crate) use voids::FILE as VOIDS_FILE;
 pub use voids::{Void, Voids, mark_void};
 pub use writer::{Appended, CatalogWriter, Compacted};

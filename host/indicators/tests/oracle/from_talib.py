@@ -86,12 +86,27 @@ def results(b):
         yield of("sar", [step, limit], "SAR", talib.SAR(h, l, step, limit))
     yield of("bop", [], "BOP", talib.BOP(o, h, l, c), 1.0)
     yield of("true_range", [], "TRANGE", talib.TRANGE(h, l, c))
+    yield from of_cycles(b, of)
     yield from of_volume(b, of)
     yield from of_statistics(b, of)
     for n, width in ((20, 2.0), (50, 2.5)):
         upper, middle, lower = talib.BBANDS(c, n, width, width)
         share = (c - lower) / (upper - lower)
         yield of("bollinger", [n, width], "BBANDS", (upper, middle, lower, share, (upper - lower) / middle), 1.0)
+
+
+def of_cycles(b, of):
+    c = b.close
+    yield of("ht_dcperiod", [], "HT_DCPERIOD", talib.HT_DCPERIOD(c))
+    yield of("ht_phasor", [], "HT_PHASOR", talib.HT_PHASOR(c), PRICE)
+    yield of("ht_dcphase", [], "HT_DCPHASE", talib.HT_DCPHASE(c), 360.0)
+    yield of("ht_sine", [], "HT_SINE", talib.HT_SINE(c), 1.0)
+    yield of("ht_trendline", [], "HT_TRENDLINE", talib.HT_TRENDLINE(c))
+    mode = talib.HT_TRENDMODE(c).astype(float)
+    mode[:63] = np.nan
+    yield of("ht_trendmode", [], "HT_TRENDMODE", mode, 1.0)
+    for fast, slow in ((0.5, 0.05), (0.8, 0.2)):
+        yield of("mama", [fast, slow], "MAMA", talib.MAMA(c, fast, slow))
 
 
 def of_volume(b, of):

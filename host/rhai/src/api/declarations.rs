@@ -182,8 +182,7 @@ fn at(context: &mut Context, value: &Dynamic, bars_ago: u32) -> Answer<f64> {
 }
 
 fn read(context: &mut Context, line: Line, bars_ago: u32) -> Answer<f64> {
-    let handle = context.handle(line.slot)?;
-    Ok(context.desk.indicators().value(handle, line.output, bars_ago))
+    context.read(line, bars_ago)
 }
 
 /// What a script reads from an indicator.

@@ -2,6 +2,7 @@
 
 mod account;
 mod declarations;
+mod features;
 mod market;
 mod math;
 mod orders;
@@ -49,6 +50,7 @@ pub struct Group {
 pub const GROUPS: &[Group] = &[
     Group { title: "At the top of a script", interface: None, functions: declarations::FUNCTIONS },
     Group { title: "Indicators", interface: Some("indicators"), functions: declarations::INDICATORS },
+    Group { title: "Features", interface: Some("features"), functions: features::FUNCTIONS },
     Group { title: "Closed bars", interface: Some("market"), functions: market::FUNCTIONS },
     Group { title: "The symbol", interface: None, functions: market::SYMBOL },
     Group { title: "The account", interface: Some("account"), functions: account::FUNCTIONS },
@@ -101,6 +103,7 @@ pub const LANGUAGE: &[Function] = &[
 pub(crate) fn register(engine: &mut Engine, context: &Shared) -> BTreeSet<&'static str> {
     let mut api = Api { engine, context: Rc::clone(context), names: BTreeSet::new() };
     declarations::register(&mut api);
+    features::register(&mut api);
     market::register(&mut api);
     account::register(&mut api);
     orders::register(&mut api);

@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
-use cryptobot_indicators::{Bank, Ohlcv};
+use cryptobot_indicators::feature::wanted_columns;
+use cryptobot_indicators::{Bank, ColumnSpec, CreateError, FeatureColumn, Lengths, Ohlcv};
 
 use super::account::Position;
 use super::matching::Since;
 use super::record::{LogLine, TapeRun};
 use crate::{
-    Bar, Bracket, ClosePosition, Column, Level, Order, OrderEvent, OrderId, OrderKind, Pair, PositionClose,
-    Series, Side, Signal, advanced::Exit,
+    Bar, Bracket, ClosePosition, Column, FeatureQuery, Level, Order, OrderEvent, OrderId, OrderKind, Pair,
+    PositionClose, Series, Side, Signal, advanced::Exit,
 };
 
 /// Refusal reasons of the contract.
@@ -416,6 +417,32 @@ impl Desk {
 
     pub(crate) fn indicator_value(&self, handle: u32, output: u32, n: u32) -> f64 {
         self.bank.value(handle, output, n)
+    }
+
+    pub(crate) fn subscribe(
+        &mut self,
+        series: u32,
+        query: &FeatureQuery,
+    ) -> Result<(u32, Vec<FeatureColumn>), String> {
+        let bar_ns = self.series[series as usize].timeframe_ns;
+        let lengths = Lengths { bar_ns, higher_ns: query.timeframe_ns };
+        let nothing_given = |columns: &[ColumnSpec]| {
+            let name = columns.first().map_or("", |column| column.name.as_str());
+            Err(CreateError(format!("feature `{name}` is not computed from bars; a tape has only bars")))
+        };
+        let made = wanted_columns(&query.wanted, query.timeframe_ns.unwrap_or(bar_ns)).and_then(|columns| {
+            self.bank.subscribe(&columns, series as usize, lengths, std::iter::empty, nothing_given)
+        });
+        let handle = made.map_err(|error| error.to_string())?;
+        Ok((handle, self.bank.feature_columns(handle).to_vec()))
+    }
+
+    pub(crate) fn feature(&self, handle: u32, column: u32, _place: &FeatureColumn, n: u32) -> f64 {
+        self.bank.feature(handle, column, n)
+    }
+
+    pub(crate) fn feature_values(&self, handle: u32, columns: &[FeatureColumn]) -> Vec<f64> {
+        (0..columns.len() as u32).map(|column| self.bank.feature(handle, column, 0)).collect()
     }
 
     pub(crate) fn now(&self) -> i64 {

@@ -16,6 +16,7 @@ mod determinism;
 mod doctor;
 mod download;
 mod explain;
+mod features;
 mod funding;
 mod hostile;
 mod interrupt;

@@ -6,8 +6,17 @@ use cryptobot_e2e::{Sandbox, compile_bomb, host_binary, strategy_importing, with
 use cryptobot_wasm::{ChildCompiler, CompileLimits, CompileOutcome, Compiler, Runtime, RuntimeConfig};
 use serde_json::json;
 
-pub(crate) const CAPABILITIES: [&str; 8] =
-    ["market", "orders", "advanced-orders", "signals", "account", "indicators", "timers", "random"];
+pub(crate) const CAPABILITIES: [&str; 9] = [
+    "market",
+    "orders",
+    "advanced-orders",
+    "signals",
+    "account",
+    "indicators",
+    "features",
+    "timers",
+    "random",
+];
 
 /// Adds a line to what a run file says of the bot `a` with the plugin `p.wasm`.
 fn run_file(bot: &str) -> String {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use cryptobot_model::Timestamp;
 
-use super::files::{parquet_files, read_rows};
+use super::files::parquet_files;
+use super::groups::read_rows;
 use super::kind::{CellType, SeriesId};
 use super::rows::{Cell, Rows};
 use crate::catalog::Catalog;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 
-use super::files::{FileNotes, parquet_files, read_rows};
+use super::files::{FileNotes, parquet_files};
+use super::groups::read_rows;
 use super::kind::{SeriesId, SeriesKind};
 use super::rows::Rows;
 use crate::catalog::Catalog;

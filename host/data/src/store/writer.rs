@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use cryptobot_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::files::{FileNotes, bounds, parquet_files, read_rows, write_rows};
+use super::files::{FileNotes, parquet_files, write_rows};
+use super::groups::{bounds, read_rows};
 use super::kind::SeriesId;
 use super::merge::{is_sorted, merge};
 use super::rows::Rows;

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use cryptobot_model::Timestamp;
 use serde::Serialize;
 
-use super::files::{FileNotes, parquet_files, read_rows};
+use super::files::{FileNotes, parquet_files};
+use super::groups::read_rows;
 use super::kind::{SeriesId, SeriesKind};
 use super::merge::{compare as by_key, key_time};
 use super::rows::{Cell, CellFault, Rows};

@@ -78,7 +78,9 @@ impl TableWriter {
 
     /// Adds an entry to the metadata in the file's footer.
     pub fn note(&mut self, key: &str, value: String) {
-        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        if let Some(writer) = &mut self.writer {
+            writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
     }
 
     /// Adds rows: the cells of every column, as many of each.

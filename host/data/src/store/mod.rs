@@ -21,7 +21,7 @@ pub use export::{ExportRequest, export};
 pub use files::FileNotes;
 pub(crate) use files::parquet_files;
 pub use groups::{SeriesFile, stored_rows};
-pub use import::{ImportOptions, TimeUnit, read_foreign};
+pub use import::{ImportOptions, TimeUnit, import, read_foreign};
 pub use index::{CatalogIndex, FileEntry};
 pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSeriesKind, ValueRange};
 pub use read::StoredRows;

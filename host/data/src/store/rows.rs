@@ -107,6 +107,14 @@ impl Rows {
         }
     }
 
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        for column in &mut self.columns {
+            column.bits.clear();
+            column.filled.clear();
+        }
+    }
+
     /// A cell.
     pub fn cell(&self, row: usize, column: usize) -> Cell {
         let (Some(spec), Some(cells)) = (self.kind.columns().get(column), self.columns.get(column)) else {

@@ -43,6 +43,19 @@ pub struct Appended {
     pub files: Vec<String>,
 }
 
+impl Appended {
+    /// Adds what another append did.
+    pub(super) fn join(&mut self, other: Self) {
+        self.added += other.added;
+        self.identical += other.identical;
+        self.completed += other.completed;
+        self.restated += other.restated;
+        self.files.extend(other.files);
+        self.files.sort();
+        self.files.dedup();
+    }
+}
+
 /// What a compaction did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Compacted {
@@ -86,7 +99,7 @@ impl CatalogWriter {
     /// Every call rewrites the files of the years (of trades and depth: days) that it touches: hand over many rows at a
     /// time.
     pub fn append(&self, series: &SeriesId, rows: &Rows, source: &str) -> Result<Appended, DataError> {
-        refuse_impossible(series, rows)?;
+        refuse_impossible(series, rows, 0)?;
         let folder = self.folder(series);
         let _lock = lock(&folder)?;
         finish(&folder)?;
@@ -190,7 +203,7 @@ impl CatalogWriter {
         let folder = self.folder(series);
         let name = format!("{}/{file}", series.folder());
         let (rows, notes) = read_rows(&folder.join(file), &name, series.kind)?;
-        refuse_impossible(series, &rows)?;
+        refuse_impossible(series, &rows, 0)?;
         let mut parts = by_period(&rows);
         let own = parts.remove(file.trim_end_matches(".parquet"));
         let mut merged_files = Vec::new();
@@ -240,15 +253,16 @@ impl CatalogWriter {
     }
 }
 
-/// Refuses rows of another kind and rows that cannot be true.
-fn refuse_impossible(series: &SeriesId, rows: &Rows) -> Result<(), DataError> {
+/// Refuses rows of another kind and rows that cannot be true; `before` rows were looked at already.
+pub(super) fn refuse_impossible(series: &SeriesId, rows: &Rows, before: usize) -> Result<(), DataError> {
     let refused = |problem: String| DataError::Unwritable { file: PathBuf::from(series.folder()), problem };
     if rows.kind() != series.kind {
         return Err(refused(format!("the rows are {}, not {}", rows.kind(), series.kind)));
     }
     match (0..rows.len()).find_map(|row| Some((row, rows.fault(row)?))) {
         Some((row, (fault, column))) => Err(refused(format!(
-            "row {row} at {}: `{column}` {}",
+            "row {} at {}: `{column}` {}",
+            before + row,
             Timestamp::from_millis(rows.ts_ms(row)),
             fault.text()
         ))),

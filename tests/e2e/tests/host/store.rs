@@ -104,7 +104,9 @@ fn what_cannot_be_imported_says_why_and_writes_nothing() {
     sandbox.write("low.csv", "ts,open,high,low,close,volume\n1704067200000,1,2,1.5,1,3\n");
     sandbox.host(&format!("data import low.csv {SERIES}")).refused(3, &["row 0", "`low` is above"]);
     sandbox.write("a.feather", "ARROW1 and so on");
-    sandbox.host(&format!("data import a.feather {SERIES}")).refused(3, &["feather", "to_parquet"]);
+    sandbox
+        .host(&format!("data import a.feather {SERIES}"))
+        .refused(3, &["a.feather", "no readable feather file"]);
     assert!(!sandbox.path("data/v").exists());
     sandbox.host(&format!("data import names.csv {SERIES} --map ts=when")).expect(0);
     assert_eq!(stored(&sandbox).len(), 1);

@@ -137,7 +137,7 @@ pub(crate) struct ExportArguments {
 /// What is downloaded.
 #[derive(Debug, Args)]
 pub(crate) struct DownloadArguments {
-    /// The exchange: binance-usdm, binance-spot, coinbase or kraken.
+    /// The exchange: binance-usdm, binance-spot, coinbase, ethereal or kraken.
     #[arg(long)]
     pub(crate) venue: String,
     /// Symbols as the exchange writes them, with commas between.

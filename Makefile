@@ -58,7 +58,7 @@ campaign: setup
 	CRYPTOBOT_CASES=2000 cargo test --locked --package cryptobot-sim --test order_flows --test recorded
 	CRYPTOBOT_CASES=500 cargo test --locked --package cryptobot-determinism
 	PROPTEST_CASES=1000 cargo test --locked --package cryptobot-data --test store --test check
-	CRYPTOBOT_CASES=200 cargo test --locked --package cryptobot-e2e --test e2e -- store::killed
+	CRYPTOBOT_CASES=200 cargo test --locked --package cryptobot-e2e --test e2e -- killed
 
 # Many mutations of what a stranger can hand over; another seed each time, which is printed.
 fuzz: setup

@@ -309,7 +309,7 @@ fn feather_as_freqtrade_writes_it() {
 fn a_large_file_is_imported_in_parts_and_refused_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
-    let count = (1 << 20) + 1_000;
+    let count = (1 << 19) + 5_000;
     let write = |last: &str| {
         let mut text = String::from("ts,rate\n");
         for row in 0..count {

@@ -35,6 +35,11 @@ impl SeriesFile {
         Ok(Self { name: name.to_owned(), kind, reader, places })
     }
 
+    /// The kind of its rows.
+    pub(crate) fn kind(&self) -> SeriesKind {
+        self.kind
+    }
+
     /// Number of row groups.
     pub fn groups(&self) -> usize {
         self.reader.num_row_groups()
@@ -78,6 +83,11 @@ impl SeriesFile {
         let mut columns = vec![Column::default(); self.kind.columns().len()];
         self.read_onto(group, &mut columns)?;
         Ok(Rows::from_columns(self.kind, columns))
+    }
+
+    /// Of each column of the kind, whether the file has it.
+    pub(crate) fn present(&self) -> Vec<bool> {
+        self.places.iter().map(Option::is_some).collect()
     }
 
     /// What the footer says besides the rows.

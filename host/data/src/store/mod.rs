@@ -9,6 +9,8 @@ mod import;
 mod index;
 mod kind;
 mod merge;
+mod regroup;
+mod rewrite;
 mod read;
 mod rows;
 mod stream;

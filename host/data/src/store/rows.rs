@@ -107,6 +107,34 @@ impl Rows {
         }
     }
 
+    /// Adds some rows of another table of the same kind.
+    pub(crate) fn extend(&mut self, from: &Self, rows: std::ops::Range<usize>) {
+        for (column, source) in self.columns.iter_mut().zip(&from.columns) {
+            column.bits.extend_from_slice(&source.bits[rows.clone()]);
+            column.filled.extend_from_slice(&source.filled[rows.clone()]);
+        }
+    }
+
+    /// Some rows as a table.
+    pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+        let mut part = Self::new(self.kind);
+        part.extend(self, rows);
+        part
+    }
+
+    /// Drops rows from the beginning.
+    pub(crate) fn remove_first(&mut self, count: usize) {
+        for column in &mut self.columns {
+            column.bits.drain(..count);
+            column.filled.drain(..count);
+        }
+    }
+
+    /// Of each column, whether it has any value.
+    pub(crate) fn present(&self) -> Vec<bool> {
+        self.columns.iter().map(|column| column.filled.contains(&true)).collect()
+    }
+
     /// Forgets all rows.
     pub(crate) fn clear(&mut self) {
         for column in &mut self.columns {

@@ -10,9 +10,10 @@ use cryptobot_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::files::{FileNotes, parquet_files, write_rows};
-use super::groups::{bounds, read_rows};
+use super::groups::{SeriesFile, bounds, read_rows};
 use super::kind::SeriesId;
-use super::merge::{is_sorted, merge};
+use super::merge::merge;
+use super::rewrite::{Target, Way, follows, rewrite};
 use super::rows::Rows;
 use crate::error::DataError;
 use crate::write::replace_file;
@@ -142,22 +143,35 @@ impl CatalogWriter {
         self.refuse_overlap(series, &target, part)?;
         let path = folder.join(&target);
         let name = format!("{}/{target}", series.folder());
-        let (stored, mut notes) = if path.exists() {
-            read_rows(&path, &name, series.kind)?
-        } else {
-            (Rows::new(series.kind), FileNotes::default())
+        let stored = path.exists().then(|| SeriesFile::open(&path, &name, series.kind)).transpose()?;
+        let known = stored.as_ref().map(SeriesFile::notes).unwrap_or_default();
+        let notes = |restated_ms: Vec<i64>| {
+            let mut notes = known.clone();
+            notes.add(&FileNotes { sources: vec![source.to_owned()], restated_ms });
+            notes
         };
-        let merged = merge(&stored, part);
-        done.added += merged.added;
-        done.identical += merged.identical;
-        done.completed += merged.completed;
-        done.restated += merged.replaced;
-        if merged.rows == stored {
-            return Ok(());
+        for way in [Way::ByGroups, Way::Whole] {
+            let mut outcome = None;
+            let replaced = replace_file(&path, |file| {
+                let rewritten = rewrite(Target { file, path: &path }, stored.as_ref(), part, way, notes);
+                // What changes nothing is not kept.
+                match outcome.insert(rewritten) {
+                    Ok(Some(counts)) if counts.changes() => Ok(()),
+                    _ => Err(io::Error::other("not to be kept")),
+                }
+            });
+            let Some(outcome) = outcome else { return replaced.map_err(DataError::io(&path)) };
+            let Some(counts) = outcome? else { continue };
+            done.added += counts.added;
+            done.identical += counts.identical;
+            done.completed += counts.completed;
+            done.restated += counts.replaced;
+            if counts.changes() {
+                replaced.map_err(DataError::io(&path))?;
+                done.files.push(name);
+            }
+            break;
         }
-        notes.add(&FileNotes { sources: vec![source.to_owned()], restated_ms: merged.restated });
-        replace_file(&path, |file| write_rows(file, &merged.rows, &notes)).map_err(DataError::io(&path))?;
-        done.files.push(name);
         Ok(())
     }
 
@@ -188,9 +202,16 @@ impl CatalogWriter {
             let name = format!("{}/{file}", series.folder());
             let period = series.kind.file_period();
             let stem = file.trim_end_matches(".parquet");
-            let (rows, _) = read_rows(&folder.join(&file), &name, series.kind)?;
-            let belongs = (0..rows.len()).all(|row| period.of(rows.ts_ms(row)) == stem);
-            let well = belongs && is_sorted(&rows) && (!rows.is_empty() || period.is_name(stem));
+            let stored = SeriesFile::open(&folder.join(&file), &name, series.kind)?;
+            let (mut well, mut empty, mut before) = (true, true, None);
+            for group in 0..stored.groups() {
+                let rows = stored.read(group)?;
+                empty &= rows.is_empty();
+                well &= (0..rows.len()).all(|row| period.of(rows.ts_ms(row)) == stem)
+                    && follows(before.as_ref(), &rows);
+                before = rows.len().checked_sub(1).map(|last| rows.slice(last..last + 1)).or(before);
+            }
+            well &= !empty || period.is_name(stem);
             if !well {
                 return Ok(Some(file));
             }

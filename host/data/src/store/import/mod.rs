@@ -46,7 +46,7 @@ pub struct ImportOptions {
 }
 
 /// Rows that are held at a time while a large file is imported.
-const CHUNK_ROWS: usize = 1 << 20;
+const CHUNK_ROWS: usize = 1 << 19;
 
 /// Reads a CSV, JSON, Parquet or feather file; CSV and JSON also gzipped, or in a zip archive.
 ///
@@ -62,7 +62,7 @@ pub fn read_foreign(path: &Path, options: &ImportOptions) -> Result<Rows, DataEr
     Ok(rows)
 }
 
-/// Reads a file as [`read_foreign`] does and appends its rows to a series. A file of more than a million rows is read
+/// Reads a file as [`read_foreign`] does and appends its rows to a series. A file of more than half a million rows is read
 /// twice and appended in parts: nothing is written before every row of it was read and found possible, and memory does
 /// not grow with it.
 pub fn import(

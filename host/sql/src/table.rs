@@ -150,6 +150,9 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
             plan.push(condition.letter());
             rows /= condition.share(count);
         }
+        let one_venue = used.iter().any(|(_, condition)| *condition == Condition::Venue)
+            || self.series.windows(2).all(|pair| pair[0].id.venue == pair[1].id.venue);
+        info.set_order_by_consumed(is_the_order(info, one_venue));
         info.set_idx_str(&plan);
         info.set_estimated_rows(rows.max(1));
         info.set_estimated_cost(rows.max(1) as f64 + 20.0);
@@ -163,6 +166,19 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
 
 impl CreateVTab<'_> for Table {
     const KIND: VTabKind = VTabKind::Default;
+}
+
+/// Whether rows come in the order that is asked for: by venue, then by symbol. What comes within a series is not known
+/// before its files are read.
+fn is_the_order(info: &IndexInfo, one_venue: bool) -> bool {
+    let asked: Vec<i32> = info
+        .order_bys()
+        // Falling order is none of a table.
+        .map(|by| if by.is_order_by_desc() { TS } else { by.column() })
+        .filter(|column| !(one_venue && *column == VENUE))
+        .collect();
+    let order = if one_venue { &[SYMBOL][..] } else { &[VENUE, SYMBOL] };
+    !asked.is_empty() && order.starts_with(&asked)
 }
 
 /// The columns of a kind's table for SQLite.

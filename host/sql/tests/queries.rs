@@ -255,6 +255,11 @@ fn listings_say_what_is_there() {
     let sql = "SELECT venue, count(*) FROM klines_1m WHERE symbol IN ('CCC', 'XXX') OR symbol = 'CCC' GROUP BY venue";
     let both = [[text("one"), Value::Integer(1_440)], [text("two"), Value::Integer(1_440)]];
     assert_eq!(ask(folder.path(), sql).unwrap(), both);
+    let sql = "SELECT venue || symbol || count(*) FROM klines_1m GROUP BY venue, symbol";
+    let counts = ask(folder.path(), sql).unwrap().concat();
+    assert_eq!(counts, ["oneAAA80000", "oneBBB72000", "oneCCC1440", "twoCCC1440"].map(text));
+    let sql = "SELECT symbol || count(*) FROM klines_1m GROUP BY symbol ORDER BY symbol";
+    assert_eq!(ask(folder.path(), sql).unwrap().concat(), ["AAA80000", "BBB72000", "CCC2880"].map(text));
 }
 
 #[test]
@@ -391,6 +396,15 @@ fn only_what_matters_is_looked_at() {
     // The letters are those of the conditions that a search is begun with.
     let period = plan("SELECT close FROM AAA_1m WHERE ts >= 5 AND time < '2024'");
     assert!(period.contains("vs>l") || period.contains(">lvs"), "{period}");
+    // Series come one after the other: what is asked by symbol needs no sorting.
+    for (sql, sorts) in [
+        ("SELECT symbol, max(close) FROM klines_1m WHERE venue = 'one' GROUP BY symbol", false),
+        ("SELECT venue, symbol, max(close) FROM klines_1m GROUP BY venue, symbol", false),
+        ("SELECT symbol, max(close) FROM klines_1m GROUP BY symbol", true),
+        ("SELECT symbol FROM klines_1m WHERE venue = 'one' ORDER BY symbol DESC", true),
+    ] {
+        assert_eq!(plan(sql).contains("USE TEMP B-TREE"), sorts, "{sql}: {}", plan(sql));
+    }
     let join = plan("SELECT count(*) FROM AAA_1m a JOIN BBB_1m b USING (ts)");
     assert!(join.contains('='), "{join}");
 }

@@ -13,7 +13,7 @@ use super::files::{FileNotes, parquet_files, write_rows};
 use super::groups::{SeriesFile, bounds, read_rows};
 use super::kind::SeriesId;
 use super::merge::merge;
-use super::rewrite::{Target, Way, follows, rewrite};
+use super::rewrite::{Target, Way, follows, known, rewrite};
 use super::rows::Rows;
 use crate::error::DataError;
 use crate::write::replace_file;
@@ -144,9 +144,15 @@ impl CatalogWriter {
         let path = folder.join(&target);
         let name = format!("{}/{target}", series.folder());
         let stored = path.exists().then(|| SeriesFile::open(&path, &name, series.kind)).transpose()?;
-        let known = stored.as_ref().map(SeriesFile::notes).unwrap_or_default();
+        if let Some(stored) = &stored
+            && let Some(counts) = known(stored, part)?
+        {
+            done.identical += counts.identical;
+            return Ok(());
+        }
+        let before = stored.as_ref().map(SeriesFile::notes).unwrap_or_default();
         let notes = |restated_ms: Vec<i64>| {
-            let mut notes = known.clone();
+            let mut notes = before.clone();
             notes.add(&FileNotes { sources: vec![source.to_owned()], restated_ms });
             notes
         };

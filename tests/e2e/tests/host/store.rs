@@ -248,6 +248,29 @@ fn a_full_disk_leaves_the_old_files() {
     if let Some(full) = full {
         assert_untouched(&sandbox, &before, &full);
     }
+    drop(disk);
+}
+
+#[test]
+fn a_result_that_does_not_fit_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("new.csv", incompressible(40_000));
+    sandbox.host(&format!("data import new.csv {SERIES}")).expect(0);
+    let binary = sandbox.command("").get_program().to_owned();
+    for (name, arguments) in [
+        ("out.csv", format!("data export out.csv {SERIES}")),
+        ("out.parquet", format!("data export out.parquet {SERIES}")),
+        ("all.csv", "data sql 'SELECT * FROM S_1m' --out all.csv".to_owned()),
+        ("all.parquet", "data sql 'SELECT * FROM S_1m' --out all.parquet".to_owned()),
+    ] {
+        let limited = format!("trap '' XFSZ; ulimit -f 20; exec \"$0\" {arguments}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited]).arg(&binary).current_dir(sandbox.path("."));
+        run_to_end(start(&mut command)).refused(3, &[name]);
+        let there = fs::read_dir(sandbox.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = there.filter(|there| there.to_string_lossy().contains(name)).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
 
 #[test]

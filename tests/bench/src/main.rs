@@ -51,8 +51,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|pages]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

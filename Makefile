@@ -47,6 +47,7 @@ bench: build
 	cargo bench --locked --package cryptobot-wasm --bench calls
 	cargo build --locked --release --package cryptobot-bench
 	$(CARGO_TARGET_DIR)/release/cryptobot-bench job plugins/dist/sma-flip.wasm
+	$(CARGO_TARGET_DIR)/release/cryptobot-bench catalog $(CARGO_TARGET_DIR)/tmp/bench-catalog 5 1
 	@for bars in 100000 1000000 10000000; do $(CARGO_TARGET_DIR)/release/cryptobot-bench stream $$bars; done
 
 # Long random campaigns, of which everyday tests run a small part. PROPTEST_CASES overrides what a test asks for: it is
@@ -58,7 +59,7 @@ campaign: setup
 	CRYPTOBOT_CASES=2000 cargo test --locked --package cryptobot-sim --test order_flows --test recorded
 	CRYPTOBOT_CASES=500 cargo test --locked --package cryptobot-determinism
 	PROPTEST_CASES=1000 cargo test --locked --package cryptobot-data --test store --test check
-	CRYPTOBOT_CASES=200 cargo test --locked --package cryptobot-e2e --test e2e -- store::killed
+	CRYPTOBOT_CASES=200 cargo test --locked --package cryptobot-e2e --test e2e -- killed
 
 # Many mutations of what a stranger can hand over; another seed each time, which is printed.
 fuzz: setup

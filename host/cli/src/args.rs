@@ -5,6 +5,7 @@ pub(crate) mod features;
 pub(crate) mod generate;
 pub(crate) mod live;
 pub(crate) mod replay;
+pub(crate) mod sql;
 
 use std::path::PathBuf;
 
@@ -479,6 +480,8 @@ pub(crate) enum DataCommand {
     Import(data::ImportArguments),
     /// Export a series as CSV or Parquet.
     Export(data::ExportArguments),
+    /// Ask the catalog one question in SQL; nothing is changed. Its tables: SELECT * FROM series.
+    Sql(sql::SqlArguments),
     /// Download market data from an exchange; what is stored already is not asked for again.
     Download(Box<data::DownloadArguments>),
     /// Import an exchange's bracket tables (leverage and maintenance margin) into a venue's instruments.json.

@@ -13,7 +13,7 @@ use crate::instruments::Instruments;
 use crate::plan::{Plan, plan};
 use crate::resample::divides;
 use crate::series::{SeriesReader, SeriesRequest};
-use crate::store::{RowStream, SeriesId, Voids};
+use crate::store::{RowStream, SeriesId, Voids, parquet_files};
 
 /// A folder of market data: `<root>/<venue>/<SYMBOL>/<kind>/<year>.parquet`.
 #[derive(Clone, Debug)]
@@ -108,6 +108,13 @@ impl Catalog {
         }
         all.sort();
         Ok(all)
+    }
+
+    /// The files of a series, below the root, sorted by name; none where nothing is stored.
+    pub fn files_of(&self, series: &SeriesId) -> Result<Vec<String>, DataError> {
+        let folder = series.folder();
+        let names = parquet_files(&self.root.join(&folder))?;
+        Ok(names.into_iter().map(|name| format!("{folder}/{name}")).collect())
     }
 
     /// What is stored of a kind, from the files' metadata.

@@ -41,4 +41,4 @@ pub use record::{Difference, InstrumentTerms, RecordedInstruments, record_instru
 pub use resample::{divides, resample};
 pub use series::{SeriesReader, SeriesRequest, StoredSeries};
 pub use times::StoredEnds;
-pub use write::{BarTable, write_bars, write_funding, write_marks};
+pub use write::{BarTable, replace_file, write_bars, write_funding, write_marks};

@@ -53,7 +53,8 @@ pub type Columns = Vec<(String, CellKind)>;
 pub struct TableWriter {
     path: PathBuf,
     temporary: PathBuf,
-    writer: SerializedFileWriter<File>,
+    /// `None` = the table is finished.
+    writer: Option<SerializedFileWriter<File>>,
 }
 
 impl TableWriter {
@@ -69,13 +70,17 @@ impl TableWriter {
                 .build();
             SerializedFileWriter::new(file, Arc::new(schema(columns)?), Arc::new(properties))
         };
-        let writer = opened().map_err(|error| unwritable(path, &error))?;
-        Ok(Self { path: path.to_owned(), temporary, writer })
+        // From here on the file is removed unless it is finished.
+        let mut table = Self { path: path.to_owned(), temporary, writer: None };
+        table.writer = Some(opened().map_err(|error| unwritable(path, &error))?);
+        Ok(table)
     }
 
     /// Adds an entry to the metadata in the file's footer.
     pub fn note(&mut self, key: &str, value: String) {
-        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        if let Some(writer) = &mut self.writer {
+            writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
     }
 
     /// Adds rows: the cells of every column, as many of each.
@@ -84,7 +89,8 @@ impl TableWriter {
     }
 
     fn write(&mut self, columns: &[Cells]) -> Result<(), ParquetError> {
-        let mut group = self.writer.next_row_group()?;
+        let writer = self.writer.as_mut().ok_or_else(|| mismatch("the table is finished"))?;
+        let mut group = writer.next_row_group()?;
         for cells in columns {
             let mut column = group.next_column()?.ok_or_else(|| mismatch("more columns than named"))?;
             put(column.untyped(), cells)?;
@@ -100,12 +106,20 @@ impl TableWriter {
     }
 
     /// Completes the table and gives the file its name.
-    pub fn finish(self) -> Result<(), DataError> {
-        let file = self.writer.into_inner().map_err(|error| unwritable(&self.path, &error))?;
+    pub fn finish(mut self) -> Result<(), DataError> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let file = writer.into_inner().map_err(|error| unwritable(&self.path, &error))?;
         file.sync_all()
             .and_then(|()| fs::rename(&self.temporary, &self.path))
             .and_then(|()| sync_folder(&self.path))
             .map_err(DataError::io(&self.path))
+    }
+}
+
+impl Drop for TableWriter {
+    /// What is not finished leaves nothing behind. After `finish` there is no file of this name.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.temporary);
     }
 }
 

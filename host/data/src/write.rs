@@ -274,7 +274,7 @@ pub(crate) fn put_numbers(
 
 /// Writes a file beside `path` under another name, brings it to disk, then gives it its name: at every moment
 /// `path` is the old file or the whole new one. Missing folders are made.
-pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+pub fn replace_file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;

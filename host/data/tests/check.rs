@@ -15,6 +15,8 @@ use cryptobot_model::{Timeframe, Timestamp};
 use proptest::prelude::*;
 
 const MINUTE: i64 = 60_000;
+/// Rows of a row group of planted files.
+const GROUP: usize = 37;
 const COLUMNS: [&str; 6] = ["ts", "open", "high", "low", "close", "volume"];
 
 /// Columns of a clean walk of `rows` minutes from 2024-01-01 on.
@@ -49,14 +51,18 @@ fn plant(path: &Path, columns: &[Vec<f64>; 6]) {
         (name.to_owned(), kind)
     });
     let mut table = TableWriter::create(path, &kinds.to_vec()).unwrap();
-    let cells = |(index, column): (usize, &Vec<f64>)| {
-        if index == 0 {
-            Cells::Integers(column.iter().map(|value| Some(*value as i64)).collect())
-        } else {
-            Cells::Numbers(column.iter().map(|value| (*value != 12_345.0).then_some(*value)).collect())
-        }
-    };
-    table.group(&columns.iter().enumerate().map(cells).collect::<Vec<_>>()).unwrap();
+    // Several groups: faults may stand at their borders.
+    for from in (0..columns[0].len()).step_by(GROUP) {
+        let cells = |(index, column): (usize, &Vec<f64>)| {
+            let rows = column[from..(from + GROUP).min(column.len())].iter();
+            if index == 0 {
+                Cells::Integers(rows.map(|value| Some(*value as i64)).collect())
+            } else {
+                Cells::Numbers(rows.map(|value| (*value != 12_345.0).then_some(*value)).collect())
+            }
+        };
+        table.group(&columns.iter().enumerate().map(cells).collect::<Vec<_>>()).unwrap();
+    }
     table.finish().unwrap();
 }
 

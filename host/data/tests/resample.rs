@@ -77,10 +77,14 @@ fn cases() -> impl Strategy<Value = (Timeframe, Timeframe, BarBlock)> {
         ("1d", "1w"),
         ("7m", "21m"),
     ];
-    select(pairs).prop_flat_map(|(source, target)| {
-        let (source, target) = (timeframe(source), timeframe(target));
-        (Just(source), Just(target), series(source))
-    })
+    let usual = select(pairs).prop_map(|(source, target)| (timeframe(source), timeframe(target)));
+    // Any two lengths of which one divides the other, those that begin in the middle of a day too.
+    let any = (1_i64..40_000, 2_i64..50).prop_filter_map("no such timeframe", |(seconds, parts)| {
+        let of = |seconds: i64| Timeframe::from_nanos(seconds * 1_000_000_000);
+        let (source, target) = (of(seconds)?, of(seconds * parts)?);
+        divides(source, target).then_some((source, target))
+    });
+    prop_oneof![usual, any].prop_flat_map(|(source, target)| (Just(source), Just(target), series(source)))
 }
 
 fn columns(bars: &BarBlock) -> (&[i64], [&[f64]; 5]) {

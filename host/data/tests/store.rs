@@ -248,3 +248,21 @@ proptest! {
         prop_assert!(writer.compact(&minutes_id()).unwrap().written.is_empty());
     }
 }
+
+#[test]
+fn a_file_looks_as_its_rows_do_however_they_came() {
+    let all: Vec<(i64, f64)> =
+        (0..100_000).map(|row| (at("2024-01-10") + row * MINUTE, (row % 97 + 1) as f64)).collect();
+    let written = |pieces: &[(usize, usize)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = CatalogWriter::open(folder.path()).unwrap();
+        for &(from, to) in pieces {
+            writer.append(&minutes_id(), &bars(all[from..to].iter().copied()), "test").unwrap();
+        }
+        fs::read(folder.path().join("v/S/1m/2024.parquet")).unwrap()
+    };
+    let once = written(&[(0, 100_000)]);
+    assert_eq!(written(&[(0, 1), (1, 30_000), (30_000, 100_000)]), once);
+    // From behind, into a hole, and rows that are there already.
+    assert_eq!(written(&[(70_000, 100_000), (0, 40_000), (35_000, 75_000)]), once);
+}

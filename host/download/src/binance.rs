@@ -22,7 +22,7 @@ const STATISTICS: usize = 2;
 
 type Intervals = &'static [(&'static str, &'static str)];
 
-/// The exchange also has 3d, on a grid of its own, and 1M, which is no fixed length.
+/// The exchange also has 3d, of which nothing says on which days they open, and 1M, which is no fixed length.
 const INTERVALS: Intervals = &[
     ("1m", "1m"),
     ("3m", "3m"),
@@ -172,6 +172,7 @@ pub(crate) static USDM: Venue = Venue {
     ],
     time: Some(Listing { target: "/fapi/v1/time", weight: 1, read: read_time }),
     instruments: Listing { target: "/fapi/v1/exchangeInfo", weight: 1, read: read_perpetuals },
+    ids: None,
 };
 
 /// Binance spot.
@@ -207,6 +208,7 @@ pub(crate) static SPOT: Venue = Venue {
     ],
     time: Some(Listing { target: "/api/v3/time", weight: 1, read: read_time }),
     instruments: Listing { target: "/api/v3/exchangeInfo", weight: 20, read: read_spot },
+    ids: None,
 };
 
 /// The four ratios, in the order of their columns.
@@ -258,7 +260,7 @@ fn read_klines(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
             taker.into(),
         ]
     };
-    Ok(Page { rows: klines.into_iter().map(row).collect(), cursor: None })
+    Ok(Page { rows: klines.into_iter().map(row).collect(), cursor: None, next: None })
 }
 
 /// Klines of which only the prices mean something.
@@ -290,7 +292,7 @@ fn read_funding(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
         };
         Ok(vec![Cell::Integer(rate.funding_time), rate.funding_rate.into(), mark])
     };
-    Ok(Page { rows: rates.into_iter().map(row).collect::<Result<_, String>>()?, cursor: None })
+    Ok(Page { rows: rates.into_iter().map(row).collect::<Result<_, String>>()?, cursor: None, next: None })
 }
 
 #[derive(Deserialize)]
@@ -306,7 +308,7 @@ fn read_open_interest(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
     let row = |of: OpenInterest| -> Row {
         vec![Cell::Integer(of.timestamp), of.sum_open_interest.into(), optional(of.sum_open_interest_value)]
     };
-    Ok(Page { rows: statistics.into_iter().map(row).collect(), cursor: None })
+    Ok(Page { rows: statistics.into_iter().map(row).collect(), cursor: None, next: None })
 }
 
 #[derive(Deserialize)]
@@ -332,7 +334,7 @@ fn read_ratio(body: &[u8], ask: &Ask<'_>) -> Result<Page, String> {
         }
         row
     };
-    Ok(Page { rows: ratios.into_iter().map(row).collect(), cursor: None })
+    Ok(Page { rows: ratios.into_iter().map(row).collect(), cursor: None, next: None })
 }
 
 #[derive(Deserialize)]
@@ -362,7 +364,7 @@ fn read_trades(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
             Cell::Flag(trade.m),
         ]
     };
-    Ok(Page { rows: trades.into_iter().map(row).collect(), cursor })
+    Ok(Page { rows: trades.into_iter().map(row).collect(), cursor, next: None })
 }
 
 #[derive(Deserialize)]
@@ -391,7 +393,7 @@ fn read_depth(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
         }
     };
     let rows = bids.into_iter().map(level(true)).chain(asks.into_iter().map(level(false))).collect();
-    Ok(Page { rows, cursor: None })
+    Ok(Page { rows, cursor: None, next: None })
 }
 
 fn read_time(body: &[u8]) -> Result<i64, String> {

@@ -193,7 +193,15 @@ pub fn download(
     let to = options.check(now)?;
     let terms = chosen(venue, &options.symbols, list(&fetcher, &venue.instruments)?)?;
     let instruments = record_instruments(&options.data, venue.name, &terms, options.update_instruments)?;
-    let jobs = options.plan(to, now)?;
+    let mut jobs = options.plan(to, now)?;
+    if let Some(listing) = &venue.ids {
+        let ids = list(&fetcher, listing)?;
+        for job in &mut jobs {
+            if let Some(id) = ids.get(&job.series.symbol) {
+                job.id.clone_from(id);
+            }
+        }
+    }
     let writer = CatalogWriter::open(&options.data)?;
     let outcomes =
         Workers::new(&jobs, &fetcher, &writer, progress).run(options.jobs.clamp(1, jobs.len().max(1)))?;

@@ -102,6 +102,19 @@ pub enum DownloadError {
         /// The end of the ban.
         until: Timestamp,
     },
+    /// More rows in a second than a page holds.
+    #[error(
+        "{symbol}: the exchange has more than {rows} trades in the second at {at}, and shows no more; what was stored \
+         stays, go on after it with --from"
+    )]
+    Crowded {
+        /// The symbol.
+        symbol: String,
+        /// The second.
+        at: Timestamp,
+        /// Rows of the page.
+        rows: usize,
+    },
     /// It was interrupted.
     #[error("interrupted; what was stored stays, run again to go on")]
     Interrupted,

@@ -62,6 +62,7 @@ pub(crate) static KRAKEN: Venue = Venue {
     ],
     time: None,
     instruments: Listing { target: "/0/public/AssetPairs", weight: 1, read: read_pairs },
+    ids: None,
 };
 
 #[derive(Deserialize)]
@@ -101,7 +102,7 @@ fn read_candles(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
         row.extend([Cell::Empty, Cell::Integer(trades)]);
         row
     };
-    Ok(Page { rows: candles.into_iter().map(row).collect(), cursor: None })
+    Ok(Page { rows: candles.into_iter().map(row).collect(), cursor: None, next: None })
 }
 
 /// Price, volume, time in s, side of the taker, type of its order, nothing, number.
@@ -121,7 +122,7 @@ fn read_trades(body: &[u8], _: &Ask<'_>) -> Result<Page, String> {
             Cell::Flag(side == "s"),
         ]
     };
-    Ok(Page { rows: trades.into_iter().map(row).collect(), cursor: last })
+    Ok(Page { rows: trades.into_iter().map(row).collect(), cursor: last, next: None })
 }
 
 #[derive(Deserialize)]

@@ -7,12 +7,14 @@
 #![allow(clippy::struct_field_names, reason = "what is read has the names that exchanges give")]
 #![forbid(unsafe_code)]
 
+mod back;
 mod binance;
 mod budget;
 mod clock;
 mod coinbase;
 mod download;
 mod error;
+mod ethereal;
 mod fetch;
 mod http;
 mod kraken;

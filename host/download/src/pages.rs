@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cryptobot_data::store::{Appended, CatalogWriter, Cell, Rows};
+use cryptobot_model::Timestamp;
 
 use crate::error::DownloadError;
 use crate::fetch::{Fetcher, Request};
@@ -13,6 +14,9 @@ use crate::venue::{Ask, Page, Paging, Row};
 /// written anew.
 const STORED_TOGETHER: usize = 50_000;
 
+/// The shortest window that is asked for where a page is full, ms: exchanges count in seconds.
+const SHORTEST_WINDOW_MS: i64 = 1_000;
+
 /// Downloads one series.
 pub(crate) struct Series<'a> {
     pub(crate) job: &'a Job,
@@ -20,7 +24,7 @@ pub(crate) struct Series<'a> {
     pub(crate) writer: &'a CatalogWriter,
     /// Told how many of the job's requests are behind it, and how many rows came.
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Sync),
-    waiting: Vec<Row>,
+    pub(crate) waiting: Vec<Row>,
     stored: Appended,
 }
 
@@ -45,7 +49,10 @@ impl<'a> Series<'a> {
     /// Fetches all that is lacking. What came is stored also where it ends early.
     pub(crate) fn download(mut self) -> (Appended, Result<(), DownloadError>) {
         let job = self.job;
-        let fetched = job.lacking.iter().try_for_each(|part| self.fetch(part));
+        let fetched = job.lacking.iter().try_for_each(|part| match job.endpoint.paging {
+            Paging::Back { .. } => self.fetch_back(part),
+            _ => self.fetch(part),
+        });
         let stored = self.store();
         (self.stored, fetched.and(stored))
     }
@@ -54,16 +61,31 @@ impl<'a> Series<'a> {
         let (mut from, end, mut cursor) = (part.times.start, part.times.end, part.cursor);
         let all = self.job.requests_for(&part.times);
         let mut behind = 0;
+        let mut window = i64::MAX;
         while from < end {
-            let ask = self.job.ask(from, end, cursor);
+            let mut ask = self.job.ask(from, end, cursor);
+            ask.to_ms = ask.to_ms.min(from.saturating_add(window));
             let page = self.page(&ask)?;
+            if let Paging::Narrow { .. } = self.job.endpoint.paging {
+                let asked = ask.to_ms - from;
+                let full = page.rows.len() >= self.job.endpoint.limit as usize;
+                if full && asked > SHORTEST_WINDOW_MS {
+                    window = asked / 2;
+                    continue;
+                }
+                if full {
+                    let (symbol, at) = (self.job.series.symbol.clone(), Timestamp::from_millis(from));
+                    return Err(DownloadError::Crowded { symbol, at, rows: page.rows.len() });
+                }
+                window = asked.saturating_mul(2);
+            }
             let last = page.rows.iter().max_by_key(|row| time_of(row));
             let after = last.map(|row| self.job.after(row));
             let next = match self.job.endpoint.paging {
-                Paging::Window => ask.to_ms,
+                Paging::Window | Paging::Narrow { .. } => ask.to_ms,
                 // Nothing more, or not a row that was asked for: the rest of the period is empty.
                 Paging::Forward => after.filter(|after| *after > from).unwrap_or(end),
-                Paging::Snapshot => end,
+                Paging::Snapshot | Paging::Back { .. } => end,
                 // An answer that leads back to itself.
                 _ if page.cursor.is_some() && page.cursor == cursor => end,
                 Paging::ById { .. } => match (last, cursor) {
@@ -88,15 +110,18 @@ impl<'a> Series<'a> {
             let now_behind = all.saturating_sub(left).max(behind);
             (self.progress)(now_behind - behind, rows);
             behind = now_behind;
-            if self.waiting.len() >= STORED_TOGETHER {
-                self.store()?;
-            }
+            self.store_many()?;
         }
         Ok(())
     }
 
+    /// Stores what waits where that is much.
+    pub(crate) fn store_many(&mut self) -> Result<(), DownloadError> {
+        if self.waiting.len() >= STORED_TOGETHER { self.store() } else { Ok(()) }
+    }
+
     /// A page; of an endpoint in parts, the parts joined by time.
-    fn page(&self, ask: &Ask<'_>) -> Result<Page, DownloadError> {
+    pub(crate) fn page(&self, ask: &Ask<'_>) -> Result<Page, DownloadError> {
         let endpoint = self.job.endpoint;
         let fetch = |part| {
             let ask = Ask { part, ..*ask };
@@ -122,7 +147,7 @@ impl<'a> Series<'a> {
                 }
             }
         }
-        Ok(Page { rows: joined.into_values().collect(), cursor: None })
+        Ok(Page { rows: joined.into_values().collect(), cursor: None, next: None })
     }
 
     fn store(&mut self) -> Result<(), DownloadError> {

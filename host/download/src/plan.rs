@@ -20,6 +20,8 @@ const TRADES_PER_HOUR: u64 = 20_000;
 #[derive(Clone)]
 pub(crate) struct Job {
     pub(crate) series: SeriesId,
+    /// What requests call the symbol.
+    pub(crate) id: String,
     pub(crate) endpoint: &'static Endpoint,
     /// The exchange's word for the length of a bar.
     pub(crate) interval: &'static str,
@@ -109,9 +111,16 @@ impl Job {
             None => to.millis().min(now_ms),
         };
         let period = from..to.max(from);
-        let lacking = lacking(catalog, &series, endpoint.paging, &period)?;
+        let mut lacking = lacking(catalog, &series, endpoint.paging, &period)?;
+        if let (Paging::Back { .. }, Some(first), Some(last)) =
+            (endpoint.paging, lacking.first(), lacking.last())
+        {
+            // One way back from now, not one for each hole.
+            let times = first.times.start..last.times.end;
+            lacking = vec![Lacking { times, cursor: None }];
+        }
         let cut = (kept > asked).then_some(asked);
-        Ok(Self { series, endpoint, interval, lacking, period, cut })
+        Ok(Self { series, id: symbol.to_owned(), endpoint, interval, lacking, period, cut })
     }
 
     /// Rows that are lacking; `None` = nobody can know.
@@ -134,6 +143,8 @@ impl Job {
         let limit = u64::from(self.endpoint.limit);
         let pages = match (self.endpoint.paging, self.series.kind) {
             (Paging::Snapshot, _) => 1,
+            (Paging::Back { trades: true }, _) => (rows_in(times, HOUR_MS) * TRADES_PER_HOUR).div_ceil(limit),
+            (Paging::Back { trades: false }, _) => rows_in(times, HOUR_MS).div_ceil(limit),
             (_, SeriesKind::Funding) => rows_in(times, 8 * HOUR_MS).div_ceil(limit),
             (_, kind) => match kind.grid() {
                 Some(grid) => rows_in(times, grid.millis()).div_ceil(limit),
@@ -147,12 +158,12 @@ impl Job {
     pub(crate) fn ask(&self, from_ms: i64, end_ms: i64, cursor: Option<i64>) -> Ask<'_> {
         let window = match (self.endpoint.paging, self.series.kind.grid()) {
             (Paging::Window, Some(grid)) => i64::from(self.endpoint.limit) * grid.millis(),
-            (Paging::ById { window_ms, .. }, _) => window_ms,
+            (Paging::ById { window_ms, .. } | Paging::Narrow { window_ms }, _) => window_ms,
             _ => i64::MAX,
         };
         let to_ms = end_ms.min(from_ms.saturating_add(window));
-        let (symbol, interval) = (self.series.symbol.as_str(), self.interval);
-        Ask { symbol, interval, from_ms, to_ms, limit: self.endpoint.limit, cursor, part: 0 }
+        let (symbol, interval) = (self.id.as_str(), self.interval);
+        Ask { symbol, interval, from_ms, to_ms, limit: self.endpoint.limit, cursor, after: None, part: 0 }
     }
 
     /// Where a page begins that follows the rows up to one.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use cryptobot_data::store::Rows;
+use cryptobot_data::store::{Cell, Rows};
 use flate2::read::GzDecoder;
 
 use crate::pages::time_of;
@@ -28,8 +28,16 @@ fn recorded(name: &str) -> Option<Vec<u8>> {
 /// Reads an answer as one of a kind, and checks that all of its rows can be stored.
 fn page(venue: &str, kind: &str, body: &[u8]) -> Page {
     let (kind, endpoint, interval) = Venue::named(venue).unwrap().endpoint(kind).unwrap();
-    let ask =
-        Ask { symbol: "X", interval, from_ms: 0, to_ms: 1, limit: endpoint.limit, cursor: None, part: 0 };
+    let ask = Ask {
+        symbol: "X",
+        interval,
+        from_ms: 0,
+        to_ms: 1,
+        limit: endpoint.limit,
+        cursor: None,
+        after: None,
+        part: 0,
+    };
     let page = (endpoint.read)(body, &ask).unwrap();
     let mut rows = Rows::new(kind);
     page.rows.iter().for_each(|row| rows.push(row));
@@ -75,6 +83,7 @@ fn bars_trades_and_instruments_of_the_others() {
     for (name, body) in [
         read("coinbase/nautilus/http_candles.json"),
         read("coinbase/nautilus/http_products.json"),
+        read("coinbase/nautilus/http_ticker.json"),
         read("kraken/nautilus/http_trades.json"),
         read("kraken/nautilus/http_asset_pairs.json"),
     ]
@@ -85,6 +94,13 @@ fn bars_trades_and_instruments_of_the_others() {
         match name {
             _ if name.contains("candles") => assert_eq!(page("coinbase", "1h", &body).rows.len(), 2),
             _ if name.contains("products") => assert!(listed("coinbase") >= 2),
+            _ if name.contains("ticker") => {
+                let page = page("coinbase", "aggtrades", &body);
+                assert_eq!(page.rows[0][1], Cell::Integer(995_098_663));
+                // At the best ask of the same answer: the maker sold.
+                assert_eq!(page.rows[0][6], Cell::Flag(false));
+                assert_eq!(page.rows[2][6], Cell::Flag(true));
+            }
             _ if name.contains("trades") => {
                 let page = page("kraken", "aggtrades", &body);
                 assert_eq!((page.rows.len(), page.cursor), (1_000, Some(1_762_820_035_982_277_754)));

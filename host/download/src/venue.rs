@@ -1,11 +1,13 @@
 //! A venue is a table: where its data are, how they are paged, what they weigh and how they are read.
 
+use std::collections::BTreeMap;
+
 use cryptobot_data::InstrumentTerms;
 use cryptobot_data::store::{Cell, SeriesKind};
 
 use crate::budget::Pool;
 use crate::error::DownloadError;
-use crate::{binance, coinbase, kraken};
+use crate::{binance, coinbase, ethereal, kraken};
 
 /// Row of a kind, a cell for each of its columns; the first is the time.
 pub(crate) type Row = Vec<Cell>;
@@ -24,6 +26,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) limit: u32,
     /// Where an earlier page or the catalog left off.
     pub(crate) cursor: Option<i64>,
+    /// Where the page before said that the next one begins, for endpoints that are paged back.
+    pub(crate) after: Option<&'a str>,
     /// Which of the endpoint's parts.
     pub(crate) part: usize,
 }
@@ -35,6 +39,8 @@ pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
     /// Where the next page begins, for endpoints that count on.
     pub(crate) cursor: Option<i64>,
+    /// Where the next page begins, for endpoints that are paged back; `None` = there is none.
+    pub(crate) next: Option<String>,
 }
 
 /// How the pages of a period follow each other.
@@ -54,6 +60,16 @@ pub(crate) enum Paging {
     },
     /// A page has the first rows after a moment, and says where the next one begins.
     Since,
+    /// A page has the last rows of a window of time: a full one says that the window was too long.
+    Narrow {
+        /// The longest window, ms.
+        window_ms: i64,
+    },
+    /// Pages lead back from now, and no time can be asked for.
+    Back {
+        /// Whether the rows are trades, of which bars are built.
+        trades: bool,
+    },
     /// One page of the present.
     Snapshot,
 }
@@ -109,10 +125,13 @@ pub struct Venue {
     /// Its clock, ms; without one that of the machine is used.
     pub(crate) time: Option<Listing<i64>>,
     pub(crate) instruments: Listing<Vec<InstrumentTerms>>,
+    /// What requests call a symbol, where that is something else.
+    pub(crate) ids: Option<Listing<BTreeMap<String, String>>>,
 }
 
 /// All venues.
-pub static VENUES: [&Venue; 4] = [&binance::USDM, &binance::SPOT, &coinbase::COINBASE, &kraken::KRAKEN];
+pub static VENUES: [&Venue; 5] =
+    [&binance::USDM, &binance::SPOT, &coinbase::COINBASE, &ethereal::ETHEREAL, &kraken::KRAKEN];
 
 impl Venue {
     /// The venue of a name.

@@ -1,6 +1,6 @@
 //! Compiled plugins on disk.
 //!
-//! Loading one is the only unsafe act of this host: machine code is mapped and later run. It is sound because
+//! Loading one is the only unsafe block of this host: machine code is mapped and later run. It is sound because
 //! * only this module writes entries, from components that this program compiled, in this process or in a child of its
 //!   own (`compile`), and never from anything downloaded;
 //! * the folder and each entry must belong to the user who runs the host and be writable by nobody else; both are

@@ -1,6 +1,7 @@
 //! Benchmarks of whole runs: ratios within one process, figures for people.
 //!
 //! ```text
+//! cryptobot-bench catalog DIR [PAIRS [YEARS]]  one-minute bars of 50 pairs and 5 years: bytes, scans, queries
 //! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, script
 //! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|pages [SYMBOLS]  one way only, for a profiler
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
@@ -13,6 +14,7 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark measures and prints")]
 
+mod catalog;
 mod fidelity;
 mod job;
 mod neighbour;
@@ -27,6 +29,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["catalog", folder] => catalog::run(folder, 50, 5),
+        ["catalog", folder, pairs] => catalog::run(folder, pairs.parse().unwrap_or(50), 5),
+        ["catalog", folder, pairs, years] => {
+            catalog::run(folder, pairs.parse().unwrap_or(50), years.parse().unwrap_or(5))
+        }
         ["job", plugin] => job::run(plugin, 9),
         ["job", plugin, rounds] => job::run(plugin, rounds.parse().unwrap_or(9)),
         ["job", plugin, rounds, way] => job::profile(plugin, way, rounds.parse().unwrap_or(1), 1),
@@ -44,7 +51,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

@@ -64,7 +64,7 @@ pub(crate) struct RepairArguments {
 /// What to import, and as what.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// Files: CSV, JSON or Parquet; CSV and JSON also gzipped or in a zip archive.
+    /// Files: CSV, JSON, Parquet or feather; CSV and JSON also gzipped or in a zip archive.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Venue that the rows are stored under.
@@ -79,6 +79,9 @@ pub(crate) struct ImportArguments {
     /// Which column of the file is which: ts=date,volume=2; names, or numbers from 0 on.
     #[arg(long, value_name = "COLUMN=NAME,...", value_delimiter = ',')]
     pub(crate) map: Vec<String>,
+    /// Of a zip archive only the file of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entry: Option<String>,
     /// Unit of the times, where it is not to be told from their size.
     #[arg(long, value_enum)]
     pub(crate) unit: Option<Unit>,
@@ -134,7 +137,7 @@ pub(crate) struct ExportArguments {
 /// What is downloaded.
 #[derive(Debug, Args)]
 pub(crate) struct DownloadArguments {
-    /// The exchange: binance-usdm, binance-spot, coinbase or kraken.
+    /// The exchange: binance-usdm, binance-spot, coinbase, ethereal or kraken.
     #[arg(long)]
     pub(crate) venue: String,
     /// Symbols as the exchange writes them, with commas between.

@@ -5,6 +5,7 @@ mod download;
 mod generate;
 mod import;
 mod list;
+mod sql;
 
 use cryptobot_data::import_brackets;
 use cryptobot_run::ExitCode;
@@ -21,6 +22,7 @@ pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
         DataCommand::Repair(arguments) => check::repair(arguments),
         DataCommand::Import(arguments) => import::run(arguments),
         DataCommand::Export(arguments) => import::export(arguments),
+        DataCommand::Sql(arguments) => sql::run(arguments),
         DataCommand::Download(arguments) => download::run(arguments),
         DataCommand::Brackets { file, venue, data } => {
             let imported = import_brackets(data, venue, file)?;

@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use clap::CommandFactory;
 use cryptobot_run::{ExitCode, RunError};
+use cryptobot_sql::SqlError;
 use cryptobot_wasm::CompileLimits;
 
 use crate::args::{Arguments, Command};
@@ -66,6 +67,9 @@ pub(crate) enum CommandError {
     /// There are no features.
     #[error(transparent)]
     Features(#[from] cryptobot_features::FeatureError),
+    /// A query of the catalog.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
     /// Market data cannot be downloaded.
     #[error(transparent)]
     Download(#[from] cryptobot_download::DownloadError),
@@ -183,10 +187,12 @@ impl CommandError {
         match self {
             Self::Run(error) => error.exit_code(),
             Self::Sweep(error) => error.exit_code(),
-            Self::Data(_) | Self::NoBrackets { .. } => ExitCode::Data,
             Self::Synthetic(error) if !error.is_usage() => ExitCode::Data,
             Self::Features(error) if error.is_output() => ExitCode::Failed,
             Self::Features(error) if error.is_data() => ExitCode::Data,
+            Self::Data(_) | Self::Sql(SqlError::Data(_)) | Self::NoBrackets { .. } => ExitCode::Data,
+            Self::Sql(SqlError::Interrupted) => ExitCode::Interrupted,
+            Self::Sql(error) if error.is_usage() => ExitCode::Usage,
             Self::Download(error) if error.is_data() => ExitCode::Data,
             Self::Download(error) if error.is_usage() => ExitCode::Usage,
             Self::Download(cryptobot_download::DownloadError::Interrupted) => ExitCode::Interrupted,
@@ -209,6 +215,7 @@ impl CommandError {
             Self::Explain(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Download(_)
+            | Self::Sql(_)
             | Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
             | Self::ReadJournal { .. }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use cryptobot_model::Timestamp;
 
-use super::files::{parquet_files, read_rows};
+use super::files::parquet_files;
+use super::groups::SeriesFile;
 use super::kind::{CellType, SeriesId};
 use super::rows::{Cell, Rows};
 use crate::catalog::Catalog;
@@ -55,8 +56,8 @@ pub fn export(catalog: &Catalog, request: &ExportRequest, out: &Path) -> Result<
     }
 }
 
-/// Visits the files of the series with the rows of each that are wanted.
-fn each_file(
+/// Visits the row groups of the series with the rows of each that are wanted.
+fn each_group(
     catalog: &Catalog,
     request: &ExportRequest,
     mut visit: impl FnMut(&Rows, &[usize]) -> Result<(), DataError>,
@@ -68,12 +69,18 @@ fn each_file(
     let mut count = 0;
     for file in parquet_files(&folder)? {
         let name = format!("{}/{file}", series.folder());
-        let (rows, _) = read_rows(&folder.join(&file), &name, series.kind)?;
-        let wanted: Vec<usize> =
-            (0..rows.len()).filter(|&row| (from..to).contains(&rows.ts_ms(row))).collect();
-        count += wanted.len() as u64;
-        if !wanted.is_empty() {
-            visit(&rows, &wanted)?;
+        let file = SeriesFile::open(&folder.join(&file), &name, series.kind)?;
+        for group in 0..file.groups() {
+            if file.bounds(group)?.is_none_or(|(low, high)| high < from || low >= to) {
+                continue;
+            }
+            let rows = file.read(group)?;
+            let wanted: Vec<usize> =
+                (0..rows.len()).filter(|&row| (from..to).contains(&rows.ts_ms(row))).collect();
+            count += wanted.len() as u64;
+            if !wanted.is_empty() {
+                visit(&rows, &wanted)?;
+            }
         }
     }
     Ok(count)
@@ -86,7 +93,7 @@ fn csv(catalog: &Catalog, request: &ExportRequest, columns: &[usize], out: &Path
         let mut text = BufWriter::new(file);
         let names: Vec<&str> = columns.iter().map(|&index| specs[index].name).collect();
         writeln!(text, "{}", names.join(","))?;
-        count = each_file(catalog, request, |rows, wanted| {
+        count = each_group(catalog, request, |rows, wanted| {
             for &row in wanted {
                 csv_row(&mut text, rows, row, columns).map_err(DataError::io(out))?;
             }
@@ -133,7 +140,7 @@ fn parquet(
     let layout =
         columns.iter().map(|&index| (specs[index].name.to_owned(), kind(specs[index].cell))).collect();
     let mut table = TableWriter::create(out, &layout)?;
-    let count = each_file(catalog, request, |rows, wanted| {
+    let count = each_group(catalog, request, |rows, wanted| {
         let cells: Vec<Cells> =
             columns.iter().map(|&column| cells(rows, wanted, column, specs[column].cell)).collect();
         table.group(&cells)

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cryptobot_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 
-use super::files::{FileNotes, parquet_files, read_rows};
+use super::files::{FileNotes, parquet_files};
+use super::groups::SeriesFile;
 use super::kind::{SeriesId, SeriesKind};
-use super::rows::Rows;
 use crate::catalog::Catalog;
 use crate::error::DataError;
 use crate::file::Stamp;
@@ -199,24 +200,48 @@ fn known(
         .optional()
 }
 
+/// What one file holds, group by group.
+#[derive(Default)]
+struct Summary {
+    rows: u64,
+    range_ms: Option<(i64, i64)>,
+    months: BTreeMap<String, u64>,
+    notes: FileNotes,
+}
+
+impl Summary {
+    fn of(path: &Path, relative: &str, kind: SeriesKind) -> Result<Self, DataError> {
+        let file = SeriesFile::open(path, relative, kind)?;
+        let mut summary = Self { notes: file.notes(), ..Self::default() };
+        for group in 0..file.groups() {
+            // All columns are read: damage in any of them is damage of the file.
+            let rows = file.read(group)?;
+            let times = (0..rows.len()).map(|row| rows.ts_ms(row));
+            summary.rows += rows.len() as u64;
+            for ts_ms in times {
+                let (first, last) = summary.range_ms.unwrap_or((ts_ms, ts_ms));
+                summary.range_ms = Some((first.min(ts_ms), last.max(ts_ms)));
+                let (year, month, _) = Timestamp::from_millis(ts_ms).civil();
+                *summary.months.entry(format!("{year:04}-{month:02}")).or_default() += 1;
+            }
+        }
+        Ok(summary)
+    }
+}
+
 fn describe(path: &Path, relative: String, kind: SeriesKind, stamp: &Stamp) -> Result<FileEntry, DataError> {
     let sha256 = file_sha256(path)?;
-    let (rows, notes, unreadable) = match read_rows(path, &relative, kind) {
-        Ok((rows, notes)) => (rows, notes, None),
-        Err(error) => (Rows::new(kind), FileNotes::default(), Some(error.to_string())),
+    let (summary, unreadable) = match Summary::of(path, &relative, kind) {
+        Ok(summary) => (summary, None),
+        Err(error) => (Summary::default(), Some(error.to_string())),
     };
-    let times = || (0..rows.len()).map(|row| rows.ts_ms(row));
-    let mut months: BTreeMap<String, u64> = BTreeMap::new();
-    for ts_ms in times() {
-        let (year, month, _) = cryptobot_model::Timestamp::from_millis(ts_ms).civil();
-        *months.entry(format!("{year:04}-{month:02}")).or_default() += 1;
-    }
+    let Summary { rows, range_ms, months, notes } = summary;
     Ok(FileEntry {
         path: relative,
         sha256,
         bytes: stamp.size,
-        rows: rows.len() as u64,
-        range_ms: times().min().zip(times().max()),
+        rows,
+        range_ms,
         months,
         sources: notes.sources,
         restated_ms: notes.restated_ms,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use cryptobot_model::Timestamp;
 
-use super::files::{parquet_files, read_rows};
+use super::files::parquet_files;
+use super::groups::read_rows;
 use super::kind::SeriesId;
 use super::rows::Rows;
 use crate::catalog::Catalog;

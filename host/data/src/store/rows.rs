@@ -50,11 +50,11 @@ pub struct Rows {
     columns: Vec<Column>,
 }
 
-/// The cells of a column as their bits; `filled` is there for optional columns only.
+/// The cells of a column, as their bits, and which of them have a value.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Column {
-    pub bits: Vec<u64>,
-    pub filled: Vec<bool>,
+pub struct Column {
+    pub(crate) bits: Vec<u64>,
+    pub(crate) filled: Vec<bool>,
 }
 
 /// Why a row cannot be stored.
@@ -107,19 +107,48 @@ impl Rows {
         }
     }
 
+    /// Adds some rows of another table of the same kind.
+    pub(crate) fn extend(&mut self, from: &Self, rows: std::ops::Range<usize>) {
+        for (column, source) in self.columns.iter_mut().zip(&from.columns) {
+            column.bits.extend_from_slice(&source.bits[rows.clone()]);
+            column.filled.extend_from_slice(&source.filled[rows.clone()]);
+        }
+    }
+
+    /// Some rows as a table.
+    pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+        let mut part = Self::new(self.kind);
+        part.extend(self, rows);
+        part
+    }
+
+    /// Drops rows from the beginning.
+    pub(crate) fn remove_first(&mut self, count: usize) {
+        for column in &mut self.columns {
+            column.bits.drain(..count);
+            column.filled.drain(..count);
+        }
+    }
+
+    /// Of each column, whether it has any value.
+    pub(crate) fn present(&self) -> Vec<bool> {
+        self.columns.iter().map(|column| column.filled.contains(&true)).collect()
+    }
+
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        for column in &mut self.columns {
+            column.bits.clear();
+            column.filled.clear();
+        }
+    }
+
     /// A cell.
     pub fn cell(&self, row: usize, column: usize) -> Cell {
         let (Some(spec), Some(cells)) = (self.kind.columns().get(column), self.columns.get(column)) else {
             return Cell::Empty;
         };
-        match cells.bits.get(row) {
-            Some(&bits) if cells.is_filled(row) => match spec.cell {
-                CellType::Integer => Cell::Integer(bits as i64),
-                CellType::Number => Cell::Number(f64::from_bits(bits)),
-                CellType::Flag => Cell::Flag(bits != 0),
-            },
-            _ => Cell::Empty,
-        }
+        cells.cell(row, spec.cell)
     }
 
     /// Time of a row, ms since the epoch.
@@ -218,8 +247,25 @@ impl Column {
         self.filled.push(bits.is_some());
     }
 
+    /// A cell, as what the column holds.
+    pub fn cell(&self, row: usize, cell: CellType) -> Cell {
+        match self.bits.get(row) {
+            Some(&bits) if self.is_filled(row) => match cell {
+                CellType::Integer => Cell::Integer(bits as i64),
+                CellType::Number => Cell::Number(f64::from_bits(bits)),
+                CellType::Flag => Cell::Flag(bits != 0),
+            },
+            _ => Cell::Empty,
+        }
+    }
+
+    /// The cells of a column of whole numbers; empty ones are zero.
+    pub fn into_integers(self) -> Vec<i64> {
+        self.bits.into_iter().map(|bits| bits as i64).collect()
+    }
+
     /// Whether a cell has a value.
-    pub fn is_filled(&self, row: usize) -> bool {
+    pub(crate) fn is_filled(&self, row: usize) -> bool {
         self.filled[row]
     }
 }

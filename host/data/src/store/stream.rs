@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_model::Timestamp;
 
-use super::files::{bounds, parquet_files, read_rows};
+use super::files::parquet_files;
+use super::groups::{bounds, read_rows};
 use super::kind::{SeriesId, SeriesKind};
 use super::rows::Rows;
 use crate::error::DataError;

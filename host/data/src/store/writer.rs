@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use cryptobot_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::files::{FileNotes, bounds, parquet_files, read_rows, write_rows};
+use super::files::{FileNotes, parquet_files, write_rows};
+use super::groups::{SeriesFile, bounds, read_rows};
 use super::kind::SeriesId;
-use super::merge::{is_sorted, merge};
+use super::merge::merge;
+use super::rewrite::{Target, Way, follows, known, rewrite};
 use super::rows::Rows;
 use crate::error::DataError;
 use crate::write::replace_file;
@@ -40,6 +42,19 @@ pub struct Appended {
     pub restated: u64,
     /// The files that were written, below the root, sorted.
     pub files: Vec<String>,
+}
+
+impl Appended {
+    /// Adds what another append did.
+    pub(super) fn join(&mut self, other: Self) {
+        self.added += other.added;
+        self.identical += other.identical;
+        self.completed += other.completed;
+        self.restated += other.restated;
+        self.files.extend(other.files);
+        self.files.sort();
+        self.files.dedup();
+    }
 }
 
 /// What a compaction did.
@@ -85,7 +100,7 @@ impl CatalogWriter {
     /// Every call rewrites the files of the years (of trades and depth: days) that it touches: hand over many rows at a
     /// time.
     pub fn append(&self, series: &SeriesId, rows: &Rows, source: &str) -> Result<Appended, DataError> {
-        refuse_impossible(series, rows)?;
+        refuse_impossible(series, rows, 0)?;
         let folder = self.folder(series);
         let _lock = lock(&folder)?;
         finish(&folder)?;
@@ -128,22 +143,41 @@ impl CatalogWriter {
         self.refuse_overlap(series, &target, part)?;
         let path = folder.join(&target);
         let name = format!("{}/{target}", series.folder());
-        let (stored, mut notes) = if path.exists() {
-            read_rows(&path, &name, series.kind)?
-        } else {
-            (Rows::new(series.kind), FileNotes::default())
-        };
-        let merged = merge(&stored, part);
-        done.added += merged.added;
-        done.identical += merged.identical;
-        done.completed += merged.completed;
-        done.restated += merged.replaced;
-        if merged.rows == stored {
+        let stored = path.exists().then(|| SeriesFile::open(&path, &name, series.kind)).transpose()?;
+        if let Some(stored) = &stored
+            && let Some(counts) = known(stored, part)?
+        {
+            done.identical += counts.identical;
             return Ok(());
         }
-        notes.add(&FileNotes { sources: vec![source.to_owned()], restated_ms: merged.restated });
-        replace_file(&path, |file| write_rows(file, &merged.rows, &notes)).map_err(DataError::io(&path))?;
-        done.files.push(name);
+        let before = stored.as_ref().map(SeriesFile::notes).unwrap_or_default();
+        let notes = |restated_ms: Vec<i64>| {
+            let mut notes = before.clone();
+            notes.add(&FileNotes { sources: vec![source.to_owned()], restated_ms });
+            notes
+        };
+        for way in [Way::ByGroups, Way::Whole] {
+            let mut outcome = None;
+            let replaced = replace_file(&path, |file| {
+                let rewritten = rewrite(Target { file, path: &path }, stored.as_ref(), part, way, notes);
+                // What changes nothing is not kept.
+                match outcome.insert(rewritten) {
+                    Ok(Some(counts)) if counts.changes() => Ok(()),
+                    _ => Err(io::Error::other("not to be kept")),
+                }
+            });
+            let Some(outcome) = outcome else { return replaced.map_err(DataError::io(&path)) };
+            let Some(counts) = outcome? else { continue };
+            done.added += counts.added;
+            done.identical += counts.identical;
+            done.completed += counts.completed;
+            done.restated += counts.replaced;
+            if counts.changes() {
+                replaced.map_err(DataError::io(&path))?;
+                done.files.push(name);
+            }
+            break;
+        }
         Ok(())
     }
 
@@ -174,9 +208,16 @@ impl CatalogWriter {
             let name = format!("{}/{file}", series.folder());
             let period = series.kind.file_period();
             let stem = file.trim_end_matches(".parquet");
-            let (rows, _) = read_rows(&folder.join(&file), &name, series.kind)?;
-            let belongs = (0..rows.len()).all(|row| period.of(rows.ts_ms(row)) == stem);
-            let well = belongs && is_sorted(&rows) && (!rows.is_empty() || period.is_name(stem));
+            let stored = SeriesFile::open(&folder.join(&file), &name, series.kind)?;
+            let (mut well, mut empty, mut before) = (true, true, None);
+            for group in 0..stored.groups() {
+                let rows = stored.read(group)?;
+                empty &= rows.is_empty();
+                well &= (0..rows.len()).all(|row| period.of(rows.ts_ms(row)) == stem)
+                    && follows(before.as_ref(), &rows);
+                before = rows.len().checked_sub(1).map(|last| rows.slice(last..last + 1)).or(before);
+            }
+            well &= !empty || period.is_name(stem);
             if !well {
                 return Ok(Some(file));
             }
@@ -189,7 +230,7 @@ impl CatalogWriter {
         let folder = self.folder(series);
         let name = format!("{}/{file}", series.folder());
         let (rows, notes) = read_rows(&folder.join(file), &name, series.kind)?;
-        refuse_impossible(series, &rows)?;
+        refuse_impossible(series, &rows, 0)?;
         let mut parts = by_period(&rows);
         let own = parts.remove(file.trim_end_matches(".parquet"));
         let mut merged_files = Vec::new();
@@ -239,15 +280,16 @@ impl CatalogWriter {
     }
 }
 
-/// Refuses rows of another kind and rows that cannot be true.
-fn refuse_impossible(series: &SeriesId, rows: &Rows) -> Result<(), DataError> {
+/// Refuses rows of another kind and rows that cannot be true; `before` rows were looked at already.
+pub(super) fn refuse_impossible(series: &SeriesId, rows: &Rows, before: usize) -> Result<(), DataError> {
     let refused = |problem: String| DataError::Unwritable { file: PathBuf::from(series.folder()), problem };
     if rows.kind() != series.kind {
         return Err(refused(format!("the rows are {}, not {}", rows.kind(), series.kind)));
     }
     match (0..rows.len()).find_map(|row| Some((row, rows.fault(row)?))) {
         Some((row, (fault, column))) => Err(refused(format!(
-            "row {row} at {}: `{column}` {}",
+            "row {} at {}: `{column}` {}",
+            before + row,
             Timestamp::from_millis(rows.ts_ms(row)),
             fault.text()
         ))),

@@ -31,6 +31,7 @@ mod recorded;
 mod results;
 mod rhai;
 mod simulation;
+mod sql;
 mod store;
 mod swap;
 mod sweep;

@@ -104,7 +104,9 @@ fn what_cannot_be_imported_says_why_and_writes_nothing() {
     sandbox.write("low.csv", "ts,open,high,low,close,volume\n1704067200000,1,2,1.5,1,3\n");
     sandbox.host(&format!("data import low.csv {SERIES}")).refused(3, &["row 0", "`low` is above"]);
     sandbox.write("a.feather", "ARROW1 and so on");
-    sandbox.host(&format!("data import a.feather {SERIES}")).refused(3, &["feather", "to_parquet"]);
+    sandbox
+        .host(&format!("data import a.feather {SERIES}"))
+        .refused(3, &["a.feather", "no readable feather file"]);
     assert!(!sandbox.path("data/v").exists());
     sandbox.host(&format!("data import names.csv {SERIES} --map ts=when")).expect(0);
     assert_eq!(stored(&sandbox).len(), 1);
@@ -245,6 +247,29 @@ fn a_full_disk_leaves_the_old_files() {
     assert_untouched(&sandbox, &before, &ran);
     if let Some(full) = full {
         assert_untouched(&sandbox, &before, &full);
+    }
+    drop(disk);
+}
+
+#[test]
+fn a_result_that_does_not_fit_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("new.csv", incompressible(40_000));
+    sandbox.host(&format!("data import new.csv {SERIES}")).expect(0);
+    let binary = sandbox.command("").get_program().to_owned();
+    for (name, arguments) in [
+        ("out.csv", format!("data export out.csv {SERIES}")),
+        ("out.parquet", format!("data export out.parquet {SERIES}")),
+        ("all.csv", "data sql 'SELECT * FROM S_1m' --out all.csv".to_owned()),
+        ("all.parquet", "data sql 'SELECT * FROM S_1m' --out all.parquet".to_owned()),
+    ] {
+        let limited = format!("trap '' XFSZ; ulimit -f 20; exec \"$0\" {arguments}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited]).arg(&binary).current_dir(sandbox.path("."));
+        run_to_end(start(&mut command)).refused(3, &[name]);
+        let there = fs::read_dir(sandbox.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = there.filter(|there| there.to_string_lossy().contains(name)).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "it is test code, and a server"
 )]
 
+mod ethereal;
 mod market;
 mod pages;
 

@@ -1,17 +1,17 @@
 //! The answers: which rows of the made-up market a request gets, and in which words.
 
-use super::Shared;
 use super::market::{bar, hash, tenths, thousandths};
+use super::{Shared, ethereal};
 
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub(super) const MINUTE_MS: i64 = 60_000;
+pub(super) const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Time between two aggregated trades.
-const TRADE_MS: i64 = 1_500;
+pub(super) const TRADE_MS: i64 = 1_500;
 /// The symbols, and what else Kraken and Coinbase call them.
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "XBTUSD", "BTC-USD"];
 
 /// Body, or status and body of an error.
-type Answer = Result<String, (u16, String)>;
+pub(super) type Answer = Result<String, (u16, String)>;
 
 /// What a request weighs.
 pub(super) fn weight(target: &str) -> u32 {
@@ -49,8 +49,12 @@ pub(super) fn body(of: &Shared, target: &str) -> Answer {
         "/0/public/OHLC" => Ok(kraken_candles(of, target)),
         "/0/public/Trades" => Ok(kraken_trades(of, target)),
         "/api/v3/brokerage/market/products" => Ok(coinbase_products()),
+        "/v1/product" => Ok(ethereal::products()),
+        "/v1/order/trade" => ethereal::trades(of, target),
+        "/v1/funding" => ethereal::funding(of, target),
         _ if path.starts_with("/futures/data/") => statistics(of, target),
         _ if path.ends_with("/candles") => coinbase_candles(of, target),
+        _ if path.ends_with("/ticker") => coinbase_trades(of, target),
         _ => Err((404, r#"{"code":-5000,"msg":"Path is not valid"}"#.to_owned())),
     }
 }
@@ -59,7 +63,7 @@ fn path(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
 }
 
-fn parameter<'a>(target: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn parameter<'a>(target: &'a str, name: &str) -> Option<&'a str> {
     let query = target.split_once('?')?.1;
     query
         .split('&')
@@ -67,11 +71,11 @@ fn parameter<'a>(target: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-fn number(target: &str, name: &str) -> Option<i64> {
+pub(super) fn number(target: &str, name: &str) -> Option<i64> {
     parameter(target, name)?.parse().ok()
 }
 
-fn refused(code: i64, msg: &str) -> Answer {
+pub(super) fn refused(code: i64, msg: &str) -> Answer {
     Err((400, format!(r#"{{"code":{code},"msg":"{msg}"}}"#)))
 }
 
@@ -323,4 +327,40 @@ fn coinbase_candles(of: &Shared, target: &str) -> Answer {
         })
         .collect();
     Ok(format!(r#"{{"candles":[{}]}}"#, rows.join(",")))
+}
+
+/// Trades of a window, the newest first, at most `limit`; both ends are whole seconds and belong to it. Every full minute
+/// a burst of 900 falls into one second.
+fn coinbase_trades(of: &Shared, target: &str) -> Answer {
+    let bound = |name, otherwise| number(target, name).map_or(otherwise, |seconds| seconds * 1_000);
+    let (from, to) = (bound("start", 0), bound("end", i64::MAX));
+    let Some(limit) = number(target, "limit") else { return refused(400, "limit is required") };
+    let (listed, now) = (of.rules.listed_ms, (of.rules.now)());
+    let first = (from.max(listed) - listed).div_euclid(MINUTE_MS);
+    let last = (to.min(now) - listed).div_euclid(MINUTE_MS);
+    let mut rows = Vec::new();
+    for minute in (first..=last).rev() {
+        for number in (0..BURST).rev() {
+            // All but a few of a minute stand in its first second.
+            let time =
+                listed + minute * MINUTE_MS + if number < 900 { number } else { (number - 890) * 1_000 };
+            if (from..=to).contains(&time) && time < now && (rows.len() as i64) < limit.min(1_000) {
+                let id = minute * BURST + number;
+                let [price, .., quantity] = bar("BTC-USD", "trade", id);
+                let (price, quantity, at) = (tenths(price), thousandths(quantity + 1), iso(time));
+                let side = if id % 3 == 0 { "BUY" } else { "SELL" };
+                rows.push(format!(
+                    r#"{{"trade_id":"{id}","product_id":"BTC-USD","price":"{price}","size":"{quantity}","time":"{at}","side":"{side}"}}"#
+                ));
+            }
+        }
+    }
+    Ok(format!(r#"{{"trades":[{}],"best_bid":"1","best_ask":"2"}}"#, rows.join(",")))
+}
+
+/// Trades of Coinbase in a minute.
+const BURST: i64 = 930;
+
+fn iso(time_ms: i64) -> String {
+    cryptobot_model::Timestamp::from_millis(time_ms).to_string()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use cryptobot_data::Catalog;
 use cryptobot_data::store::{
     Appended, CatalogWriter, ExportRequest, ImportOptions, SeriesId, TimeUnit, export as export_series,
-    read_foreign,
+    import,
 };
 use cryptobot_run::ExitCode;
 use serde::Serialize;
@@ -38,12 +38,12 @@ pub(super) fn run(arguments: &ImportArguments) -> Result<ExitCode, CommandError>
             Unit::Us => TimeUnit::Microseconds,
             Unit::Ns => TimeUnit::Nanoseconds,
         }),
+        entry: arguments.entry.clone(),
     };
+    let writer = CatalogWriter::open(&arguments.data)?;
     let mut all = Vec::new();
     for file in &arguments.files {
-        let rows = read_foreign(file, &options)?;
-        let writer = CatalogWriter::open(&arguments.data)?;
-        let appended = writer.append(&series, &rows, &source(file))?;
+        let appended = import(&writer, &series, file, &options, &source(file))?;
         let imported = Imported { file: file.display().to_string(), appended };
         if arguments.format == Format::Human {
             let Appended { added, identical, completed, restated, .. } = imported.appended;

@@ -2,19 +2,21 @@
 
 mod compare;
 mod notices;
+mod walk;
 
 use std::collections::BTreeMap;
 
 use cryptobot_model::Timestamp;
 use serde::Serialize;
 
-use super::files::{FileNotes, parquet_files, read_rows};
+use super::files::FileNotes;
 use super::kind::{SeriesId, SeriesKind};
 use super::merge::{compare as by_key, key_time};
 use super::rows::{Cell, CellFault, Rows};
 use super::voids::Voids;
 use crate::catalog::Catalog;
 use crate::error::DataError;
+use walk::{Loaded, Place, Walk, load};
 
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -102,17 +104,6 @@ pub struct CheckRequest {
     pub against: Option<Catalog>,
 }
 
-/// A series with its files' rows, for what looks at all of it.
-pub(super) struct Loaded {
-    id: SeriesId,
-    files: Vec<LoadedFile>,
-}
-
-pub(super) struct LoadedFile {
-    path: String,
-    rows: Rows,
-}
-
 impl CheckRequest {
     /// Whether a series is looked at.
     pub fn wants(&self, series: &SeriesId) -> bool {
@@ -143,15 +134,18 @@ pub fn check(
     mut report: impl FnMut(&str, Vec<Finding>),
 ) -> Result<(), DataError> {
     for series in request.series(catalog)? {
-        let loaded = load(catalog, series, &mut report)?;
+        let loaded = load(catalog, series, &mut |path, read| match read {
+            Ok(notes) => report(path, restated(path, &notes)),
+            Err(finding) => report(path, vec![finding]),
+        })?;
         let mut found: BTreeMap<String, Vec<Finding>> =
-            loaded.files.iter().map(|file| (file.path.clone(), Vec::new())).collect();
+            loaded.paths().map(|path| (path.to_owned(), Vec::new())).collect();
         let voids = Voids::read(catalog.root(), &loaded.id)?;
         let mut all = Vec::new();
-        rows(&loaded, &mut all);
+        rows(&loaded, &mut all)?;
         gaps(catalog, &loaded, &voids, &mut all)?;
         if all.iter().all(|finding| finding.rule == Rule::Gap) {
-            notices::find(&loaded, &mut all);
+            notices::find(&loaded, &mut all)?;
             compare::with_finer(catalog, &loaded, &mut all)?;
             if let Some(other) = &request.against {
                 compare::with_other(other, &loaded, &mut all)?;
@@ -175,40 +169,6 @@ pub fn missing_rows(catalog: &Catalog, series: &SeriesId) -> Result<Vec<(i64, i6
     Ok(found.into_iter().filter_map(|finding| finding.hole_ms).collect())
 }
 
-/// Reads all files of a series; those that cannot be read are findings.
-fn load(
-    catalog: &Catalog,
-    id: SeriesId,
-    report: &mut impl FnMut(&str, Vec<Finding>),
-) -> Result<Loaded, DataError> {
-    let folder = catalog.root().join(id.folder());
-    let mut files = Vec::new();
-    for file in parquet_files(&folder)? {
-        let path = format!("{}/{file}", id.folder());
-        match read_rows(&folder.join(&file), &path, id.kind) {
-            Ok((rows, notes)) => {
-                report(&path, restated(&path, &notes));
-                files.push(LoadedFile { path, rows });
-            }
-            Err(error) => {
-                let what = error.to_string();
-                let finding = Finding {
-                    severity: Severity::Error,
-                    rule: Rule::Unreadable,
-                    path: path.clone(),
-                    row: None,
-                    ts_ms: None,
-                    what,
-                    fix: "import or download it again",
-                    hole_ms: None,
-                };
-                report(&path, vec![finding]);
-            }
-        }
-    }
-    Ok(Loaded { id, files })
-}
-
 fn restated(path: &str, notes: &FileNotes) -> Vec<Finding> {
     let finding = |&ts_ms: &i64| Finding {
         severity: Severity::Notice,
@@ -223,74 +183,68 @@ fn restated(path: &str, notes: &FileNotes) -> Vec<Finding> {
     notes.restated_ms.iter().map(finding).collect()
 }
 
-impl Loaded {
-    /// All rows in the order of the files: file, row in it.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&LoadedFile, usize)> {
-        self.files.iter().flat_map(|file| (0..file.rows.len()).map(move |row| (file, row)))
-    }
-}
-
-impl LoadedFile {
-    pub(super) fn finding(
-        &self,
-        row: usize,
-        severity: Severity,
-        rule: Rule,
-        what: String,
-        fix: &'static str,
-    ) -> Finding {
-        let (path, ts_ms) = (self.path.clone(), Some(self.rows.ts_ms(row)));
-        Finding { severity, rule, path, row: Some(row as u64), ts_ms, what, fix, hole_ms: None }
-    }
-
-    pub(super) fn number(&self, row: usize, column: usize) -> Option<f64> {
-        match self.rows.cell(row, column) {
-            Cell::Number(value) => Some(value),
-            _ => None,
-        }
-    }
-}
-
 /// What is wrong with single rows, with two that follow each other, and with a row in the wrong file.
-fn rows(loaded: &Loaded, found: &mut Vec<Finding>) {
+fn rows(loaded: &Loaded, found: &mut Vec<Finding>) -> Result<(), DataError> {
     let kind = loaded.id.kind;
     let period = kind.file_period();
-    let mut before: Option<(&LoadedFile, usize)> = None;
-    for (file, row) in loaded.rows() {
+    // The latest row so far: by its number in the group, or kept from an earlier group.
+    let mut before: Option<(Place, usize)> = None;
+    let mut kept: Option<Rows> = None;
+    let mut walk = loaded.walk();
+    while walk.next()? {
+        let (place, (rows, row)) = (walk.place(), walk.at());
         let mut error = |rule, what: String, fix| {
-            found.push(file.finding(row, Severity::Error, rule, what, fix));
+            found.push(loaded.finding(place, Severity::Error, rule, what, fix));
         };
-        if let Some((fault, column)) = file.rows.fault(row) {
-            let value = kind.columns().iter().position(|spec| spec.name == column);
-            let value = value.map(|column| file.rows.cell(row, column));
-            let what = match value {
-                Some(Cell::Number(value)) => format!("`{column}` {} ({value})", fault.text()),
-                Some(Cell::Integer(value)) => format!("`{column}` {} ({value})", fault.text()),
-                _ => format!("`{column}` {}", fault.text()),
-            };
-            error(rule_of(fault), what, "correct the row, or import or download the period again");
+        if let Some((fault, column)) = rows.fault(row) {
+            error(rule_of(fault), described(rows, row, fault, column), FAULT_FIX);
         }
-        let stem = file.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".parquet");
-        if period.is_name(stem) && period.of(file.rows.ts_ms(row)) != stem {
-            let what = format!("the row belongs in {}.parquet", period.of(file.rows.ts_ms(row)));
+        let path = loaded.path(place);
+        let stem = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".parquet");
+        if period.is_name(stem) && period.of(place.ts_ms) != stem {
+            let what = format!("the row belongs in {}.parquet", period.of(place.ts_ms));
             error(Rule::WrongFile, what, "host data repair --compact");
         }
-        if let Some((known, at)) = before {
-            match by_key(kind, (&known.rows, at), (&file.rows, row)) {
-                std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => {
-                    let what = format!("same key as row {at} of {}", known.path);
-                    error(Rule::Duplicate, what, "host data repair --compact");
-                }
-                std::cmp::Ordering::Greater => {
-                    let what = format!("earlier than row {at} of {}", known.path);
-                    error(Rule::Order, what, "host data repair --compact");
-                    // What is compared with the next rows is the latest one, so that one stray row is one finding.
-                    continue;
-                }
+        let order = before.map(|(known, at)| {
+            let other = kept.as_ref().map_or((rows, at), |kept| (kept, 0));
+            (known, by_key(kind, other, (rows, row)))
+        });
+        let is_latest = match order {
+            Some((known, std::cmp::Ordering::Equal)) => {
+                let what = format!("same key as row {} of {}", known.row, loaded.path(known));
+                error(Rule::Duplicate, what, "host data repair --compact");
+                true
             }
+            Some((known, std::cmp::Ordering::Greater)) => {
+                let what = format!("earlier than row {} of {}", known.row, loaded.path(known));
+                error(Rule::Order, what, "host data repair --compact");
+                // What is compared with the next rows is the latest one, so that one stray row is one finding.
+                false
+            }
+            _ => true,
+        };
+        if is_latest {
+            (before, kept) = (Some((place, row)), None);
         }
-        before = Some((file, row));
+        if let Some((_, at)) = before
+            && walk.is_last_of_group()
+            && kept.is_none()
+        {
+            kept = Some(rows.slice(at..at + 1));
+        }
+    }
+    Ok(())
+}
+
+const FAULT_FIX: &str = "correct the row, or import or download the period again";
+
+/// What is wrong with a row, with the value that is.
+fn described(rows: &Rows, row: usize, fault: CellFault, column: &str) -> String {
+    let value = rows.kind().columns().iter().position(|spec| spec.name == column);
+    match value.map(|column| rows.cell(row, column)) {
+        Some(Cell::Number(value)) => format!("`{column}` {} ({value})", fault.text()),
+        Some(Cell::Integer(value)) => format!("`{column}` {} ({value})", fault.text()),
+        _ => format!("`{column}` {}", fault.text()),
     }
 }
 
@@ -318,8 +272,11 @@ fn gaps(
 ) -> Result<(), DataError> {
     let id = &loaded.id;
     let mut before: Option<(i64, i64)> = None;
-    for (file, row) in loaded.rows() {
-        let (ts_ms, number) = (file.rows.ts_ms(row), agg_id(file, row));
+    let mut first = None;
+    let mut walk = loaded.walk();
+    while walk.next()? {
+        let (ts_ms, number) = (walk.ts_ms(), agg_id(&walk));
+        first.get_or_insert(ts_ms);
         let mut lacks = |count: i64, from: i64, to: i64| {
             if count > 0 && !voids.cover(from, to) {
                 let until = Timestamp::from_millis(to);
@@ -327,7 +284,7 @@ fn gaps(
                     "{count} rows are missing before it, from {} to {until}",
                     Timestamp::from_millis(from)
                 );
-                let finding = file.finding(row, Severity::Error, Rule::Gap, what, GAP_FIX);
+                let finding = loaded.finding(walk.place(), Severity::Error, Rule::Gap, what, GAP_FIX);
                 found.push(Finding { hole_ms: Some((from, to)), ..finding });
             }
         };
@@ -345,27 +302,45 @@ fn gaps(
     }
     if id.kind == SeriesKind::Funding
         && found.is_empty()
-        && let (Some(first), Some(last)) = (loaded.rows().next(), loaded.rows().last())
+        && let Some((first, (last, _))) = first.zip(before)
     {
-        let time = |(file, row): (&LoadedFile, usize)| key_time(id.kind, file.rows.ts_ms(row)) * 60_000;
-        let period = (Timestamp::from_millis(time(first)), Timestamp::from_millis(time(last) + 1));
-        let rates = catalog.funding(&id.venue, &id.symbol, None, period)?;
-        for run in rates.missing.iter().filter(|run| !voids.cover(run.first.millis(), run.last.millis() + 1))
-        {
-            let after = loaded.rows().find(|(file, row)| file.rows.ts_ms(*row) > run.last.millis());
-            if let Some((file, row)) = after {
-                let what = format!("{} rates are missing, from {} to {}", run.count, run.first, run.last);
-                let finding = file.finding(row, Severity::Error, Rule::Gap, what, GAP_FIX);
-                found.push(Finding { hole_ms: Some((run.first.millis(), run.last.millis() + 1)), ..finding });
-            }
+        missing_rates(catalog, loaded, voids, (first, last), found)?;
+    }
+    Ok(())
+}
+
+/// Payments that are missing in the rhythm of those between the first and the last.
+fn missing_rates(
+    catalog: &Catalog,
+    loaded: &Loaded,
+    voids: &Voids,
+    (first, last): (i64, i64),
+    found: &mut Vec<Finding>,
+) -> Result<(), DataError> {
+    let id = &loaded.id;
+    let time = |ts_ms: i64| key_time(id.kind, ts_ms) * 60_000;
+    let period = (Timestamp::from_millis(time(first)), Timestamp::from_millis(time(last) + 1));
+    let rates = catalog.funding(&id.venue, &id.symbol, None, period)?;
+    let unknown = rates.missing.iter().filter(|run| !voids.cover(run.first.millis(), run.last.millis() + 1));
+    let mut walk = loaded.walk();
+    let mut there = walk.next()?;
+    for run in unknown {
+        while there && walk.ts_ms() <= run.last.millis() {
+            there = walk.next()?;
+        }
+        if there {
+            let what = format!("{} rates are missing, from {} to {}", run.count, run.first, run.last);
+            let finding = loaded.finding(walk.place(), Severity::Error, Rule::Gap, what, GAP_FIX);
+            found.push(Finding { hole_ms: Some((run.first.millis(), run.last.millis() + 1)), ..finding });
         }
     }
     Ok(())
 }
 
 /// The number of an aggregated trade: exchanges count them without holes. Zero for other kinds.
-fn agg_id(file: &LoadedFile, row: usize) -> i64 {
-    match (file.rows.kind(), file.rows.cell(row, 1)) {
+fn agg_id(walk: &Walk<'_>) -> i64 {
+    let (rows, row) = walk.at();
+    match (rows.kind(), rows.cell(row, 1)) {
         (SeriesKind::AggTrades, Cell::Integer(number)) => number,
         _ => 0,
     }

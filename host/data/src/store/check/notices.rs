@@ -1,6 +1,8 @@
 //! Rows that can be true and look as if they were not.
 
-use super::{Finding, Loaded, LoadedFile, Rule, Severity};
+use super::walk::{Loaded, Place, Walk};
+use super::{Finding, Rule, Severity};
+use crate::error::DataError;
 use crate::store::kind::SeriesKind;
 
 /// Rows whose middle values say what is usual.
@@ -25,9 +27,9 @@ const CLOSE: usize = 4;
 const VOLUME: usize = 5;
 
 /// A row that all of what is looked at is known of.
-struct Bar<'a> {
-    file: &'a LoadedFile,
-    row: usize,
+#[derive(Clone, Copy)]
+struct Bar {
+    place: Place,
     open: f64,
     high: f64,
     low: f64,
@@ -35,74 +37,127 @@ struct Bar<'a> {
     volume: f64,
 }
 
-/// Finds outliers, stale runs and volume spikes among bars of trades, mark and index prices.
-pub(super) fn find(loaded: &Loaded, found: &mut Vec<Finding>) {
-    if !loaded.id.kind.has_bars() || matches!(loaded.id.kind, SeriesKind::Premium(_)) {
-        return;
-    }
-    let bars: Vec<Bar<'_>> = loaded
-        .rows()
-        .filter_map(|(file, row)| {
-            let value = |column| file.number(row, column);
-            let (open, high) = (value(OPEN)?, value(HIGH)?);
-            let volume = value(VOLUME).unwrap_or(0.0);
-            Some(Bar { file, row, open, high, low: value(LOW)?, close: value(CLOSE)?, volume })
+impl Bar {
+    fn of(walk: &Walk<'_>) -> Option<Self> {
+        let value = |column| walk.number(column);
+        Some(Self {
+            place: walk.place(),
+            open: value(OPEN)?,
+            high: value(HIGH)?,
+            low: value(LOW)?,
+            close: value(CLOSE)?,
+            volume: value(VOLUME).unwrap_or(0.0),
         })
-        .collect();
-    for (index, block) in bars.chunks(BLOCK).enumerate() {
-        let from = index * BLOCK;
-        let steps = block.windows(2).map(|pair| step(pair[0].close, pair[1].close).abs());
-        let volumes = || block.iter().map(|bar| bar.volume);
-        let (usual, volume) = (rank(steps, 1, 2), rank(volumes(), 1, 2));
-        let limit = (SPIKE * volume).max(SPIKE_OVER_BUSY * rank(volumes(), 19, 20));
-        for at in from..from + block.len() {
-            leap(&bars, at, usual, found);
-            if volume > 0.0 && bars[at].volume > limit {
-                let what = format!("volume {} where {volume} is usual", bars[at].volume);
-                found.push(notice(&bars[at], Rule::VolumeSpike, what));
-            }
+    }
+}
+
+/// Finds outliers, stale runs and volume spikes among bars of trades, mark and index prices.
+pub(super) fn find(loaded: &Loaded, found: &mut Vec<Finding>) -> Result<(), DataError> {
+    if !loaded.id.kind.has_bars() || matches!(loaded.id.kind, SeriesKind::Premium(_)) {
+        return Ok(());
+    }
+    let mut stale = Stale { loaded, run: None, found: Vec::new() };
+    // The bar before the block, the block, and the one after it.
+    let (mut before, mut block) = (None, Vec::with_capacity(BLOCK + 1));
+    let mut walk = loaded.walk();
+    while walk.next()? {
+        let Some(bar) = Bar::of(&walk) else { continue };
+        stale.add(bar);
+        if block.len() == BLOCK {
+            look_at(loaded, before, &block, Some(bar), found);
+            before = block.last().copied();
+            block.clear();
+        }
+        block.push(bar);
+    }
+    look_at(loaded, before, &block, None, found);
+    stale.end();
+    found.append(&mut stale.found);
+    Ok(())
+}
+
+/// Looks at the bars of a block, of which its middle values say what is usual.
+fn look_at(
+    loaded: &Loaded,
+    before: Option<Bar>,
+    block: &[Bar],
+    after: Option<Bar>,
+    found: &mut Vec<Finding>,
+) {
+    let steps = block.windows(2).map(|pair| step(pair[0].close, pair[1].close).abs());
+    let volumes = || block.iter().map(|bar| bar.volume);
+    let (usual, volume) = (rank(steps, 1, 2), rank(volumes(), 1, 2));
+    let limit = (SPIKE * volume).max(SPIKE_OVER_BUSY * rank(volumes(), 19, 20));
+    for (at, bar) in block.iter().enumerate() {
+        let previous = at.checked_sub(1).map(|at| block[at]).or(before);
+        let next = block.get(at + 1).copied().or(after);
+        if let Some((previous, next)) = previous.zip(next)
+            && let Some(what) = leap(&previous, bar, &next, usual)
+        {
+            found.push(notice(loaded, bar, Rule::Outlier, what));
+        }
+        if volume > 0.0 && bar.volume > limit {
+            let what = format!("volume {} where {volume} is usual", bar.volume);
+            found.push(notice(loaded, bar, Rule::VolumeSpike, what));
         }
     }
-    stale(&bars, found);
 }
 
 /// A close or an extreme far from the bars on both sides, which are near each other.
-fn leap(bars: &[Bar<'_>], at: usize, usual: f64, found: &mut Vec<Finding>) {
-    let (Some(before), Some(after)) = (at.checked_sub(1).map(|at| &bars[at]), bars.get(at + 1)) else {
-        return;
-    };
-    let bar = &bars[at];
+fn leap(before: &Bar, bar: &Bar, after: &Bar, usual: f64) -> Option<String> {
     let limit = SMALLEST_LEAP.max(LEAP * usual);
     let away = step(before.close, bar.close);
     let back = step(bar.close, after.close);
     let returned =
         away * back < 0.0 && back.abs() >= TAKEN_BACK * away.abs() && back.abs() <= 1.25 * away.abs();
     let wick = step(bar.open.max(bar.close), bar.high).max(-step(bar.open.min(bar.close), bar.low));
-    let what = if away.abs() > limit && returned {
-        format!("close {} between {} and {}", bar.close, before.close, after.close)
+    if away.abs() > limit && returned {
+        Some(format!("close {} between {} and {}", bar.close, before.close, after.close))
     } else if wick > 2.0 * limit {
-        format!("high {} and low {} around open {} and close {}", bar.high, bar.low, bar.open, bar.close)
+        Some(format!(
+            "high {} and low {} around open {} and close {}",
+            bar.high, bar.low, bar.open, bar.close
+        ))
     } else {
-        return;
-    };
-    found.push(notice(bar, Rule::Outlier, what));
+        None
+    }
 }
 
-fn stale(bars: &[Bar<'_>], found: &mut Vec<Finding>) {
-    for run in bars.chunk_by(|a, b| is_flat(a) && is_flat(b) && a.close == b.close) {
-        if run.len() >= STALE_BARS {
-            let what = format!("{} bars at the one price {}", run.len(), run[0].close);
-            found.push(notice(&run[0], Rule::StaleRun, what));
+/// Finds runs of bars at one price.
+struct Stale<'a> {
+    loaded: &'a Loaded,
+    /// The first bar of the run and how many there are.
+    run: Option<(Bar, usize)>,
+    found: Vec<Finding>,
+}
+
+impl Stale<'_> {
+    fn add(&mut self, bar: Bar) {
+        match &mut self.run {
+            Some((first, count)) if is_flat(first) && is_flat(&bar) && first.close == bar.close => {
+                *count += 1;
+            }
+            _ => {
+                self.end();
+                self.run = Some((bar, 1));
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some((first, count)) = self.run.take().filter(|(_, count)| *count >= STALE_BARS) {
+            let what = format!("{count} bars at the one price {}", first.close);
+            self.found.push(notice(self.loaded, &first, Rule::StaleRun, what));
         }
     }
 }
 
-fn is_flat(bar: &Bar<'_>) -> bool {
+fn is_flat(bar: &Bar) -> bool {
     bar.high == bar.low
 }
 
-fn notice(bar: &Bar<'_>, rule: Rule, what: String) -> Finding {
-    bar.file.finding(bar.row, Severity::Notice, rule, what, "compare with another source (--against)")
+fn notice(loaded: &Loaded, bar: &Bar, rule: Rule, what: String) -> Finding {
+    loaded.finding(bar.place, Severity::Notice, rule, what, "compare with another source (--against)")
 }
 
 /// Relative step from one price to another, symmetric.

@@ -1,7 +1,9 @@
 //! Which column of a foreign file is which.
 
+use cryptobot_model::Timeframe;
+
 use super::ImportOptions;
-use crate::store::kind::SeriesKind;
+use crate::store::kind::{CellType, ColumnSpec, SeriesKind, ValueRange};
 
 /// Where each column of the kind stands in the file.
 pub(super) type Places = Vec<Option<usize>>;
@@ -52,26 +54,54 @@ const NAMES: [(&str, &[&str]); 27] = [
     ("filled", &["accumulatedfillquantity"]),
 ];
 
+/// What a trade needs to become part of a bar.
+const TRADE: &[ColumnSpec] = &[
+    BARE,
+    ColumnSpec { name: "price", cell: CellType::Number, ..BARE },
+    ColumnSpec { name: "qty", cell: CellType::Number, ..BARE },
+];
+const BARE: ColumnSpec =
+    ColumnSpec { name: "ts", cell: CellType::Integer, optional: false, key: false, range: ValueRange::Any };
+
+/// How the rows of a file are read.
+pub(super) struct Layout {
+    /// The columns that are read.
+    pub specs: &'static [ColumnSpec],
+    /// Where each of them stands in the file.
+    pub places: Places,
+    /// The rows are trades, of which bars of this length are built.
+    pub bars_of: Option<Timeframe>,
+}
+
 /// Columns of a file by the map, by their names, or by the shape of a known dump without names.
-pub(super) fn places(
+pub(super) fn layout(
     options: &ImportOptions,
     header: Option<&[String]>,
     width: usize,
-) -> Result<Places, String> {
+) -> Result<Layout, String> {
     let kind = options.kind;
-    if let Some((name, _)) =
-        options.map.iter().find(|(name, _)| kind.columns().iter().all(|spec| spec.name != name))
-    {
-        let names: Vec<&str> = kind.columns().iter().map(|spec| spec.name).collect();
+    let bars_of = match kind {
+        SeriesKind::Bars(length) if holds_trades(options, header, width) => Some(length),
+        _ => None,
+    };
+    let specs = if bars_of.is_some() { TRADE } else { kind.columns() };
+    if let Some((name, _)) = options.map.iter().find(|(name, _)| specs.iter().all(|spec| spec.name != name)) {
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
         return Err(format!("--map {name}=...: {kind} has no such column; it has {}", names.join(", ")));
     }
-    let shape = if header.is_none() { shape(kind, width) } else { None };
+    let shape = match (header, bars_of) {
+        (Some(_), _) => None,
+        (None, Some(_)) => Some(TRADES_OF_KRAKEN),
+        (None, None) => shape(kind, width),
+    };
     let mut places = Places::new();
-    for (index, spec) in kind.columns().iter().enumerate() {
+    for (index, spec) in specs.iter().enumerate() {
         let mapped = options.map.iter().find(|(name, _)| name == spec.name);
         let place = match (mapped, header) {
             (Some((_, source)), _) => Some(mapped_place(source, header, width)?),
-            (None, Some(header)) => named_place(spec.name, header),
+            (None, Some(header)) => named_place(spec.name, header).or_else(|| {
+                (bars_of.is_some() && spec.name == "qty").then(|| named_place("volume", header))?
+            }),
             (None, None) => shape.and_then(|shape| shape.get(index).copied().flatten()),
         };
         if place.is_none() && !spec.optional {
@@ -79,14 +109,26 @@ pub(super) fn places(
                 Some(header) => format!("columns there: {}", header.join(", ")),
                 None => format!("it has {width} columns without names"),
             };
-            return Err(format!(
-                "no column for `{}` of {kind}; {there}; fix: --map {}=NAME or its number from 0",
-                spec.name, spec.name
-            ));
+            let name = spec.name;
+            let fix = if kind == SeriesKind::AggTrades && header.is_none() && width == 3 {
+                "fix: trades without numbers and sides are imported as bars: --kind 1m".to_owned()
+            } else {
+                format!("fix: --map {name}=NAME or its number from 0")
+            };
+            return Err(format!("no column for `{name}` of {kind}; {there}; {fix}"));
         }
         places.push(place);
     }
-    Ok(places)
+    Ok(Layout { specs, places, bars_of })
+}
+
+/// Whether a file that is imported as bars holds trades: it has prices, or is told to, and no opens; without names it has
+/// the shape of Kraken's dumps.
+fn holds_trades(options: &ImportOptions, header: Option<&[String]>, width: usize) -> bool {
+    let mapped = |name: &str| options.map.iter().any(|(column, _)| column == name);
+    let named = |name: &str| header.is_some_and(|header| named_place(name, header).is_some());
+    let opens = mapped("open") || named("open");
+    !opens && (mapped("price") || named("price") || (header.is_none() && width == 3))
 }
 
 fn mapped_place(source: &str, header: Option<&[String]>, width: usize) -> Result<usize, String> {
@@ -105,6 +147,9 @@ fn named_place(column: &str, header: &[String]) -> Option<usize> {
         others.iter().find_map(|other| header.iter().position(|name| plain(name) == *other))
     })
 }
+
+/// Kraken's dumps of trades: time, price, volume.
+const TRADES_OF_KRAKEN: &[Option<usize>] = &[Some(0), Some(1), Some(2)];
 
 /// The columns of dumps without names, in the order of the kind's own.
 fn shape(kind: SeriesKind, width: usize) -> Option<&'static [Option<usize>]> {

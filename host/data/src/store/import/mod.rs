@@ -1,16 +1,22 @@
 //! Files of other programs and exchanges, read as rows of a kind.
 
+mod archive;
+mod bars;
 mod columns;
+mod feather;
 mod parts;
+mod text;
 
 use std::path::Path;
 
-use columns::{Places, places};
+use bars::TradeBars;
+use columns::{Layout, layout};
 use cryptobot_model::Timestamp;
-use parts::{Field, Part, parts};
+use parts::{Field, parts};
 
-use super::kind::{CellType, SeriesKind};
+use super::kind::{CellType, SeriesId, SeriesKind};
 use super::rows::{Cell, Rows};
+use super::writer::{Appended, CatalogWriter, refuse_impossible};
 use crate::error::DataError;
 
 /// Unit of the times of a file.
@@ -35,40 +41,111 @@ pub struct ImportOptions {
     pub map: Vec<(String, String)>,
     /// Unit of its times; `None` = by their size, which is right for times from 1973 on.
     pub unit: Option<TimeUnit>,
+    /// Of a zip archive only the file of this name; `None` = all.
+    pub entry: Option<String>,
 }
 
-/// Reads a CSV, JSON or Parquet file; CSV and JSON also gzipped, or in a zip archive.
+/// Rows that are held at a time while a large file is imported.
+const CHUNK_ROWS: usize = 1 << 19;
+
+/// Reads a CSV, JSON, Parquet or feather file; CSV and JSON also gzipped, or in a zip archive.
 ///
 /// Columns are found by the names that exchanges and common programs give them, else by their number where the file has
-/// no names and the shape of a known dump. Rows are not checked here: appending does that.
+/// no names and the shape of a known dump. A file of trades read as bars is resampled. Rows are not checked here:
+/// appending does that.
 pub fn read_foreign(path: &Path, options: &ImportOptions) -> Result<Rows, DataError> {
     let mut rows = Rows::new(options.kind);
-    for part in parts(path)? {
-        let mut places: Option<Places> = None;
-        let name = part.name.clone();
-        let failed = |line: u64, problem: String| DataError::Import { file: name.clone(), line, problem };
-        read_part(part, |line, header, fields| {
-            if places.is_none() {
-                places = Some(self::places(options, header, fields.len()).map_err(|of| failed(line, of))?);
-            }
-            let Some(places) = &places else { return Ok(()) };
-            let cells = options.kind.columns().iter().zip(places).map(|(spec, place)| {
-                let field = place.and_then(|place| fields.get(place)).unwrap_or(&Field::Empty);
-                let cell = if spec.name == "ts" { time(field, options.unit) } else { cell(field, spec.cell) };
-                cell.map_err(|problem| failed(line, format!("`{}` {problem}", spec.name)))
-            });
-            rows.push(&cells.collect::<Result<Vec<_>, _>>()?);
-            Ok(())
-        })?;
-    }
+    each_row(path, options, |cells| {
+        rows.push(cells);
+        Ok(())
+    })?;
     Ok(rows)
 }
 
-fn read_part(
-    part: Part,
-    visit: impl FnMut(u64, Option<&[String]>, &[Field<'_>]) -> Result<(), DataError>,
+/// Reads a file as [`read_foreign`] does and appends its rows to a series. A file of more than half a million rows is read
+/// twice and appended in parts: nothing is written before every row of it was read and found possible, and memory does
+/// not grow with it.
+pub fn import(
+    writer: &CatalogWriter,
+    series: &SeriesId,
+    path: &Path,
+    options: &ImportOptions,
+    source: &str,
+) -> Result<Appended, DataError> {
+    let mut chunk = Rows::new(options.kind);
+    let mut checked = 0;
+    each_row(path, options, |cells| {
+        if chunk.len() == CHUNK_ROWS {
+            refuse_impossible(series, &chunk, checked)?;
+            checked += chunk.len();
+            chunk.clear();
+        }
+        chunk.push(cells);
+        Ok(())
+    })?;
+    refuse_impossible(series, &chunk, checked)?;
+    if checked == 0 {
+        return writer.append(series, &chunk, source);
+    }
+    chunk.clear();
+    let mut done = Appended::default();
+    each_row(path, options, |cells| {
+        if chunk.len() == CHUNK_ROWS {
+            done.join(writer.append(series, &chunk, source)?);
+            chunk.clear();
+        }
+        chunk.push(cells);
+        Ok(())
+    })?;
+    done.join(writer.append(series, &chunk, source)?);
+    Ok(done)
+}
+
+/// Visits every row of a file as cells of the kind.
+fn each_row(
+    path: &Path,
+    options: &ImportOptions,
+    mut visit: impl FnMut(&[Cell]) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    part.each_row(visit)
+    let mut bars: Option<TradeBars> = None;
+    let mut cells = Vec::new();
+    for part in parts(path, options.entry.as_deref())? {
+        let mut layout: Option<Layout> = None;
+        let name = part.name.clone();
+        let failed = |line: u64, problem: String| DataError::Import { file: name.clone(), line, problem };
+        part.each_row(|line, header, fields| {
+            if layout.is_none() {
+                layout = Some(self::layout(options, header, fields.len()).map_err(|of| failed(line, of))?);
+            }
+            let Some(layout) = &layout else { return Ok(()) };
+            cells.clear();
+            for (spec, place) in layout.specs.iter().zip(&layout.places) {
+                let field = place.and_then(|place| fields.get(place)).unwrap_or(&Field::Empty);
+                let cell = if spec.name == "ts" { time(field, options.unit) } else { cell(field, spec.cell) };
+                cells.push(cell.map_err(|problem| failed(line, format!("`{}` {problem}", spec.name)))?);
+            }
+            let Some(length) = layout.bars_of else { return visit(&cells) };
+            let bars = bars.get_or_insert_with(|| TradeBars::new(length));
+            match trade(&cells).and_then(|(ts, price, quantity)| bars.add(ts, price, quantity)) {
+                Ok(Some(bar)) => visit(&bar),
+                Ok(None) => Ok(()),
+                Err(problem) => Err(failed(line, problem)),
+            }
+        })?;
+    }
+    bars.and_then(TradeBars::finish).map_or(Ok(()), |bar| visit(&bar))
+}
+
+/// Time, price and quantity of a trade that can be true.
+fn trade(cells: &[Cell]) -> Result<(i64, f64, f64), String> {
+    match cells {
+        [Cell::Integer(ts), Cell::Number(price), Cell::Number(quantity)]
+            if *price > 0.0 && price.is_finite() && *quantity >= 0.0 && quantity.is_finite() =>
+        {
+            Ok((*ts, *price, *quantity))
+        }
+        _ => Err("is no trade: it needs a time, a price above zero and a quantity".to_owned()),
+    }
 }
 
 /// A time in ms, floored.
@@ -86,6 +163,7 @@ fn time(field: &Field<'_>, unit: Option<TimeUnit>) -> Result<Cell, String> {
         Field::Empty => Ok(Cell::Empty),
         Field::Flag(_) => Err("is a switch, not a time".to_owned()),
         Field::Integer(value) => whole(*value),
+        Field::Time(ms) => Ok(Cell::Integer(*ms)),
         Field::Number(value) => fraction(*value, unit),
         Field::Text(text) => {
             if let Ok(value) = text.parse::<i64>() {
@@ -142,7 +220,7 @@ fn cell(field: &Field<'_>, wanted: CellType) -> Result<Cell, String> {
             Ok(value) => Cell::Number(value),
             Err(_) => return wrong("a number"),
         },
-        (CellType::Number, Field::Flag(_)) => return wrong("a number"),
+        (CellType::Number, Field::Flag(_) | Field::Time(_)) => return wrong("a number"),
         (CellType::Flag, Field::Flag(value)) => Cell::Flag(*value),
         (CellType::Flag, Field::Integer(value @ (0 | 1))) => Cell::Flag(*value == 1),
         (CellType::Flag, Field::Text(text)) => match text.to_ascii_lowercase().as_str() {

@@ -1,64 +1,33 @@
 //! Endpoints that are paged back from now, and bars built from trades that come in that order.
 
-use cryptobot_data::store::Cell;
-use cryptobot_model::{Timeframe, Timestamp};
+use cryptobot_data::store::{BarTrade, Cell, TradeBar};
+use cryptobot_model::Timeframe;
 
 use crate::error::DownloadError;
 use crate::pages::{Series, time_of};
 use crate::plan::Lacking;
 use crate::venue::{Ask, Paging, Row};
 
-/// A bar whose trades come in from the last to the first.
-#[derive(Clone, Copy)]
-struct Bar {
-    open_ms: i64,
-    open: f64,
-    high: f64,
-    low: f64,
-    close: f64,
-    volume: f64,
-    quote_volume: f64,
-    trades: i64,
-    taker_buy_volume: f64,
-}
-
-/// Builds bars backwards.
+/// Builds bars from trades that come in from the last to the first.
 #[derive(Default)]
-pub(crate) struct BackwardBars(Option<Bar>);
+pub(crate) struct BackwardBars(Option<TradeBar>);
 
 impl BackwardBars {
     /// Adds a trade of time, price, quantity and whether the taker bought, which is earlier than those before. Returns
     /// the bar behind it, where this trade is of an earlier one.
     pub(crate) fn add(&mut self, length: Timeframe, trade: &Row) -> Option<Row> {
-        let &[Cell::Integer(ts), Cell::Number(price), Cell::Number(quantity), Cell::Flag(bought)] =
+        let &[Cell::Integer(ts_ms), Cell::Number(price), Cell::Number(quantity), Cell::Flag(bought)] =
             trade.as_slice()
         else {
             return None;
         };
-        let open_ms = length.open_of(Timestamp::from_millis(ts)).millis();
-        let bought = if bought { quantity } else { 0.0 };
-        if let Some(bar) = self.0.as_mut().filter(|bar| bar.open_ms == open_ms) {
-            bar.open = price;
-            bar.high = bar.high.max(price);
-            bar.low = bar.low.min(price);
-            bar.volume += quantity;
-            bar.quote_volume += price * quantity;
-            bar.trades += 1;
-            bar.taker_buy_volume += bought;
+        let trade = BarTrade { ts_ms, price, quantity, taker_bought: Some(bought) };
+        let earliest = TradeBar::of(&trade, length);
+        if let Some(bar) = self.0.as_mut().filter(|bar| bar.open_ms() == earliest.open_ms()) {
+            *bar = earliest.then(bar);
             return None;
         }
-        let first = Bar {
-            open_ms,
-            open: price,
-            high: price,
-            low: price,
-            close: price,
-            volume: quantity,
-            quote_volume: price * quantity,
-            trades: 1,
-            taker_buy_volume: bought,
-        };
-        self.0.replace(first).map(row)
+        self.0.replace(earliest).map(row)
     }
 
     /// The earliest bar: complete where an earlier trade than the period was seen, or there is none.
@@ -67,18 +36,8 @@ impl BackwardBars {
     }
 }
 
-fn row(bar: Bar) -> Row {
-    vec![
-        bar.open_ms.into(),
-        bar.open.into(),
-        bar.high.into(),
-        bar.low.into(),
-        bar.close.into(),
-        bar.volume.into(),
-        bar.quote_volume.into(),
-        bar.trades.into(),
-        bar.taker_buy_volume.into(),
-    ]
+fn row(bar: TradeBar) -> Row {
+    bar.cells().into()
 }
 
 impl Series<'_> {

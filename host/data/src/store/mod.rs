@@ -14,6 +14,7 @@ mod regroup;
 mod rewrite;
 mod rows;
 mod stream;
+mod trade_bar;
 mod voids;
 mod writer;
 
@@ -29,6 +30,7 @@ pub use kind::{CellType, ColumnSpec, FilePeriod, SeriesId, SeriesKind, UnknownSe
 pub use read::StoredRows;
 pub use rows::{Cell, CellFault, Column, Rows};
 pub use stream::RowStream;
+pub use trade_bar::{BarTrade, TradeBar};
 pub(crate) use voids::FILE as VOIDS_FILE;
 pub use voids::{Void, Voids, mark_void};
 pub use writer::{Appended, CatalogWriter, Compacted};

@@ -273,6 +273,18 @@ mod tests {
     }
 
     #[test]
+    fn a_peak_within_a_day_counts_at_once() {
+        let budget = Budget { halt_at_drawdown: Some(0.2), ..Budget::default() };
+        let mut guard = guard(budget, 0);
+        for (time, equity) in [("09:00", 1_000.0), ("10:00", 2_000.0), ("11:00", 1_601.0)] {
+            assert_eq!(guard.observe(at(&format!("2024-01-01T{time}")), equity), None, "{time}");
+        }
+        let evidence = Evidence { limit: 1_600.0, value: 1_600.0 };
+        let change = Some((Active, Halted, Cause::Drawdown, evidence));
+        assert_eq!(guard.observe(at("2024-01-01T12:00"), 1_600.0), change, "20 % below 2,000");
+    }
+
+    #[test]
     fn drawdown_is_measured_from_the_peak_and_lifted_by_hand() {
         let budget =
             Budget { reduce_from_drawdown: Some(0.1), halt_at_drawdown: Some(0.2), ..Budget::default() };

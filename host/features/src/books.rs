@@ -44,12 +44,7 @@ impl Books {
         columns: &[ColumnSpec],
         period: (Timestamp, Timestamp),
     ) -> Result<Self, FeatureError> {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        if !market.kinds()?.contains(&SeriesKind::Depth) {
-            return Err(market.not_stored("depth", "depth", &names));
-        }
-        let series = market.series(SeriesKind::Depth)?;
-        let rows = RowCursor::new(market.catalog.rows(&series, (Some(period.0), Some(period.1)))?);
+        let rows = market.cursor(SeriesKind::Depth, columns, period)?;
         Ok(Self { set: FeatureSet::of(columns)?, rows, levels: Levels::default(), newest_ms: i64::MIN })
     }
 }

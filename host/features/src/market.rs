@@ -2,9 +2,11 @@
 
 use cryptobot_data::store::{SeriesId, SeriesKind};
 use cryptobot_data::{Catalog, DataError, SeriesReader, SeriesRequest};
+use cryptobot_indicators::ColumnSpec;
 use cryptobot_model::{Timeframe, Timestamp};
 
 use crate::error::FeatureError;
+use crate::side::RowCursor;
 
 /// One symbol over a period.
 #[derive(Clone, Debug)]
@@ -52,6 +54,21 @@ impl Market {
     /// One of its series.
     pub(crate) fn series(&self, kind: SeriesKind) -> Result<SeriesId, DataError> {
         SeriesId::new(&self.venue, &self.symbol, kind)
+    }
+
+    /// The rows of a kind over a period, for columns that are made of them; an error where none are stored.
+    pub(crate) fn cursor(
+        &self,
+        kind: SeriesKind,
+        columns: &[ColumnSpec],
+        period: (Timestamp, Timestamp),
+    ) -> Result<RowCursor, FeatureError> {
+        if !self.kinds()?.contains(&kind) {
+            let (kind, names) = (kind.to_string(), columns.iter().map(|column| column.name.as_str()));
+            return Err(self.not_stored(&kind, &kind, &names.collect::<Vec<_>>()));
+        }
+        let rows = self.catalog.rows(&self.series(kind)?, (Some(period.0), Some(period.1)))?;
+        Ok(RowCursor::new(rows))
     }
 
     /// What columns need is not stored.

@@ -27,12 +27,7 @@ impl Trades {
         columns: &[ColumnSpec],
         period: (Timestamp, Timestamp),
     ) -> Result<Self, FeatureError> {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        if !market.kinds()?.contains(&SeriesKind::AggTrades) {
-            return Err(market.not_stored("aggtrades", "aggtrades", &names));
-        }
-        let series = market.series(SeriesKind::AggTrades)?;
-        let rows = RowCursor::new(market.catalog.rows(&series, (Some(period.0), Some(period.1)))?);
+        let rows = market.cursor(SeriesKind::AggTrades, columns, period)?;
         Ok(Self { set: FeatureSet::of(columns)?, rows, newest_ms: i64::MIN })
     }
 }

@@ -6,6 +6,10 @@ use cryptobot_sim::BarInterval;
 use crate::engine::market::Market;
 use crate::feed::NEVER;
 
+/// Most steps that can be read ahead: they are brought close to the strategy, and should still be there when it comes to
+/// them.
+const MOST_AT_HAND: usize = 256;
+
 /// A series whose bar is a row of every step.
 #[derive(Clone, Copy, Debug)]
 pub struct RowSeries {
@@ -66,12 +70,13 @@ impl<'a> Ahead<'a> {
         self.rows
     }
 
-    /// Steps that can be read: those in which all series have a bar, at least [`Ahead::steps`].
+    /// Steps that can be read: those in which all series have a bar, at least [`Ahead::steps`] and not very many.
     pub fn at_hand(&self) -> usize {
         let same = |one: &[BarInterval], other: &[BarInterval]| {
             one.iter().zip(other).take_while(|(one, other)| one.bar.ts == other.bar.ts).count()
         };
         let first = self.bars(0);
+        let first = &first[..first.len().min(MOST_AT_HAND)];
         (1..self.rows.len()).map(|row| same(first, self.bars(row))).min().unwrap_or(first.len())
     }
 

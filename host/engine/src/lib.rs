@@ -15,6 +15,7 @@ pub mod overrun;
 pub mod prices;
 mod rates;
 pub mod recorder;
+mod rows;
 pub mod setup;
 mod slot;
 pub mod source;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use cryptobot_model::{Bar, Timeframe, Timestamp};
 use cryptobot_sim::BarInterval;
 
+use crate::rows::Rows;
+
 /// Rows that are turned from columns into bars at a time: few enough to stay in the nearest cache.
 const WINDOW_ROWS: usize = 256;
 
@@ -75,15 +77,38 @@ impl BarBlock {
 /// Bars in strictly rising order of time, ready to be shown, behind the one that came before them: an empty bar before
 /// the first.
 #[derive(Clone, Debug)]
-pub struct BarWindow(Vec<BarInterval>);
+pub struct BarWindow(Rows);
 
 impl Default for BarWindow {
     fn default() -> Self {
-        Self(vec![BarInterval::default()])
+        Self::behind(BarInterval::default())
     }
 }
 
+/// Some rows of a block, which last `length_ns` each.
+fn intervals(
+    block: &BarBlock,
+    rows: Range<usize>,
+    length_ns: i64,
+) -> impl ExactSizeIterator<Item = BarInterval> {
+    let prices = block.open[rows.clone()].iter().zip(&block.high[rows.clone()]).zip(&block.low[rows.clone()]);
+    let ends = block.close[rows.clone()].iter().zip(&block.volume[rows.clone()]);
+    block.open_ms[rows].iter().zip(prices).zip(ends).map(
+        move |((open_ms, ((open, high), low)), (close, volume))| {
+            let open_ts = Timestamp::from_millis(*open_ms);
+            let ts = open_ts.plus(length_ns);
+            let bar = Bar { ts, open: *open, high: *high, low: *low, close: *close, volume: *volume };
+            BarInterval { open_ts, bar }
+        },
+    )
+}
+
 impl BarWindow {
+    /// A window without bars.
+    fn behind(before: BarInterval) -> Self {
+        Self(Rows::Few(vec![before]))
+    }
+
     /// The bar before those of the window, and then they.
     #[inline]
     pub fn with_before(&self) -> &[BarInterval] {
@@ -102,19 +127,14 @@ impl BarWindow {
 
     /// Replaces its bars by some rows of a block, all of which it has. They come after `before` and last `length_ns` each.
     pub fn fill(&mut self, before: BarInterval, block: &BarBlock, rows: Range<usize>, length_ns: i64) {
-        let prices =
-            block.open[rows.clone()].iter().zip(&block.high[rows.clone()]).zip(&block.low[rows.clone()]);
-        let ends = block.close[rows.clone()].iter().zip(&block.volume[rows.clone()]);
-        self.0.clear();
-        self.0.push(before);
-        self.0.extend(block.open_ms[rows].iter().zip(prices).zip(ends).map(
-            |((open_ms, ((open, high), low)), (close, volume))| {
-                let open_ts = Timestamp::from_millis(*open_ms);
-                let ts = open_ts.plus(length_ns);
-                let bar = Bar { ts, open: *open, high: *high, low: *low, close: *close, volume: *volume };
-                BarInterval { open_ts, bar }
-            },
-        ));
+        let mut bars = match std::mem::take(&mut self.0) {
+            Rows::Few(bars) => bars,
+            Rows::Many { .. } => Vec::new(),
+        };
+        bars.clear();
+        bars.push(before);
+        bars.extend(intervals(block, rows, length_ns));
+        self.0 = Rows::Few(bars);
     }
 }
 
@@ -139,7 +159,15 @@ impl Windows {
         self.last = window.last();
     }
 
-    /// The windows that a block is, to be kept.
+    /// All rows of a block as one window, to be kept: for bars that many runs go through.
+    pub fn whole(&mut self, block: &BarBlock) -> Arc<BarWindow> {
+        let bars = intervals(block, 0..block.len(), self.length_ns);
+        let window = BarWindow(Rows::keep(std::iter::once(self.last).chain(bars), block.len() + 1));
+        self.last = window.last();
+        Arc::new(window)
+    }
+
+    /// The windows that a block is, one after another: for bars that one run goes through.
     pub fn of(&mut self, block: &BarBlock) -> Vec<Arc<BarWindow>> {
         let (mut windows, mut taken) = (Vec::with_capacity(block.len().div_ceil(WINDOW_ROWS)), 0);
         while taken < block.len() {
@@ -152,7 +180,7 @@ impl Windows {
 
     /// The window behind all others: it has no bars.
     pub fn end(&self) -> Arc<BarWindow> {
-        Arc::new(BarWindow(vec![self.last]))
+        Arc::new(BarWindow::behind(self.last))
     }
 }
 
@@ -182,7 +210,8 @@ impl MemorySource {
     /// A source that hands out `blocks`, bars of this length, in order.
     pub fn new(blocks: &[BarBlock], timeframe: Timeframe) -> Self {
         let mut windows = Windows::new(timeframe);
-        let all = blocks.iter().flat_map(|block| windows.of(block)).collect();
+        let full = blocks.iter().filter(|block| !block.is_empty());
+        let all = full.map(|block| windows.whole(block)).collect();
         Self::of(all, &windows)
     }
 

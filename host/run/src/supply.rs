@@ -76,15 +76,22 @@ impl Supply {
     }
 }
 
+/// Bars that lie side by side in memory: enough for large pages, few enough to be held twice for a moment.
+const ROWS_TOGETHER: usize = 1 << 18;
+
 fn decoded(mut reader: SeriesReader) -> Result<Shared, RunError> {
     let mut windows = Windows::new(reader.timeframe());
-    let (mut all, mut block) = (Vec::new(), BarBlock::default());
+    let (mut all, mut block, mut kept) = (Vec::new(), BarBlock::default(), BarBlock::default());
     loop {
         reader.read(&mut block)?;
+        kept.append(&block, block.len());
+        if kept.len() >= ROWS_TOGETHER || (block.is_empty() && !kept.is_empty()) {
+            all.push(windows.whole(&kept));
+            kept.clear();
+        }
         if block.is_empty() {
             return Ok(Shared::Decoded(MemorySource::of(all, &windows)));
         }
-        all.extend(windows.of(&block));
     }
 }
 

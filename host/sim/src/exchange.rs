@@ -5,13 +5,15 @@ use cryptobot_model::{
     Timestamp,
 };
 use cryptobot_risk::{Approved, Closing};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::book::{Book, Message, MessageKind, Report};
 use crate::config::ExchangeConfig;
 use crate::latency::Courier;
 
 /// A bar with the time it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub struct BarInterval {
     /// Open time.
     pub open_ts: Timestamp,

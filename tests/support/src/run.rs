@@ -114,7 +114,7 @@ impl MemoryRun {
         Self {
             markets,
             base: Timeframe::MINUTE,
-            block_rows: 4_096,
+            block_rows: 1 << 18,
             exchange: ExchangeConfig::default(),
             funding: BTreeMap::new(),
             marks: BTreeMap::new(),

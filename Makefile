@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 HOST := $(CARGO_TARGET_DIR)/release/host
-PLUGINS := arbitrage-scout breakout buy-and-hold mean-reversion sma-flip trend
+PLUGINS := arbitrage-scout breakout buy-and-hold guarded-flip mean-reversion sma-flip trend
 DEMO_OUT := runs/demo
 
 .PHONY: setup demo build host plugins sample test lint bench campaign fuzz docs clean

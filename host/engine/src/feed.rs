@@ -17,6 +17,8 @@ pub(crate) struct Feed {
     block: BarBlock,
     taken: usize,
     window: Arc<BarWindow>,
+    /// Bars of the window, with the one before it.
+    length: usize,
     /// The newest bar that was taken, in the window.
     newest: usize,
 }
@@ -29,6 +31,7 @@ impl Feed {
             block: BarBlock::default(),
             taken: 0,
             window: Arc::default(),
+            length: 0,
             newest: 0,
         };
         feed.refill()?;
@@ -60,7 +63,7 @@ impl Feed {
     /// Takes bars of those at hand.
     pub(crate) fn advance(&mut self, bars: usize) -> Result<(), SourceError> {
         self.newest += bars;
-        if self.newest + 1 == self.window.with_before().len() { self.refill() } else { Ok(()) }
+        self.look_again()
     }
 
     /// Takes the next bar. It is there: [`Feed::next_close`] told when it closes.
@@ -80,7 +83,7 @@ impl Feed {
 
     /// Asks the source again, where it had nothing more: for sources that are filled while the run goes on.
     pub(crate) fn look_again(&mut self) -> Result<(), SourceError> {
-        if self.newest + 1 == self.window.with_before().len() { self.refill() } else { Ok(()) }
+        if self.newest + 1 == self.length { self.refill() } else { Ok(()) }
     }
 
     /// The bar that comes next, where there is one.
@@ -92,6 +95,7 @@ impl Feed {
         self.newest = 0;
         if let Some(window) = self.source.next_window() {
             self.window = window?;
+            self.length = self.window.with_before().len();
             return Ok(());
         }
         if self.taken == self.block.len() {
@@ -99,6 +103,7 @@ impl Feed {
             self.taken = 0;
         }
         self.windows.fill(Arc::make_mut(&mut self.window), &self.block, &mut self.taken);
+        self.length = self.window.with_before().len();
         Ok(())
     }
 }

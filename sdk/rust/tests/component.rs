@@ -87,6 +87,7 @@ fn plugins_import_only_what_they_use() {
     check("buy-and-hold", &["account", "orders"]);
     check("trend", &["account", "orders"]);
     check("mean-reversion", &["account", "indicators", "orders"]);
+    check("guarded-flip", &["account", "orders"]);
     check("breakout", &["account", "advanced-orders", "orders"]);
     check("arbitrage-scout", &["account", "orders", "signals"]);
 }

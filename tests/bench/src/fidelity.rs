@@ -1,35 +1,46 @@
 //! What realism costs: the benchmark job without and with leverage, margin, funding, limits and stops.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, Desk, Fault, Limits, MarginMode, MarginSettings, RiskSettings,
+    AccountKind, BarBlock, Desk, Fault, Limits, MarginMode, MarginSettings, RiskSettings, Strategy,
 };
 use cryptobot_model::{
     Bar, Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, OrderEvent, OrderEventKind,
-    OrderId, OrderKind, OrderTerms, SeriesId, Side, Timeframe, Timestamp, TriggerSource,
+    OrderId, OrderKind, OrderTerms, ParamValue, SeriesId, Side, Timeframe, Timestamp, TriggerSource, Wants,
 };
 use cryptobot_test_support::market::{START_MS, random_walk};
-use cryptobot_test_support::native::Logic;
-use cryptobot_test_support::run::{HashOnly, MemoryRun, instrument};
+use cryptobot_test_support::native::{Logic, Native};
+use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument};
 use cryptobot_test_support::sma_flip::SmaFlip;
+use cryptobot_wasm::{Limits as Sandbox, Plugin, Runtime, RuntimeConfig};
+
+use crate::job::{failed, params};
 
 const YEAR: usize = 525_600;
 const EIGHT_HOURS_MS: i64 = 8 * 3_600_000;
 /// How far a stop is from the price: never touched, always watched.
 const STOP_DISTANCE: f64 = 0.5;
 
+/// Files of the two components that do the job: without a stop, and with one behind every position.
+type Components<'a> = Option<[&'a str; 2]>;
+
 /// Prints times and ratios of the three ways to do the job.
-pub(crate) fn run(rounds: usize) -> ExitCode {
+pub(crate) fn run(components: Components<'_>, rounds: usize) -> ExitCode {
+    let doer = match Doer::load(components) {
+        Ok(doer) => doer,
+        Err(error) => return failed(&error),
+    };
     let block = random_walk(YEAR, 42);
     let mut best = [f64::MAX; 3];
     for _ in 0..rounds {
         for (way, best) in [Way::Ideal, Way::Margin, Way::Stops].into_iter().zip(&mut best) {
-            *best = best.min(once(way, &block));
+            *best = best.min(once(way, &doer, &block));
         }
     }
-    println!("one year of minute bars, native strategy, best of {rounds}      ms   ratio");
+    println!("one year of minute bars, {}, best of {rounds}      ms   ratio", doer.name());
     for (way, took) in [Way::Ideal, Way::Margin, Way::Stops].into_iter().zip(best) {
         println!("{:55} {took:8.2} {:7.2}", way.name(), took / best[0]);
     }
@@ -37,15 +48,72 @@ pub(crate) fn run(rounds: usize) -> ExitCode {
 }
 
 /// Runs the job one way, to count its instructions.
-pub(crate) fn count(way: &str) -> ExitCode {
+pub(crate) fn count(way: &str, components: Components<'_>) -> ExitCode {
     let ways = [("ideal", Way::Ideal), ("margin", Way::Margin), ("stops", Way::Stops)];
     let Some((_, way)) = ways.into_iter().find(|(name, _)| *name == way) else {
         println!("one of ideal, margin, stops");
         return ExitCode::from(2);
     };
-    let took = once(way, &random_walk(YEAR, 42));
-    println!("{}: {took:.2} ms", way.name());
+    let doer = match Doer::load(components) {
+        Ok(doer) => doer,
+        Err(error) => return failed(&error),
+    };
+    let took = once(way, &doer, &random_walk(YEAR, 42));
+    println!("{}, {}: {took:.2} ms", doer.name(), way.name());
     ExitCode::SUCCESS
+}
+
+/// Who does the job.
+enum Doer {
+    Native,
+    /// One without a stop, one with a stop behind every position.
+    Components(Vec<Plugin>),
+}
+
+impl Doer {
+    fn load(components: Components<'_>) -> Result<Self, String> {
+        let Some([flip, guarded]) = components else { return Ok(Self::Native) };
+        let runtime = Runtime::new(&RuntimeConfig::default()).map_err(|error| error.to_string())?;
+        let load = |file: &str| {
+            runtime
+                .load(Path::new(file))
+                .map_err(|error| format!("{file}: {error}; build it with `make build`"))
+        };
+        Ok(Self::Components(vec![load(flip)?, load(guarded)?]))
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Native => "native strategy",
+            Self::Components(_) => "component",
+        }
+    }
+
+    /// The strategy, and what it wants to be told.
+    fn strategy(&self, way: Way, contract: &Instrument) -> (Box<dyn Strategy>, Wants) {
+        let desk = desk(0, std::slice::from_ref(contract), &[Timeframe::MINUTE], 42);
+        let bars_only = Wants { bars: true, ..Wants::default() };
+        let wants = if matches!(way, Way::Stops) { Wants { orders: true, ..bars_only } } else { bars_only };
+        match self {
+            Self::Native => {
+                let flip = SmaFlip::new(10, 30, 1.0);
+                let logic = Guarded { flip, stop: None, places_stops: matches!(way, Way::Stops) };
+                // As it always was measured: a native strategy is told everything.
+                (Box::new(Native::new(desk, logic)), ALL_WANTS)
+            }
+            Self::Components(plugins) => {
+                let mut params = params();
+                let guarded = matches!(way, Way::Stops);
+                if guarded {
+                    params.push(("stop".to_owned(), ParamValue::Number(STOP_DISTANCE)));
+                }
+                let plugin = &plugins[usize::from(guarded)];
+                #[expect(clippy::expect_used, reason = "a benchmark of first-party plugins")]
+                let strategy = plugin.instantiate(desk, params, &Sandbox::default()).expect("it starts");
+                (Box::new(strategy), wants)
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -65,10 +133,10 @@ impl Way {
     }
 }
 
-fn once(way: Way, block: &BarBlock) -> f64 {
-    let logic =
-        Guarded { flip: SmaFlip::new(10, 30, 1.0), stop: None, places_stops: matches!(way, Way::Stops) };
-    let mut run = MemoryRun::new(vec![(contract(), block.clone())]);
+fn once(way: Way, doer: &Doer, block: &BarBlock) -> f64 {
+    let contract = contract();
+    let (strategy, wants) = doer.strategy(way, &contract);
+    let mut run = MemoryRun::new(vec![(contract, block.clone())]);
     if !matches!(way, Way::Ideal) {
         run.leverage = 5.0;
         run.limits = limits();
@@ -77,7 +145,7 @@ fn once(way: Way, block: &BarBlock) -> f64 {
         let settings = MarginSettings::new(MarginMode::Isolated, 5).expect("leverage 5");
         run.margin = Some((AccountKind::Shared, settings));
     }
-    let ready = run.with(logic, &[Timeframe::MINUTE], 42).engine();
+    let ready = run.with_strategy_wanting(strategy, wants).engine();
     let mut recorder = HashOnly::default();
     let started = Instant::now();
     ready.run_all(&mut recorder);

@@ -185,7 +185,7 @@ fn from_script(markets: Vec<(Instrument, BarBlock)>, script: &Script, wants: Wan
     MemoryRun::new(markets).with_strategy_wanting(Box::new(strategy), wants)
 }
 
-fn params() -> Vec<(String, ParamValue)> {
+pub(crate) fn params() -> Vec<(String, ParamValue)> {
     let params = [
         ("fast", ParamValue::Integer(10)),
         ("slow", ParamValue::Integer(30)),

@@ -7,6 +7,7 @@
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
+//! cryptobot-bench fidelity [WAY] FLIP GUARDED  the same with components: sma-flip, and guarded-flip for the stops
 //! cryptobot-bench neighbour GOOD.wasm HOSTILE.wasm  a callback of a plugin alone and beside a hostile one
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! cryptobot-bench swap COUNTER.wasm          1,000 swaps under 10,000 events/s; the plugin of tests/e2e/plugins/counter
@@ -42,8 +43,10 @@ fn main() -> ExitCode {
         }
         ["replay", file] => replay::run(file, 9),
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
-        ["fidelity"] => fidelity::run(9),
-        ["fidelity", way] => fidelity::count(way),
+        ["fidelity"] => fidelity::run(None, 9),
+        ["fidelity", way] => fidelity::count(way, None),
+        ["fidelity", flip, guarded] => fidelity::run(Some([flip, guarded]), 9),
+        ["fidelity", way, flip, guarded] => fidelity::count(way, Some([flip, guarded])),
         ["neighbour", good, hostile] => neighbour::run(good, hostile, 5),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         ["swap", plugin] => swap::run(plugin),
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] [FLIP.wasm GUARDED.wasm] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

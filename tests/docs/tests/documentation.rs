@@ -28,8 +28,8 @@ const NOT_RUN: [&str; 13] = [
     "rustup target add wasm32-unknown-unknown",
 ];
 
-const PLUGINS: [&str; 6] =
-    ["arbitrage-scout", "breakout", "buy-and-hold", "mean-reversion", "sma-flip", "trend"];
+const PLUGINS: [&str; 7] =
+    ["arbitrage-scout", "breakout", "buy-and-hold", "guarded-flip", "mean-reversion", "sma-flip", "trend"];
 
 /// Ends what one command printed, together with its exit code.
 const MARK: char = '\u{1e}';

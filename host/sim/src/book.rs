@@ -90,13 +90,12 @@ pub(crate) struct Book {
     stats: MarketStats,
     keeps_stats: bool,
     in_transit: Vec<Message>,
-    working: Vec<Working>,
+    /// The orders at the exchange, and those that traded here and were not flat after the newest bar with an order. The
+    /// rest of it is kept between bars for its memory only.
+    state: State,
     calm: Calm,
-    /// Those that traded here and were not flat after the newest bar with an order.
-    holders: Vec<Holder>,
-    /// Kept between bars for their memory only.
+    /// Kept between bars for its memory only.
     arrived: Vec<Message>,
-    fills: Vec<Fill>,
 }
 
 impl Book {
@@ -107,11 +106,9 @@ impl Book {
             stats: MarketStats::new(config.window_bars),
             keeps_stats: config.needs_stats(),
             in_transit: Vec::new(),
-            working: Vec::new(),
+            state: State::default(),
             calm: calm_of(&[]),
-            holders: Vec::new(),
             arrived: Vec::new(),
-            fills: Vec::new(),
         }
     }
 
@@ -153,9 +150,9 @@ impl Book {
         let acts = !self.in_transit.is_empty()
             || !self.calm.holds(&interval.bar)
             || mark.is_some_and(|mark| !self.calm.holds(&mark.bar))
-            || (!self.holders.is_empty()
+            || (!self.state.holders.is_empty()
                 && accounts.have_margin()
-                && any_liquidation(&self.holders, instrument, mark.unwrap_or(interval), accounts));
+                && any_liquidation(&self.state.holders, instrument, mark.unwrap_or(interval), accounts));
         if acts {
             self.match_orders(instrument, interval, mark.unwrap_or(interval), accounts, reports);
         }
@@ -175,25 +172,18 @@ impl Book {
     ) {
         self.take_arrivals(interval);
         self.stats.set_bar_length(interval.bar.ts.0 - interval.open_ts.0);
-        self.holders.retain_mut(|holder| {
+        let state = &mut self.state;
+        state.holders.retain_mut(|holder| {
             holder.position = accounts.position(holder.strategy, instrument);
             !holder.position.is_zero()
         });
         let matching =
             BarMatch::new(instrument, interval, mark, &self.pricing, &self.filters, &self.stats, accounts);
-        let mut state = State::begin(
-            std::mem::take(&mut self.working),
-            std::mem::take(&mut self.holders),
-            std::mem::take(&mut self.fills),
-            std::mem::take(reports),
-        );
-        matching.run(&mut state, &self.arrived);
+        std::mem::swap(&mut state.reports, reports);
+        matching.run(state, &self.arrived);
+        std::mem::swap(&mut state.reports, reports);
         state.fills.clear();
         self.calm = calm_of(&state.working);
-        self.working = state.working;
-        self.holders = state.holders;
-        self.fills = state.fills;
-        *reports = state.reports;
     }
 
     /// Cancels a strategy's orders at the exchange and closes a part of its position at the mark price.
@@ -205,9 +195,9 @@ impl Book {
         reports: &mut Vec<Report>,
     ) {
         let reason = Some(RefusalReason::Liquidated);
-        let theirs = self.working.extract_if(.., |order| order.order.strategy == closing.strategy);
+        let theirs = self.state.working.extract_if(.., |order| order.order.strategy == closing.strategy);
         reports.extend(theirs.map(|order| order.event(ts, OrderEventKind::Cancelled, reason)));
-        let holder = self.holders.iter().find(|holder| holder.strategy == closing.strategy);
+        let holder = self.state.holders.iter().find(|holder| holder.strategy == closing.strategy);
         let series = holder.map_or(SeriesId(0), |holder| holder.series);
         reports.push(closed(&self.pricing, &self.stats, closing, series, ts, mark.to_f64()));
     }
@@ -216,7 +206,7 @@ impl Book {
     /// waits for a bar that began after its decision; other messages may also come inside a bar if their order is
     /// there.
     fn take_arrivals(&mut self, interval: &BarInterval) {
-        let working = &self.working;
+        let working = &self.state.working;
         let due = |message: &Message| {
             let known = |id: OrderId| working.iter().any(|order| order.id() == id);
             message.arrives_at < interval.bar.ts

@@ -37,7 +37,7 @@ pub(crate) struct BarMatch<'a> {
 }
 
 /// How far the bar has been played.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     pub(crate) working: Vec<Working>,
     /// Orders that arrived inside the bar: they meet its close only.
@@ -46,18 +46,6 @@ pub(crate) struct State {
     /// What was executed in this bar.
     pub(crate) fills: Vec<Fill>,
     pub(crate) reports: Vec<Report>,
-}
-
-impl State {
-    /// The book as the bar finds it.
-    pub(crate) fn begin(
-        working: Vec<Working>,
-        holders: Vec<Holder>,
-        fills: Vec<Fill>,
-        reports: Vec<Report>,
-    ) -> Self {
-        Self { working, holders, fills, reports, ..Self::default() }
-    }
 }
 
 /// Where in the bar something happens.
@@ -131,7 +119,7 @@ impl<'a> BarMatch<'a> {
             !order.waits && (order.standing != Standing::Resting || is_touched(order, open))
         };
         while let Some(index) = state.working.iter().position(acts) {
-            let order = state.working.remove(index);
+            let order = taken(&mut state.working, index);
             if order.standing == Standing::Resting {
                 self.touch(state, order, open);
             } else if let Some(mut order) = self.meet(state, order, open) {
@@ -152,11 +140,22 @@ impl<'a> BarMatch<'a> {
         };
         while let Some(index) = state.late.iter().position(|order| !order.waits && is_touched(order, &close))
         {
-            let order = state.late.remove(index);
+            let order = taken(&mut state.late, index);
             self.touch(state, order, &close);
         }
         self.follow(&mut state.late, &close);
     }
+}
+
+/// Takes an order out of a list. It mostly is the last one: what arrives meets the market at once.
+fn taken(list: &mut Vec<Working>, index: usize) -> Working {
+    let order = list[index];
+    if index + 1 == list.len() {
+        list.pop();
+    } else {
+        list.remove(index);
+    }
+    order
 }
 
 /// Whether a resting order is executed at a moment: its trigger is touched, or its limit traded through.
@@ -185,7 +184,7 @@ impl State {
     fn take(&mut self, wanted: impl Fn(&Working) -> bool) -> Option<Working> {
         for list in [&mut self.working, &mut self.late] {
             if let Some(index) = list.iter().position(&wanted) {
-                return Some(list.remove(index));
+                return Some(taken(list, index));
             }
         }
         None

@@ -1,7 +1,8 @@
 //! The run folder: where a run's files go.
+#![allow(clippy::disallowed_types, reason = "this module is the edge: it writes the files of a run")]
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -115,12 +116,13 @@ impl RunFolder {
     pub fn write_tables(&self, record: &Record) -> Result<(), FolderError> {
         thread::scope(|scope| {
             let others = [
-                scope.spawn(|| self.write("orders.csv", &tables::orders(record))),
-                scope.spawn(|| self.write("fills.csv", &tables::fills(record))),
-                scope.spawn(|| self.write("trades.csv", &tables::trades(record))),
+                scope.spawn(|| self.write_parts("orders.csv", &tables::orders(record))),
+                scope.spawn(|| self.write_parts("fills.csv", &tables::fills(record))),
+                scope.spawn(|| self.write_parts("trades.csv", &tables::trades(record))),
             ];
-            let equity = self.write("equity.csv", &tables::equity(record));
-            let funding = tables::funding(record).map_or(Ok(()), |table| self.write("funding.csv", &table));
+            let equity = self.write_parts("equity.csv", &tables::equity(record));
+            let funding =
+                tables::funding(record).map_or(Ok(()), |table| self.write_parts("funding.csv", &table));
             others
                 .into_iter()
                 .try_for_each(|table| table.join().unwrap_or_else(|panic| resume_unwind(panic)))?;
@@ -151,8 +153,15 @@ impl RunFolder {
 
     /// Writes a file of the run: a reader sees the old content or the new, never a part.
     pub fn write(&self, name: &str, content: &str) -> Result<(), FolderError> {
+        self.write_parts(name, &[content])
+    }
+
+    /// The same, of a content in parts.
+    fn write_parts(&self, name: &str, parts: &[impl AsRef<[u8]>]) -> Result<(), FolderError> {
         let (file, temporary) = (self.path.join(name), self.path.join(format!(".{name}.tmp")));
-        fs::write(&temporary, content).map_err(|source| at(&temporary, source))?;
+        let written = File::create(&temporary)
+            .and_then(|mut out| parts.iter().try_for_each(|part| out.write_all(part.as_ref())));
+        written.map_err(|source| at(&temporary, source))?;
         fs::rename(&temporary, &file).map_err(|source| at(&file, source))
     }
 }

@@ -1,6 +1,9 @@
 //! `orders.csv`, `fills.csv`, `trades.csv`, `funding.csv` and `equity.csv`: exact decimals, times in ISO 8601 UTC.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
+use std::panic::resume_unwind;
+use std::thread;
 
 use cryptobot_model::{
     FundingPrice, Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource,
@@ -10,18 +13,45 @@ use crate::metrics::trading::trade_return;
 use crate::orders::OrderRow;
 use crate::record::Record;
 
-/// A table in memory, written row by row.
+/// Rows that are written by one thread.
+const ROWS_TOGETHER: usize = 16_384;
+
+/// A table: its text in parts, one after another.
+pub type Parts = Vec<String>;
+
+/// Writes a row for each of `items`, which has its number, from 0 on. A long table is written by several threads.
+fn table<T: Sync>(header: &str, items: &[T], row: impl Fn(&mut Table, usize, &T) + Sync) -> Parts {
+    let part = |first: usize, items: &[T]| {
+        let mut table = Table::new(items.len());
+        items.iter().enumerate().for_each(|(index, item)| row(&mut table, first + index, item));
+        table.text
+    };
+    let mut parts = vec![format!("{header}\n")];
+    if items.len() <= ROWS_TOGETHER {
+        parts.push(part(0, items));
+        return parts;
+    }
+    thread::scope(|scope| {
+        let part = &part;
+        let chunks = items.chunks(ROWS_TOGETHER).enumerate();
+        let threads: Vec<_> =
+            chunks.map(|(chunk, items)| scope.spawn(move || part(chunk * ROWS_TOGETHER, items))).collect();
+        let written =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        parts.extend(written);
+    });
+    parts
+}
+
+/// Rows of a table in memory.
 struct Table {
     text: String,
     begun: bool,
 }
 
 impl Table {
-    fn new(header: &str, rows: usize) -> Self {
-        let mut text = String::with_capacity(header.len() + 1 + rows * 160);
-        text.push_str(header);
-        text.push('\n');
-        Self { text, begun: false }
+    fn new(rows: usize) -> Self {
+        Self { text: String::with_capacity(rows * 160), begun: false }
     }
 
     fn separate(&mut self) {
@@ -42,14 +72,29 @@ impl Table {
     fn optional(&mut self, value: Option<impl Display>) -> &mut Self {
         match value {
             Some(value) => self.plain(value),
-            None => self.plain(""),
+            None => self.word(""),
         }
+    }
+
+    /// A name of this program.
+    fn word(&mut self, value: &str) -> &mut Self {
+        self.separate();
+        self.text.push_str(value);
+        self
+    }
+
+    fn optional_word(&mut self, value: Option<&str>) -> &mut Self {
+        self.word(value.unwrap_or_default())
+    }
+
+    fn flag(&mut self, value: bool) -> &mut Self {
+        self.word(if value { "true" } else { "false" })
     }
 
     /// Text from outside: quoted where the format needs it, and never a formula for a spreadsheet.
     fn text(&mut self, value: &str) -> &mut Self {
         let escaped = escape(value);
-        self.plain(escaped)
+        self.word(&escaped)
     }
 
     fn end(&mut self) {
@@ -59,10 +104,13 @@ impl Table {
 }
 
 /// A CSV field (RFC 4180). A leading `= + - @` is disarmed with an apostrophe, because spreadsheets would compute it.
-fn escape(value: &str) -> String {
+fn escape(value: &str) -> Cow<'_, str> {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let value = if formula { format!("'{value}") } else { value.to_owned() };
-    if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
+    let value = if formula { Cow::Owned(format!("'{value}")) } else { Cow::Borrowed(value) };
+    if value.contains([',', '"', '\n', '\r']) {
+        return Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")));
+    }
+    value
 }
 
 /// `buy` or `sell`.
@@ -124,16 +172,10 @@ pub(crate) const fn status(kind: Option<OrderEventKind>) -> &'static str {
 }
 
 /// One row per order.
-pub fn orders(record: &Record) -> String {
-    let mut table = Table::new(
-        "order,strategy,venue,symbol,side,type,requested_quantity,quantity,price,trigger,trigger_source,\
-         time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason,origin",
-        record.orders.len(),
-    );
-    for order in &record.orders {
-        order_row(&mut table, record, order);
-    }
-    table.text
+pub fn orders(record: &Record) -> Parts {
+    let header = "order,strategy,venue,symbol,side,type,requested_quantity,quantity,price,trigger,trigger_source,\
+         time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason,origin";
+    table(header, &record.orders, |table, _, order| order_row(table, record, order))
 }
 
 fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
@@ -143,71 +185,65 @@ fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
     table.text(&record.strategies[order.strategy.index()].name);
     table.text(instrument.map_or("", |label| &label.venue));
     table.text(instrument.map_or("", |label| &label.symbol));
-    table.plain(side(order.side)).plain(order.terms.kind).optional(order.requested);
+    table.word(side(order.side)).word(order.terms.kind).optional(order.requested);
     table.plain(order.quantity);
-    table.optional(order.terms.price).optional(order.terms.trigger).optional(order.terms.source.map(source));
-    table.optional(order.terms.tif.map(tif)).plain(order.reduce_only).plain(order.decided_at);
-    table.plain(status(order.status)).plain(order.updated_at).plain(order.filled);
+    table.optional(order.terms.price).optional(order.terms.trigger);
+    table.optional_word(order.terms.source.map(source)).optional_word(order.terms.tif.map(tif));
+    table.flag(order.reduce_only).plain(order.decided_at);
+    table.word(status(order.status)).plain(order.updated_at).plain(order.filled);
     table.optional(order.average_price()).plain(order.fees);
-    table.optional(liquidity).optional(order.reason.map(cryptobot_model::RefusalReason::name));
-    table.plain(order.origin.name());
+    table.optional_word(liquidity).optional_word(order.reason.map(cryptobot_model::RefusalReason::name));
+    table.word(order.origin.name());
     table.end();
 }
 
 /// One row per execution, with the rule of the exchange that produced it.
-pub fn fills(record: &Record) -> String {
+pub fn fills(record: &Record) -> Parts {
     let header = "ts,order,strategy,venue,symbol,side,price,quantity,notional,fee,slippage,liquidity,rule";
-    let mut table = Table::new(header, record.fills.len());
-    for fill in &record.fills {
+    table(header, &record.fills, |table, _, fill| {
         let label = &record.instruments[fill.instrument.index()];
         let maker = fill.liquidity == Liquidity::Maker;
         table.plain(fill.ts).plain(fill.order.0).text(&record.strategies[fill.strategy.index()].name);
-        table.text(&label.venue).text(&label.symbol).plain(side(fill.side)).plain(fill.price);
+        table.text(&label.venue).text(&label.symbol).word(side(fill.side)).plain(fill.price);
         table.plain(fill.quantity).plain(fill.quantity.at(fill.price)).plain(fill.fee).plain(fill.slippage);
-        table.plain(if maker { "maker" } else { "taker" }).plain(fill.rule.name());
+        table.word(if maker { "maker" } else { "taker" }).word(fill.rule.name());
         table.end();
-    }
-    table.text
+    })
 }
 
 /// One row per closed position.
-pub fn trades(record: &Record) -> String {
+pub fn trades(record: &Record) -> Parts {
     let header = "trade,strategy,venue,symbol,side,opened_at,closed_at,quantity,entry_price,exit_price,gross_pnl,\
                   fees,funding,slippage,net_pnl,return,holding_s";
-    let mut table = Table::new(header, record.trades.len());
-    for (number, trade) in (1..).zip(&record.trades) {
-        let number: u64 = number;
+    table(header, &record.trades, |table, index, trade| {
         let label = &record.instruments[trade.instrument.index()];
         let holding = (trade.closed_at.0 - trade.opened_at.0) as f64 / 1e9;
-        table.plain(number).text(&record.strategies[trade.strategy.index()].name);
-        table.text(&label.venue).text(&label.symbol).plain(direction(trade.side));
+        table.plain(index + 1).text(&record.strategies[trade.strategy.index()].name);
+        table.text(&label.venue).text(&label.symbol).word(direction(trade.side));
         table.plain(trade.opened_at).plain(trade.closed_at).plain(trade.quantity).plain(trade.entry_price);
         table.plain(trade.exit_price).plain(trade.gross_pnl).plain(trade.fees).plain(trade.funding);
         table.plain(trade.slippage).plain(trade.net_pnl).optional(trade_return(trade)).plain(holding);
         table.end();
-    }
-    table.text
+    })
 }
 
 /// One row per payment of funding; `None` where there was none.
-pub fn funding(record: &Record) -> Option<String> {
+pub fn funding(record: &Record) -> Option<Parts> {
     if record.funding.is_empty() {
         return None;
     }
     let header = "ts,strategy,venue,symbol,position,mark,source,rate,paid";
-    let mut table = Table::new(header, record.funding.len());
-    for payment in &record.funding {
+    Some(table(header, &record.funding, |table, _, payment| {
         let label = &record.instruments[payment.instrument.index()];
         table.plain(payment.ts).text(&record.strategies[payment.strategy.index()].name);
         table.text(&label.venue).text(&label.symbol).plain(payment.position).plain(payment.mark);
-        table.plain(funding_price(payment.source)).plain(payment.rate).plain(payment.paid);
+        table.word(funding_price(payment.source)).plain(payment.rate).plain(payment.paid);
         table.end();
-    }
-    Some(table.text)
+    }))
 }
 
 /// One row per bucket of the curves; a column per strategy where there are several.
-pub fn equity(record: &Record) -> String {
+pub fn equity(record: &Record) -> Parts {
     let mut header = "ts,equity,low,high,drawdown,buy_and_hold".to_owned();
     let strategies = if record.strategies.len() > 1 { record.strategies.as_slice() } else { &[] };
     for strategy in strategies {
@@ -216,14 +252,14 @@ pub fn equity(record: &Record) -> String {
     }
     let market = record.buy_and_hold(&record.portfolio);
     let balance = record.portfolio.initial_balance.to_f64();
-    let mut table = Table::new(&header, record.times.len() + 1);
     let start = record.portfolio.initial_balance;
-    table.plain(record.from).plain(start).plain(start).plain(start).plain(0).plain(start);
+    let mut first = Table::new(1);
+    first.plain(record.from).plain(start).plain(start).plain(start).plain(0).plain(start);
     for strategy in strategies {
-        table.plain(strategy.initial_balance);
+        first.plain(strategy.initial_balance);
     }
-    table.end();
-    for (index, bucket) in record.portfolio.equity.iter().enumerate() {
+    first.end();
+    let mut parts = table(&header, &record.portfolio.equity, |table, index, bucket| {
         let drawdown = if bucket.of_peak < 1.0 { bucket.of_peak - 1.0 } else { 0.0 };
         table.plain(record.times[index]).optional(exact(bucket.last)).optional(exact(bucket.low));
         table.optional(exact(bucket.high)).plain(drawdown).optional(exact(market[index] * balance));
@@ -231,8 +267,9 @@ pub fn equity(record: &Record) -> String {
             table.optional(exact(strategy.equity[index].last));
         }
         table.end();
-    }
-    table.text
+    });
+    parts.insert(1, first.text);
+    parts
 }
 
 fn exact(value: f64) -> Option<Money> {
@@ -247,6 +284,21 @@ pub(crate) const fn seconds(ts: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_of_several_parts_is_one_table() {
+        let items: Vec<usize> = (0..=2 * ROWS_TOGETHER).collect();
+        let parts = table("number,item", &items, |table, number, item| {
+            table.plain(number).plain(item).end();
+        });
+        assert_eq!(parts.len(), 4);
+        let text = parts.concat();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("number,item"));
+        assert!(lines.enumerate().all(|(index, line)| line == format!("{index},{index}")));
+        assert_eq!(text.lines().count(), items.len() + 1);
+        assert_eq!(table("a", &[(); 0], |_, _, ()| {}).concat(), "a\n");
+    }
 
     #[test]
     fn text_from_outside_cannot_break_a_row_or_become_a_formula() {

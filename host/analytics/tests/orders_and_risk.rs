@@ -72,7 +72,7 @@ fn who_made_an_order_stands_in_its_row() {
     // The stop of a signal has no intent either.
     approve(&mut collector, 6);
     let record = collector.finish(&[]);
-    let rows = tables::orders(&record);
+    let rows = tables::orders(&record).concat();
     let origins: Vec<&str> = rows.lines().skip(1).filter_map(|row| row.rsplit(',').next()).collect();
     assert_eq!(origins, ["strategy", "kill", "after-fault", "after-fault", "kill", "signal"]);
 }
@@ -127,7 +127,7 @@ fn refused_orders_name_what_they_were_for() {
     decide(&mut collector, 1, refused(RefusalReason::Cooldown));
     step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::Cooldown));
     let record = collector.finish(&[]);
-    let table = tables::orders(&record);
+    let table = tables::orders(&record).concat();
     assert!(table.lines().nth(1).unwrap().contains(",s,v,Y,buy,market,3,0,"), "{table}");
     let counts = &Summary::new(&record, RunInfo::default()).refusals;
     assert_eq!(counts.len(), 1);
@@ -160,7 +160,7 @@ fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     assert_eq!((row(rows, 2).quantity.to_string(), row(rows, 2).terms.price), ("3".to_owned(), Some(90.0)));
     assert_eq!(row(rows, 4).status, Some(OrderEventKind::Rejected));
     assert_eq!((record.portfolio.orders, record.portfolio.refused), (2, 2));
-    assert!(tables::orders(&record).lines().nth(3).unwrap().contains(",signal,,0,"));
+    assert!(tables::orders(&record).concat().lines().nth(3).unwrap().contains(",signal,,0,"));
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn there_is_a_table_of_funding_where_there_was_any() {
         rate: "0.0001".parse().unwrap(),
         paid: "-0.0201".parse().unwrap(),
     }));
-    let table = tables::funding(&collector.finish(&[])).unwrap();
+    let table = tables::funding(&collector.finish(&[])).unwrap().concat();
     let row = "1970-01-01T00:00:00Z,s,v,Y,-2,100.5,mark-open,0.0001,-0.0201";
     assert_eq!(
         table.lines().collect::<Vec<_>>(),

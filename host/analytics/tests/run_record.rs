@@ -100,7 +100,7 @@ fn refused_orders_and_faults_are_kept() {
     collector.entry(&Entry::Fault { ts, strategy, fault: &fault });
     let record = collector.finish(&[]);
     assert_eq!((record.portfolio.intents, record.portfolio.orders, record.portfolio.refused), (2, 0, 2));
-    let orders = tables::orders(&record);
+    let orders = tables::orders(&record).concat();
     assert_eq!(column(&orders, "status"), ["rejected", "rejected"]);
     assert_eq!(column(&orders, "reason"), ["invalid-argument", "invalid-argument"]);
     assert_eq!(column(&orders, "time_in_force"), ["gtx", "gtx"]);
@@ -125,11 +125,12 @@ fn a_run_without_a_single_bar_has_no_figures() {
 #[test]
 fn tables_hold_every_row_exactly() {
     let (record, _) = played();
-    let (orders, fills, trades) = (tables::orders(&record), tables::fills(&record), tables::trades(&record));
+    let (orders, fills, trades) =
+        (tables::orders(&record).concat(), tables::fills(&record).concat(), tables::trades(&record).concat());
     assert_eq!(orders.lines().count() - 1, record.orders.len());
     assert_eq!(fills.lines().count() - 1, record.fills.len());
     assert_eq!(trades.lines().count() - 1, record.trades.len());
-    assert_eq!(tables::equity(&record).lines().count() - 2, record.times.len());
+    assert_eq!(tables::equity(&record).concat().lines().count() - 2, record.times.len());
     assert_eq!(sum(&fills, "fee"), record.portfolio.costs.fees);
     assert_eq!(sum(&orders, "fees"), record.portfolio.costs.fees);
     assert_eq!(sum(&trades, "net_pnl"), record.trades.iter().map(|trade| trade.net_pnl).sum());
@@ -138,12 +139,12 @@ fn tables_hold_every_row_exactly() {
     let filled = column(&orders, "status").iter().filter(|status| *status == "filled").count();
     assert_eq!(filled + record.portfolio.refused as usize, record.orders.len());
     assert!(column(&orders, "symbol").iter().all(|symbol| symbol.ends_with("USDT")));
-    let funding = tables::funding(&record).unwrap();
+    let funding = tables::funding(&record).unwrap().concat();
     assert_eq!(sum(&funding, "paid"), record.portfolio.costs.funding);
     let first = &record.fills[0];
     assert_eq!(column(&fills, "ts")[0], first.ts.to_string());
     assert_eq!(column(&fills, "side")[0], if first.side == Side::Buy { "buy" } else { "sell" });
-    let drawdowns = column(&tables::equity(&record), "drawdown");
+    let drawdowns = column(&tables::equity(&record).concat(), "drawdown");
     let deepest = drawdowns.iter().map(|text| text.parse::<f64>().unwrap()).fold(0.0, f64::min);
     assert!((deepest + record.portfolio.drawdowns.deepest.unwrap().depth).abs() < 1e-12);
 }

@@ -3,10 +3,12 @@
 
 use cryptobot_engine::Command;
 use cryptobot_feed::{
-    Arrival, Book, Input, Intake, Message, Quote, Series, Stream, TapeEnd, TapeError, TapeReader, TapeWriter,
+    Activity, Arrival, Book, Input, Intake, Liquidation, Message, Quote, Series, Stream, TapeEnd, TapeError,
+    TapeReader, TapeWriter, TradeIds,
 };
 use cryptobot_model::{
     Bar, DepthUpdate, FundingRate, Price, Quantity, Rate, Side, StrategyId, Timeframe, Timestamp, TradeSeen,
+    UpdateIds,
 };
 use cryptobot_test_support::cases;
 use proptest::prelude::*;
@@ -21,6 +23,7 @@ fn series() -> Vec<Series> {
         of(Stream::Trades),
         of(Stream::Quotes),
         of(Stream::Book { tick, lot }),
+        of(Stream::Liquidations),
     ]
 }
 
@@ -53,30 +56,47 @@ fn time() -> impl Strategy<Value = Timestamp> {
 }
 
 fn input() -> impl Strategy<Value = Input> {
-    let bar = (0..2_u32, time(), [(); 5].map(|()| real())).prop_map(
-        |(series, ts, [open, high, low, close, volume])| Input::Bar {
+    let activity = (real(), any::<u64>(), real()).prop_map(|(quote_volume, trades, taker_buy_volume)| {
+        Activity { quote_volume, trades, taker_buy_volume }
+    });
+    let bar = (0..2_u32, time(), [(); 5].map(|()| real()), prop::option::of(activity)).prop_map(
+        |(series, ts, [open, high, low, close, volume], activity)| Input::Bar {
             series,
             bar: Bar { ts, open, high, low, close, volume },
+            activity,
         },
     );
+    let ids = prop::option::of((any::<u64>(), prop::option::of(any::<(u64, u64)>())))
+        .prop_map(|ids| ids.map(|(id, trades)| TradeIds { id, trades }));
+    let liquidation = (side(), price(), quantity(), prop::option::of(price()), prop::option::of(quantity()));
     let level =
         (side(), any::<i64>(), any::<i64>()).prop_map(|(side, tick, lots)| DepthUpdate { side, tick, lots });
-    let book = (any::<bool>(), prop::collection::vec(level, 0..20));
+    let updates = (any::<u64>(), any::<u64>(), prop::option::of(any::<u64>()))
+        .prop_map(|(first, last, previous)| UpdateIds { first, last, previous });
+    let book = (any::<bool>(), prop::collection::vec(level, 0..20), prop::option::of(updates));
     let quote = (price(), quantity(), price(), quantity());
     let funding = (time(), any::<i128>(), prop::option::of(price()));
     prop_oneof![
         4 => bar,
         2 => Just(Input::Clock),
         1 => price().prop_map(|price| Input::Mark { series: 1, price }),
-        1 => (side(), price(), quantity()).prop_map(|(aggressor, price, quantity)| Input::Trade {
+        1 => (side(), price(), quantity(), ids).prop_map(|(aggressor, price, quantity, ids)| Input::Trade {
             series: 3,
             trade: TradeSeen { aggressor, price, quantity },
+            ids,
+        }),
+        1 => liquidation.prop_map(|(side, price, quantity, average_price, filled)| Input::Liquidation {
+            series: 6,
+            liquidation: Liquidation { side, price, quantity, average_price, filled },
         }),
         1 => quote.prop_map(|(bid, bid_quantity, ask, ask_quantity)| Input::Quote {
             series: 4,
             quote: Quote { bid, bid_quantity, ask, ask_quantity },
         }),
-        1 => book.prop_map(|(snapshot, levels)| Input::Book { series: 5, book: Book { snapshot, levels } }),
+        1 => book.prop_map(|(snapshot, levels, ids)| Input::Book {
+            series: 5,
+            book: Book { snapshot, levels, ids },
+        }),
         1 => funding.prop_map(|(ts, rate, mark)| Input::Funding {
             series: 2,
             funding: FundingRate { ts, rate: Rate::from_units(rate), mark },
@@ -191,7 +211,7 @@ proptest! {
 fn a_foreign_file_and_a_foreign_series_are_refused() {
     assert!(matches!(TapeReader::new(&b"CBPJRNL\x01"[..]), Err(TapeError::NotATape)));
     let mut tape = TapeWriter::new(Vec::new(), &series()).unwrap();
-    let input = Input::Mark { series: 6, price: Price::from_units(1) };
+    let input = Input::Mark { series: 7, price: Price::from_units(1) };
     let message = Message { sequence: 0, ts_event: Timestamp(0), ts_init: Timestamp(0), input };
     assert!(tape.append(&message).unwrap_err().to_string().contains("series"));
 }
@@ -233,7 +253,7 @@ fn minute_bars_take_few_bytes() {
         let real = |tenths: i64| tenths as f64 / 10.0;
         let volume = next(500_000) as f64 / 1_000.0;
         let bar = Bar { ts, open: real(open), high: real(high), low: real(low), close: real(close), volume };
-        for input in [Input::Bar { series: 0, bar }, Input::Clock] {
+        for input in [Input::Bar { series: 0, bar, activity: None }, Input::Clock] {
             let sequence = messages.len() as u64;
             messages.push(Message { sequence, ts_event: ts, ts_init: ts, input });
         }

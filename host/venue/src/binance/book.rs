@@ -51,6 +51,8 @@ pub(crate) struct WholeBook {
     /// Whether a snapshot is needed, and how many changes wait for it.
     needed: bool,
     waiting: usize,
+    /// The last update of the newest snapshot.
+    snapshot: Option<u64>,
     /// The number of the snapshot that counts, and whether it is asked for.
     wanted: u64,
     asked: bool,
@@ -59,7 +61,7 @@ pub(crate) struct WholeBook {
 impl WholeBook {
     pub(crate) const fn new() -> Self {
         let sync = BookSync::new(Continuity::Previous);
-        Self { sync, last: None, needed: true, waiting: 0, wanted: 0, asked: false }
+        Self { sync, last: None, needed: true, waiting: 0, snapshot: None, wanted: 0, asked: false }
     }
 
     /// Whether it is whole up to the last change.
@@ -88,6 +90,7 @@ impl WholeBook {
         self.needed |= gap.is_some();
         self.waiting += usize::from(self.needed);
         taken.gap = gap.map(|gap| gap.to_string());
+        self.drop_covered(&mut taken.diffs);
         taken.ask = self.ask();
         taken
     }
@@ -101,6 +104,8 @@ impl WholeBook {
         let gap = self.sync.on_snapshot(snapshot.last, &mut taken.diffs).err();
         (self.asked, self.needed) = (false, gap.is_some());
         self.waiting = if self.needed { self.waiting.max(1) } else { 0 };
+        self.snapshot = Some(snapshot.last);
+        self.drop_covered(&mut taken.diffs);
         // One that is older than all changes that came is of no use.
         if gap.is_none() || !taken.diffs.is_empty() {
             taken.snapshot = Some(snapshot);
@@ -117,6 +122,11 @@ impl WholeBook {
         }
         self.asked = false;
         self.ask()
+    }
+
+    /// Drops a change that ends with the snapshot: the chain begins with it, and the snapshot has all of it.
+    fn drop_covered(&self, diffs: &mut Vec<Diff>) {
+        diffs.retain(|diff| self.snapshot.is_none_or(|last| diff.ids.last > last));
     }
 
     /// The number of the snapshot that is needed, where one is needed and not asked for.
@@ -211,7 +221,7 @@ mod tests {
             }
             for diff in &taken.diffs {
                 let (last, book) = self.book.as_mut().expect("a snapshot comes first");
-                prop_assert!(diff.ids.last >= *last, "a change is delivered once");
+                prop_assert!(diff.ids.last > *last, "a change is delivered once");
                 apply(book, &diff.levels);
                 *last = diff.ids.last;
                 prop_assert_eq!(&*book, &self.exchange.books[last]);
@@ -297,7 +307,7 @@ mod tests {
         assert_eq!(whole.on_diff(exchange.diffs[2].clone()).ask, Some(1));
         assert_eq!(whole.on_failure(1), Some(1));
         let taken = whole.on_snapshot(1, snapshot(&exchange, 109));
-        assert_eq!((taken.snapshot.map(|taken| taken.last), taken.diffs.len()), (Some(109), 1));
+        assert_eq!((taken.snapshot.map(|taken| taken.last), taken.diffs.len()), (Some(109), 0));
         let gap = Diff {
             ids: UpdateIds { first: 120, last: 121, previous: Some(119) },
             ..exchange.diffs[3].clone()

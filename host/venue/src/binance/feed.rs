@@ -72,11 +72,11 @@ pub struct LiveFeed {
 }
 
 impl LiveFeed {
-    /// Asks the exchange for the symbols and begins to follow them. `stop` ends the feed.
+    /// Asks the exchange for the symbols and begins to follow them. `interrupted` ends the asking.
     ///
     /// # Errors
     /// A kind is not streamed, the exchange does not trade a symbol, or an address cannot be used.
-    pub fn open(options: &Options, stop: &Arc<AtomicBool>) -> Result<Self, VenueError> {
+    pub fn open(options: &Options, interrupted: &AtomicBool) -> Result<Self, VenueError> {
         let mut channels = options.channels.clone();
         channels.sort_unstable();
         channels.dedup();
@@ -89,7 +89,7 @@ impl LiveFeed {
         let venue = Venue::named(VENUE)?;
         let url = options.base_url.clone();
         let client =
-            Client::new(venue, url.as_deref(), (&SystemClock, stop.as_ref()), (ATTEMPTS, options.seed))?;
+            Client::new(venue, url.as_deref(), (&SystemClock, interrupted), (ATTEMPTS, options.seed))?;
         let terms = client.instruments(&symbols)?;
         let places = price_places(&client)?;
         let mut series = Vec::new();
@@ -99,6 +99,7 @@ impl LiveFeed {
         let markets: Vec<Market> = symbols.iter().enumerate().map(market).collect();
         let lines = streams::lines(&base, &symbols, &channels);
         let (tell, inbox) = sync_channel(MOST_WAITING);
+        let stop = Arc::new(AtomicBool::new(false));
         let (asks, to_ask) = channel();
         let feed = Self {
             series,
@@ -109,12 +110,12 @@ impl LiveFeed {
             inbox,
             asks,
             out: Outbox::default(),
-            stop: Arc::clone(stop),
+            stop: Arc::clone(&stop),
         };
         for place in 0..feed.lines.len() {
             feed.follow(place, options, &tell)?;
         }
-        let asker = Asker { venue, url, symbols, seed: options.seed, stop: Arc::clone(stop) };
+        let asker = Asker { venue, url, symbols, seed: options.seed, stop };
         start("requests", move || {
             // The address was checked with the symbols.
             let _ = asker.run(&to_ask, |answer| tell.send(Signal::Answer(answer)).is_ok());
@@ -130,6 +131,11 @@ impl LiveFeed {
     /// The next thing that whoever watches should know.
     pub fn notice(&mut self) -> Option<Notice> {
         self.out.notices.pop_front()
+    }
+
+    /// Ends the connections. What has arrived is still delivered.
+    pub fn close(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// What happened so far.
@@ -258,7 +264,7 @@ impl fmt::Debug for LiveFeed {
 
 impl Drop for LiveFeed {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.close();
     }
 }
 

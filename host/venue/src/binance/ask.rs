@@ -1,7 +1,7 @@
 //! What the exchange is asked beside its streams: snapshots of books, and the funding that was paid.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -92,7 +92,7 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// Asks one thing after the other until nobody wants anything; `tell` answers whether somebody listens.
+    /// Asks one thing after the other until it is stopped or nobody wants anything; `tell` answers whether somebody listens.
     ///
     /// # Errors
     /// The address cannot be used.
@@ -104,7 +104,7 @@ impl Asker {
         let client =
             Client::new(self.venue, self.url.as_deref(), (&SystemClock, &self.stop), (ATTEMPTS, self.seed))?;
         let mut waiting: Vec<Ask> = Vec::new();
-        loop {
+        while !self.stop.load(Ordering::Relaxed) {
             match asks.recv_timeout(IDLE) {
                 Ok(ask) => waiting.push(ask),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -124,6 +124,7 @@ impl Asker {
                 }
             }
         }
+        Ok(())
     }
 
     /// The answer; `None` = it was stopped.

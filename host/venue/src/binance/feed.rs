@@ -30,6 +30,8 @@ use crate::socket::{proxy_for, stream_url};
 const MOST_WAITING: usize = 1 << 16;
 /// How long it waits for what comes next.
 const WAIT: Duration = Duration::from_millis(100);
+/// Messages that cannot be read of which each one is said; then the next one when there are twice as many.
+const UNREADABLE_SAID: u64 = 8;
 /// How often the exchange is asked for its symbols.
 const ATTEMPTS: u32 = 5;
 
@@ -196,6 +198,11 @@ impl LiveFeed {
 
     fn unreadable(&mut self, connection: String, reason: String) {
         self.out.counts.unreadable += 1;
+        let count = self.out.counts.unreadable;
+        // An exchange that writes otherwise from one day on would say nothing else any more.
+        if count > UNREADABLE_SAID && !count.is_power_of_two() {
+            return;
+        }
         self.out.notices.push_back(Notice::Unreadable { connection, reason });
     }
 

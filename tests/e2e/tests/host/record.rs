@@ -2,19 +2,21 @@
 //! reorders it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cryptobot_data::Catalog;
 use cryptobot_data::store::{Cell, SeriesId, SeriesKind, StoredRows};
-use cryptobot_e2e::{Ran, Sandbox, run_to_end, start};
+use cryptobot_e2e::{Ran, Sandbox, repository, run_to_end, skip, start};
 use cryptobot_feed::{Input, TapeEnd, TapeReader};
 use cryptobot_model::Timestamp;
 use cryptobot_model::random::Random;
-use cryptobot_test_support::exchange::{Exchange, Levels, Live, Rules, Said, StreamFault, script};
+use cryptobot_test_support::exchange::{Exchange, Fault, Levels, Live, Rules, Said, StreamFault, script};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -301,12 +303,12 @@ fn quotes_come_back(tape: &Path, all: &[Said]) {
 fn drops_gaps_and_repetitions_are_said_and_leave_no_wrong_row() {
     use StreamFault::{Close, Drop, Garbage, Repeat, Skip, Swap};
     let faults = [
-        (("public", 40), Skip),
+        (("public", 1_800), Skip),
         (("public", 100), Repeat),
-        (("public", 160), Swap),
+        (("public", 1_700), Swap),
         (("public", 222), Drop),
         (("public", 400), Garbage),
-        (("public", 480), Skip),
+        (("public", 2_000), Skip),
         (("public", 700), Close(1008)),
         (("market", 30), Repeat),
         (("market", 50), Swap),
@@ -316,16 +318,31 @@ fn drops_gaps_and_repetitions_are_said_and_leave_no_wrong_row() {
         (("market", 151), Skip),
         (("market", 152), Skip),
     ];
-    let exchange = exchange(70, Duration::from_millis(2), faults.into_iter().collect());
-    let sandbox = Sandbox::new();
+    let script = script(&SYMBOLS, BEGIN_MS, 70, 7);
+    let (pace, faults) = (Duration::from_millis(2), faults.into_iter().collect());
+    let mut rules = Rules::calm(Arc::new(|| BEGIN_MS), 0);
+    rules.live = Live { script, pace, faults, refusals: 1, ..Live::default() };
+    // Snapshots come late, and the first one is not to be read.
+    let is_first = AtomicBool::new(true);
+    rules.faults = Arc::new(move |_, target| {
+        let is_book = target.contains("/depth");
+        let trouble = is_book && is_first.swap(false, Ordering::Relaxed);
+        is_book.then_some(if trouble { Fault::Malformed } else { Fault::Slow(60) })
+    });
+    let (sandbox, exchange) = (Sandbox::new(), Exchange::start(rules));
     let ran = heard(&exchange, recording(&sandbox, &exchange, "--tape live.tape --every 1s"));
     stored_is_said(&sandbox.path("data"), &exchange);
     let report = ran.json();
-    assert_eq!(report["reconnects"], 3, "{report}");
+    assert_eq!(report["reconnects"], 4, "{report}");
     assert_eq!(report["unreadable"], 2, "{report}");
     assert!(report["resynchronisations"].as_u64() >= Some(3), "{report}");
-    for word in ["closed with code 1008", "numbers", "a message cannot be read", "depth updates are missing"]
-    {
+    for word in [
+        "closed with code 1008",
+        "numbers",
+        "Invalid request",
+        "a message cannot be read",
+        "depth updates are missing",
+    ] {
         assert!(ran.stderr.contains(word), "`{word}` in {}", ran.stderr);
     }
     let imported = sandbox.host("data import live.tape --data other").expect(0);
@@ -338,8 +355,11 @@ fn silence_is_noticed_and_so_is_a_route_that_is_served_no_more() {
     let (sandbox, exchange) = (Sandbox::new(), exchange(70, Duration::from_millis(1), faults.into()));
     let ran = heard(&exchange, recording(&sandbox, &exchange, "--tape live.tape --every 1s --silence 2s"));
     stored_is_said(&sandbox.path("data"), &exchange);
-    assert_eq!(ran.json()["reconnects"], 2, "{}", ran.stderr);
-    assert!(ran.stderr.contains("no sign of life for 2s"), "{}", ran.stderr);
+    for route in ["public", "market"] {
+        let said = format!("{route}: no sign of life for 2s");
+        assert!(ran.stderr.contains(&said), "`{said}` in {}", ran.stderr);
+    }
+    assert!(ran.json()["reconnects"].as_u64() >= Some(2), "{}", ran.stdout);
 
     let old = format!("--stream-url {}/old", exchange.stream_url());
     let (url, sandbox) = (exchange.url(), Sandbox::new());
@@ -412,18 +432,19 @@ fn follow_pieces(stored: &[Row], all: &[Said], symbol: &str) {
 
 #[test]
 fn a_full_disk_ends_it_in_one_line_and_costs_nothing_that_was_committed() {
-    let (sandbox, exchange) = (Sandbox::new(), exchange(120, Duration::from_millis(1), Faults::new()));
-    let recording = command(&sandbox, &exchange, "--symbol BTCUSDT --kind depth,1m,aggtrades --every 1s");
+    let (sandbox, exchange) = (Sandbox::new(), exchange(600, Duration::from_millis(2), Faults::new()));
+    let recording = command(&sandbox, &exchange, "--symbol BTCUSDT --kind depth --every 1s");
     let words: Vec<String> = std::iter::once(recording.get_program())
         .chain(recording.get_args())
         .map(|word| format!("'{}'", word.to_string_lossy()))
         .collect();
     // A file that may not grow any more is refused like one on a full disk, where the signal for it is ignored.
     let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f 16; exec {}", words.join(" "))]);
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f 24; exec {}", words.join(" "))]);
     limited.envs(recording.get_envs().filter_map(|(name, value)| Some((name, value?))));
     limited.current_dir(recording.get_current_dir().unwrap());
     let line = run_to_end(start(&mut limited)).refused(3, &["depth"]);
+    println!("{line}");
     assert!(line.contains("too large") || line.contains("os error"), "{line}");
     let stored = rows(&sandbox.path("data"), "BTCUSDT", "depth");
     assert!(!stored.is_empty(), "a batch was committed before");
@@ -457,4 +478,125 @@ fn what_is_wrong_is_said_in_one_line() {
     run_to_end(start(closed.env("NO_PROXY", "127.0.0.1"))).refused(1, &["cannot subscribe", "--stream-url"]);
     sandbox.write("a.csv", "ts,open\n");
     sandbox.host("data import a.csv").refused(2, &["--venue: a.csv does not say it"]);
+}
+
+/// The recorded messages of BTCUSDT, with trades as the streams of today say them; `None` = they are not here.
+fn recorded(diffs: usize) -> Option<Live> {
+    let path = repository().join("../shared/data/messages/binance-usdm/l2/btcusdt_20240808.gz");
+    let Ok(file) = std::fs::File::open(&path) else {
+        skip(&format!("{} is not here", path.display()));
+        return None;
+    };
+    let mut live = Live::default();
+    let mut seen = 0;
+    for line in BufReader::new(flate2::read::GzDecoder::new(file)).lines().map_while(Result::ok) {
+        let text = line.split_once(' ').unwrap().1;
+        let message: Value = serde_json::from_str(text).unwrap();
+        if let Some(last) = message["lastUpdateId"].as_u64() {
+            let mut levels = Levels::new();
+            for (side, name) in [(0, "bids"), (1, "asks")] {
+                for level in message[name].as_array().unwrap() {
+                    let price: f64 = level[0].as_str().unwrap().parse().unwrap();
+                    levels
+                        .insert((side, (price * 1e8).round() as u64), level[1].as_str().unwrap().to_owned());
+                }
+            }
+            live.books.insert("BTCUSDT".to_owned(), (last, levels));
+            continue;
+        }
+        let event = &message["data"];
+        let said = match event["e"].as_str().unwrap() {
+            "depthUpdate" => {
+                seen += 1;
+                Said { stream: "btcusdt@depth@100ms".to_owned(), text: event.to_string() }
+            }
+            "trade" => {
+                let [at, id, maker] = ["T", "t", "m"].map(|field| &event[field]);
+                let [price, quantity] = ["p", "q"].map(|field| &event[field]);
+                let text = format!(
+                    r#"{{"e":"aggTrade","E":{at},"a":{id},"s":"BTCUSDT","p":{price},"q":{quantity},"f":{id},"l":{id},"T":{at},"m":{maker}}}"#
+                );
+                Said { stream: "btcusdt@aggTrade".to_owned(), text }
+            }
+            _ => Said { stream: "btcusdt@bookTicker".to_owned(), text: event.to_string() },
+        };
+        live.script.push(said);
+        if seen == diffs {
+            break;
+        }
+    }
+    Some(live)
+}
+
+#[test]
+fn a_recorded_market_is_recorded_again() {
+    let Some(mut live) = recorded(1_500) else { return };
+    let total = live.script.len();
+    let public = live.script.iter().filter(|said| !said.stream.ends_with("@aggTrade"));
+    let diffs = public.enumerate().filter(|(_, said)| said.stream.contains("@depth"));
+    let (skipped, _) = diffs.clone().nth(700).unwrap();
+    live.faults = [(("public", skipped), StreamFault::Skip), (("market", 500), StreamFault::Drop)].into();
+    // A gap has to be followed by enough that a snapshot comes before the end.
+    live.pace = Duration::from_micros(300);
+    let (sandbox, exchange) = (Sandbox::new(), with(live));
+    let words = "--symbol BTCUSDT --kind aggtrades,depth,quotes --tape live.tape --every 1s";
+    let ran = heard(&exchange, start(&mut command(&sandbox, &exchange, words)));
+    let (data, all) = (sandbox.path("data"), exchange.said());
+    let book = follow(&rows(&data, "BTCUSDT", "depth"), &all, "BTCUSDT");
+    assert_eq!(book.levels, numbers(exchange.book("BTCUSDT").1), "{}", ran.stderr);
+    assert_eq!(book.snapshots, 2, "{}", ran.stderr);
+    assert_eq!(rows(&data, "BTCUSDT", "aggtrades"), trades(&all, "BTCUSDT"));
+    let bytes = std::fs::metadata(sandbox.path("live.tape")).unwrap().len() as f64;
+    println!(
+        "{total} recorded messages, {:.1} bytes of tape each, {} snapshots",
+        bytes / total as f64,
+        book.snapshots
+    );
+    sandbox.host("data import live.tape --data other").expect(0);
+    for kind in ["aggtrades", "depth"] {
+        assert_eq!(rows(&sandbox.path("other"), "BTCUSDT", kind), rows(&data, "BTCUSDT", kind), "{kind}");
+    }
+}
+
+#[test]
+fn funding_is_stored_when_it_was_paid() {
+    const HOURS_8_MS: i64 = 8 * 3_600_000;
+    let due = (BEGIN_MS / HOURS_8_MS + 1) * HOURS_8_MS;
+    let mut rules = Rules::calm(Arc::new(move || due + 60_000), due - 10 * HOURS_8_MS);
+    rules.live.script = script(&SYMBOLS, due - 3_000, 6, 7);
+    rules.live.script.retain(|said| said.stream.ends_with("@markPrice@1s"));
+    let (sandbox, exchange) = (Sandbox::new(), Exchange::start(rules));
+    let child = start(&mut command(&sandbox, &exchange, "--symbol BTCUSDT --kind funding --every 1s"));
+    heard(&exchange, child);
+    let recorded = rows(&sandbox.path("data"), "BTCUSDT", "funding");
+    assert_eq!(recorded.len(), 1);
+    let (url, from) = (exchange.url(), Timestamp::from_millis(due));
+    let mut download = sandbox.command(&format!(
+        "data download --venue binance-usdm --symbol BTCUSDT --kind funding --base-url {url} --from {from} --data other"
+    ));
+    run_to_end(start(download.env("NO_PROXY", "127.0.0.1"))).expect(0);
+    assert_eq!(rows(&sandbox.path("other"), "BTCUSDT", "funding"), recorded);
+}
+
+#[test]
+fn streams_go_through_the_proxy_of_the_environment() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let asked = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line
+    });
+    let (sandbox, exchange) = (Sandbox::new(), exchange(1, Duration::ZERO, Faults::new()));
+    let mut command = sandbox.command(&format!(
+        "data record --venue binance-usdm --symbol BTCUSDT --kind depth --base-url {} --stream-url wss://exchange.invalid",
+        exchange.url()
+    ));
+    command.env("HTTPS_PROXY", proxy).env("NO_PROXY", "127.0.0.1").env_remove("ALL_PROXY");
+    let mut child = start(&mut command);
+    let line = asked.join().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("CONNECT exchange.invalid:443 HTTP/1.1"), "{line}");
 }

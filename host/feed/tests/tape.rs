@@ -262,3 +262,47 @@ fn minute_bars_take_few_bytes() {
     println!("{bytes:.2} bytes per bar with its clock");
     assert!(bytes < 19.0, "{bytes}");
 }
+
+/// What could be written before is written as before, so that older tapes are read.
+#[test]
+fn the_format_of_old_tapes_stays() {
+    let ts = Timestamp(1_704_067_200_000_000_000);
+    let (price, quantity) = (Price::from_units(4_200_010_000_000), Quantity::from_units(12_500_000));
+    let bar = Bar { ts, open: 42_000.1, high: 42_010.0, low: 41_990.5, close: 42_001.0, volume: 1.25 };
+    let trade = TradeSeen { aggressor: Side::Buy, price, quantity };
+    let levels = vec![
+        DepthUpdate { side: Side::Buy, tick: 420_000, lots: 7 },
+        DepthUpdate { side: Side::Sell, tick: 420_001, lots: 0 },
+    ];
+    let quote = Quote { bid: price, bid_quantity: quantity, ask: price, ask_quantity: quantity };
+    let funding = FundingRate { ts, rate: Rate::from_units(10_000), mark: Some(price) };
+    let inputs = [
+        Input::Bar { series: 0, bar, activity: None },
+        Input::Clock,
+        Input::Mark { series: 1, price },
+        Input::Funding { series: 2, funding },
+        Input::Trade { series: 3, trade, ids: None },
+        Input::Quote { series: 4, quote },
+        Input::Book { series: 5, book: Book { snapshot: true, levels, ids: None } },
+    ];
+    let messages: Vec<Message> = (0..)
+        .zip(inputs)
+        .map(|(sequence, input)| Message { sequence, ts_event: ts, ts_init: ts.plus(1_500), input })
+        .collect();
+    let mut tape = TapeWriter::new(Vec::new(), &series()[..6]).unwrap();
+    for message in &messages {
+        tape.append(message).unwrap();
+    }
+    let written = tape.finish().unwrap();
+    let (_, messages) = written.split_at(written.len() - OLD_BLOCKS.len() / 2);
+    let bytes = (0..OLD_BLOCKS.len()).step_by(2).map(|at| u8::from_str_radix(&OLD_BLOCKS[at..at + 2], 16));
+    assert_eq!(messages, bytes.collect::<Result<Vec<u8>, _>>().unwrap());
+}
+
+/// The blocks after the list of series, in hexadecimal, as they were before messages had numbers of their exchange.
+const OLD_BLOCKS: &str = concat!(
+    "78000000510080d08fa59863b8170003c2a23324e802fe0205fa015080d08fa59863b817520180d08fa59863b81703c2a233",
+    "d60280d08fa59863b81700a09c0103c2a233d30380d08fa59863b81703c2a23307fa01540480d08fa59863b81703c2a23307",
+    "fa0184c566f403d50580d08fa59863b81702c0a2331c020259ac8067c1f2fc35ba6d41168d8cd02f00000000aece9ebe3f6c",
+    "e399900a7eda457ccec5",
+);

@@ -191,7 +191,10 @@ impl Market {
         out: &mut Outbox,
     ) {
         let Some((series, book)) = &mut self.book else { return };
-        let (series, taken) = (*series, book.on_snapshot(number, snapshot));
+        let (series, mut taken) = (*series, book.on_snapshot(number, snapshot));
+        // The exchange's snapshots may be behind its streams for a moment.
+        let again = taken.ask.take().map(|number| Ask::soon(self.place, What::Book { number }));
+        out.asks.extend(again);
         self.deliver(series, taken, arrived, out);
     }
 
@@ -244,7 +247,7 @@ impl Market {
             out.counts.book_gaps += 1;
             out.notices.push_back(Notice::BookGap { symbol: self.symbol.clone(), reason });
         }
-        // After a gap the exchange's snapshot may be behind for a moment; the first one is asked for at once.
+        // After a gap a snapshot may be behind too; the first one is asked for at once.
         let what = taken.ask.map(|number| What::Book { number });
         out.asks.extend(what.map(|what| {
             if self.was_whole { Ask::soon(self.place, what) } else { Ask::now(self.place, what) }

@@ -4,6 +4,7 @@ pub(crate) mod data;
 pub(crate) mod features;
 pub(crate) mod generate;
 pub(crate) mod live;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod sql;
 
@@ -484,6 +485,8 @@ pub(crate) enum DataCommand {
     Sql(sql::SqlArguments),
     /// Download market data from an exchange; what is stored already is not asked for again.
     Download(Box<data::DownloadArguments>),
+    /// Record an exchange's market data while it trades: into the catalog, onto a tape, or both.
+    Record(Box<record::RecordArguments>),
     /// Import an exchange's bracket tables (leverage and maintenance margin) into a venue's instruments.json.
     Brackets {
         /// The exchange's answer to leverageBracket, or a map from symbols to leverage tiers; JSON, also gzipped.

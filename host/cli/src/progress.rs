@@ -4,8 +4,10 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use cryptobot_download::Progress as DownloadProgress;
+use cryptobot_feed::Arrival;
 use cryptobot_lab::SweepProgress;
 use cryptobot_run::RunProgress;
+use cryptobot_venue::{Counts, Notice};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::complain;
@@ -15,6 +17,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Time between two lines where there is no bar.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The same for recordings, which go on for days.
+const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A bar on standard error, on terminals only.
 pub(crate) struct Progress {
@@ -123,6 +128,63 @@ impl DownloadBar {
         if let Some(bar) = &self.bar {
             bar.set_position(at.done);
             bar.set_message(message);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line about a recording; where standard error is no terminal, one a minute.
+pub(crate) struct RecordLine {
+    said: Instant,
+    shown: Instant,
+    before: u64,
+    lag_ms: i64,
+    bar: Option<ProgressBar>,
+}
+
+impl RecordLine {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self { said: now, shown: now, before: 0, lag_ms: 0, bar: None }
+    }
+
+    /// Something arrived: how long it was on the way, by two clocks.
+    pub(crate) fn arrived(&mut self, arrival: &Arrival) {
+        self.lag_ms = arrival.ts_init.millis() - arrival.ts_event.millis();
+    }
+
+    pub(crate) fn show(&mut self, messages: u64, counts: Counts) {
+        let seconds = self.shown.elapsed().as_secs_f64().max(1e-3);
+        let rate = (messages - self.before) as f64 / seconds;
+        let Self { lag_ms, .. } = self;
+        let Counts { reconnects, book_gaps, missing_trades, .. } = counts;
+        let message = format!(
+            "{messages} messages  {rate:.0}/s  lag {lag_ms} ms  {reconnects} reconnects  {book_gaps} gaps  \
+             {missing_trades} trades missing"
+        );
+        if !stderr().is_terminal() {
+            if self.said.elapsed() >= RECORD_INTERVAL {
+                (self.said, self.shown, self.before) = (Instant::now(), Instant::now(), messages);
+                complain(message);
+            }
+            return;
+        }
+        (self.shown, self.before) = (Instant::now(), messages);
+        let bar = self.bar.get_or_insert_with(ProgressBar::new_spinner);
+        bar.set_message(message);
+        bar.tick();
+    }
+
+    /// Says something above the line.
+    pub(crate) fn say(&self, notice: &Notice) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| complain(notice)),
+            None => complain(notice),
         }
     }
 

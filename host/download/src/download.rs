@@ -357,13 +357,13 @@ impl<'a> Workers<'a> {
 }
 
 /// A list of the venue.
-fn list<T>(fetcher: &Fetcher<'_>, listing: &Listing<T>) -> Result<T, DownloadError> {
+pub(crate) fn list<T>(fetcher: &Fetcher<'_>, listing: &Listing<T>) -> Result<T, DownloadError> {
     let (target, weight) = (listing.target.to_owned(), listing.weight);
     fetcher.get(&Request { target, pool: 0, weight, symbol: String::new() }, listing.read)
 }
 
 /// The terms of the symbols; refuses a symbol that the venue does not trade.
-fn chosen(
+pub(crate) fn chosen(
     venue: &'static Venue,
     symbols: &[String],
     all: Vec<InstrumentTerms>,
@@ -396,7 +396,7 @@ fn missing(catalog: &Catalog, job: &Job) -> Result<Vec<Shortage>, DownloadError>
 }
 
 /// An address without a slash at its end.
-fn base_url(url: &str) -> Result<String, DownloadError> {
+pub(crate) fn base_url(url: &str) -> Result<String, DownloadError> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', ' ']) => {

@@ -85,7 +85,10 @@ impl Answer {
 
 /// The proxy of the environment. A setting that cannot be used is an error: data that go another way than was asked
 /// for may not arrive, or should not leave.
-fn proxy() -> Result<Option<Proxy>, DownloadError> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn proxy() -> Result<Option<Proxy>, DownloadError> {
     for variable in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
         if std::env::var(variable).is_ok_and(|value| !value.is_empty()) {
             let proxy = Proxy::try_from_env();

@@ -10,6 +10,7 @@
 mod back;
 mod binance;
 mod budget;
+mod client;
 mod clock;
 mod coinbase;
 mod download;
@@ -26,9 +27,10 @@ mod recorded;
 mod venue;
 
 pub use budget::Pool;
+pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use download::{Failed, Options, Progress, Report, SeriesReport, Shortage, download, estimate};
 pub use error::DownloadError;
-pub use http::Timeouts;
+pub use http::{Timeouts, proxy};
 pub use plan::{Estimate, PoolEstimate, SeriesEstimate};
 pub use venue::{VENUES, Venue};

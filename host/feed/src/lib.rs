@@ -1,6 +1,6 @@
 //! Market data as they arrive.
 //!
-//! A [`Feed`] hands out [`Arrival`]s: bars, trades, quotes, changes of a book, mark prices and funding, in the order in
+//! A [`Feed`] hands out [`Arrival`]s: bars, trades, quotes, changes of a book, liquidations, mark prices and funding, in the order in
 //! which they arrive, with [`Input::Clock`] where a moment is complete. [`Replay`] makes such a feed of stored data, at
 //! any speed. An [`Intake`] numbers what arrives, keeps the clock, and writes everything onto a tape ([`TapeWriter`]),
 //! from which a [`TapeReader`] gives it back bit by bit.
@@ -19,7 +19,7 @@ mod tape;
 
 pub use feed::{Event, Feed, FeedError};
 pub use intake::Intake;
-pub use message::{Arrival, Book, Input, Message, Quote, Series, Stream};
+pub use message::{Activity, Arrival, Book, Input, Liquidation, Message, Quote, Series, Stream, TradeIds};
 pub use pace::{ManualPace, Pace, WallPace};
 pub use replay::{
     BarStream, FundingStream, OpenError, ParseSpeedError, Range, RecordingStream, Replay, ReplayHandle,

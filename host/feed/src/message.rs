@@ -4,7 +4,8 @@ use std::fmt;
 
 use cryptobot_engine::Command;
 use cryptobot_model::{
-    Bar, DepthUpdate, FundingRate, Price, Quantity, StrategyId, Timeframe, Timestamp, TradeSeen,
+    Bar, DepthUpdate, FundingRate, Price, Quantity, Side, StrategyId, Timeframe, Timestamp, TradeSeen,
+    UpdateIds,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub enum Stream {
     Trades,
     /// Best bid and ask.
     Quotes,
+    /// Orders by which the exchange closed positions.
+    Liquidations,
     /// Changes of an order book, on this grid, and its trades.
     Book {
         /// What prices of levels are counted in.
@@ -50,6 +53,7 @@ impl fmt::Display for Series {
             Stream::Funding => "funding",
             Stream::Trades => "trades",
             Stream::Quotes => "quotes",
+            Stream::Liquidations => "liquidations",
             Stream::Book { .. } => "book",
         };
         write!(f, "{} {} {kind}", self.venue, self.symbol)
@@ -76,6 +80,43 @@ pub struct Book {
     pub snapshot: bool,
     /// Levels with their new quantities, on the grid of the series.
     pub levels: Vec<DepthUpdate>,
+    /// The exchange's numbers of the updates in it, where they are known. A snapshot is known by its last one.
+    pub ids: Option<UpdateIds>,
+}
+
+/// The exchange's numbers of a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeIds {
+    /// The number of the trade, or of all trades of one taker order at one price.
+    pub id: u64,
+    /// The numbers of the first and the last trade in it, where it is several.
+    pub trades: Option<(u64, u64)>,
+}
+
+/// What an exchange tells of a bar beside its prices and its volume.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Activity {
+    /// Traded amount in quote units.
+    pub quote_volume: f64,
+    /// Number of trades.
+    pub trades: u64,
+    /// Base units that takers bought.
+    pub taker_buy_volume: f64,
+}
+
+/// An order by which the exchange closed a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liquidation {
+    /// Side of the order: sell = a long position was closed.
+    pub side: Side,
+    /// Limit of the order.
+    pub price: Price,
+    /// Its quantity.
+    pub quantity: Quantity,
+    /// Average price of its fills; `None` = not filled, or not told.
+    pub average_price: Option<Price>,
+    /// Filled quantity, where it is told.
+    pub filled: Option<Quantity>,
 }
 
 /// One input of a run. `series` is a place in the list of the feed.
@@ -89,6 +130,8 @@ pub enum Input {
         series: u32,
         /// The bar; its `ts` is the close.
         bar: Bar,
+        /// What else is known of it.
+        activity: Option<Activity>,
     },
     /// A mark price.
     Mark {
@@ -103,6 +146,8 @@ pub enum Input {
         series: u32,
         /// The trade.
         trade: TradeSeen,
+        /// Its numbers, where they are known.
+        ids: Option<TradeIds>,
     },
     /// The best bid and ask changed.
     Quote {
@@ -117,6 +162,13 @@ pub enum Input {
         series: u32,
         /// How.
         book: Book,
+    },
+    /// The exchange closed a position.
+    Liquidation {
+        /// Its series.
+        series: u32,
+        /// The order.
+        liquidation: Liquidation,
     },
     /// Funding is due.
     Funding {
@@ -161,6 +213,7 @@ impl Input {
             | Self::Trade { series, .. }
             | Self::Quote { series, .. }
             | Self::Book { series, .. }
+            | Self::Liquidation { series, .. }
             | Self::Funding { series, .. } => Some(*series),
             Self::Clock | Self::Swap { .. } | Self::Command { .. } | Self::Overrun { .. } => None,
         }

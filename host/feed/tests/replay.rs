@@ -95,7 +95,7 @@ fn a_moment_is_bars_then_marks_then_funding_then_its_end() {
         .iter()
         .filter(|arrival| arrival.ts_event == at(4))
         .map(|arrival| match &arrival.input {
-            Input::Bar { series, bar } => format!("bar {series} {}", bar.close),
+            Input::Bar { series, bar, .. } => format!("bar {series} {}", bar.close),
             Input::Mark { series, price } => format!("mark {series} {price}"),
             Input::Funding { series, .. } => format!("funding {series}"),
             other => format!("{other:?}"),

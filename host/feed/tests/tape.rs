@@ -3,10 +3,12 @@
 
 use cryptobot_engine::Command;
 use cryptobot_feed::{
-    Arrival, Book, Input, Intake, Message, Quote, Series, Stream, TapeEnd, TapeError, TapeReader, TapeWriter,
+    Activity, Arrival, Book, Input, Intake, Liquidation, Message, Quote, Series, Stream, TapeEnd, TapeError,
+    TapeReader, TapeWriter, TradeIds,
 };
 use cryptobot_model::{
     Bar, DepthUpdate, FundingRate, Price, Quantity, Rate, Side, StrategyId, Timeframe, Timestamp, TradeSeen,
+    UpdateIds,
 };
 use cryptobot_test_support::cases;
 use proptest::prelude::*;
@@ -21,6 +23,7 @@ fn series() -> Vec<Series> {
         of(Stream::Trades),
         of(Stream::Quotes),
         of(Stream::Book { tick, lot }),
+        of(Stream::Liquidations),
     ]
 }
 
@@ -53,30 +56,47 @@ fn time() -> impl Strategy<Value = Timestamp> {
 }
 
 fn input() -> impl Strategy<Value = Input> {
-    let bar = (0..2_u32, time(), [(); 5].map(|()| real())).prop_map(
-        |(series, ts, [open, high, low, close, volume])| Input::Bar {
+    let activity = (real(), any::<u64>(), real()).prop_map(|(quote_volume, trades, taker_buy_volume)| {
+        Activity { quote_volume, trades, taker_buy_volume }
+    });
+    let bar = (0..2_u32, time(), [(); 5].map(|()| real()), prop::option::of(activity)).prop_map(
+        |(series, ts, [open, high, low, close, volume], activity)| Input::Bar {
             series,
             bar: Bar { ts, open, high, low, close, volume },
+            activity,
         },
     );
+    let ids = prop::option::of((any::<u64>(), prop::option::of(any::<(u64, u64)>())))
+        .prop_map(|ids| ids.map(|(id, trades)| TradeIds { id, trades }));
+    let liquidation = (side(), price(), quantity(), prop::option::of(price()), prop::option::of(quantity()));
     let level =
         (side(), any::<i64>(), any::<i64>()).prop_map(|(side, tick, lots)| DepthUpdate { side, tick, lots });
-    let book = (any::<bool>(), prop::collection::vec(level, 0..20));
+    let updates = (any::<u64>(), any::<u64>(), prop::option::of(any::<u64>()))
+        .prop_map(|(first, last, previous)| UpdateIds { first, last, previous });
+    let book = (any::<bool>(), prop::collection::vec(level, 0..20), prop::option::of(updates));
     let quote = (price(), quantity(), price(), quantity());
     let funding = (time(), any::<i128>(), prop::option::of(price()));
     prop_oneof![
         4 => bar,
         2 => Just(Input::Clock),
         1 => price().prop_map(|price| Input::Mark { series: 1, price }),
-        1 => (side(), price(), quantity()).prop_map(|(aggressor, price, quantity)| Input::Trade {
+        1 => (side(), price(), quantity(), ids).prop_map(|(aggressor, price, quantity, ids)| Input::Trade {
             series: 3,
             trade: TradeSeen { aggressor, price, quantity },
+            ids,
+        }),
+        1 => liquidation.prop_map(|(side, price, quantity, average_price, filled)| Input::Liquidation {
+            series: 6,
+            liquidation: Liquidation { side, price, quantity, average_price, filled },
         }),
         1 => quote.prop_map(|(bid, bid_quantity, ask, ask_quantity)| Input::Quote {
             series: 4,
             quote: Quote { bid, bid_quantity, ask, ask_quantity },
         }),
-        1 => book.prop_map(|(snapshot, levels)| Input::Book { series: 5, book: Book { snapshot, levels } }),
+        1 => book.prop_map(|(snapshot, levels, ids)| Input::Book {
+            series: 5,
+            book: Book { snapshot, levels, ids },
+        }),
         1 => funding.prop_map(|(ts, rate, mark)| Input::Funding {
             series: 2,
             funding: FundingRate { ts, rate: Rate::from_units(rate), mark },
@@ -191,7 +211,7 @@ proptest! {
 fn a_foreign_file_and_a_foreign_series_are_refused() {
     assert!(matches!(TapeReader::new(&b"CBPJRNL\x01"[..]), Err(TapeError::NotATape)));
     let mut tape = TapeWriter::new(Vec::new(), &series()).unwrap();
-    let input = Input::Mark { series: 6, price: Price::from_units(1) };
+    let input = Input::Mark { series: 7, price: Price::from_units(1) };
     let message = Message { sequence: 0, ts_event: Timestamp(0), ts_init: Timestamp(0), input };
     assert!(tape.append(&message).unwrap_err().to_string().contains("series"));
 }
@@ -233,7 +253,7 @@ fn minute_bars_take_few_bytes() {
         let real = |tenths: i64| tenths as f64 / 10.0;
         let volume = next(500_000) as f64 / 1_000.0;
         let bar = Bar { ts, open: real(open), high: real(high), low: real(low), close: real(close), volume };
-        for input in [Input::Bar { series: 0, bar }, Input::Clock] {
+        for input in [Input::Bar { series: 0, bar, activity: None }, Input::Clock] {
             let sequence = messages.len() as u64;
             messages.push(Message { sequence, ts_event: ts, ts_init: ts, input });
         }
@@ -242,3 +262,47 @@ fn minute_bars_take_few_bytes() {
     println!("{bytes:.2} bytes per bar with its clock");
     assert!(bytes < 19.0, "{bytes}");
 }
+
+/// What could be written before is written as before, so that older tapes are read.
+#[test]
+fn the_format_of_old_tapes_stays() {
+    let ts = Timestamp(1_704_067_200_000_000_000);
+    let (price, quantity) = (Price::from_units(4_200_010_000_000), Quantity::from_units(12_500_000));
+    let bar = Bar { ts, open: 42_000.1, high: 42_010.0, low: 41_990.5, close: 42_001.0, volume: 1.25 };
+    let trade = TradeSeen { aggressor: Side::Buy, price, quantity };
+    let levels = vec![
+        DepthUpdate { side: Side::Buy, tick: 420_000, lots: 7 },
+        DepthUpdate { side: Side::Sell, tick: 420_001, lots: 0 },
+    ];
+    let quote = Quote { bid: price, bid_quantity: quantity, ask: price, ask_quantity: quantity };
+    let funding = FundingRate { ts, rate: Rate::from_units(10_000), mark: Some(price) };
+    let inputs = [
+        Input::Bar { series: 0, bar, activity: None },
+        Input::Clock,
+        Input::Mark { series: 1, price },
+        Input::Funding { series: 2, funding },
+        Input::Trade { series: 3, trade, ids: None },
+        Input::Quote { series: 4, quote },
+        Input::Book { series: 5, book: Book { snapshot: true, levels, ids: None } },
+    ];
+    let messages: Vec<Message> = (0..)
+        .zip(inputs)
+        .map(|(sequence, input)| Message { sequence, ts_event: ts, ts_init: ts.plus(1_500), input })
+        .collect();
+    let mut tape = TapeWriter::new(Vec::new(), &series()[..6]).unwrap();
+    for message in &messages {
+        tape.append(message).unwrap();
+    }
+    let written = tape.finish().unwrap();
+    let (_, messages) = written.split_at(written.len() - OLD_BLOCKS.len() / 2);
+    let bytes = (0..OLD_BLOCKS.len()).step_by(2).map(|at| u8::from_str_radix(&OLD_BLOCKS[at..at + 2], 16));
+    assert_eq!(messages, bytes.collect::<Result<Vec<u8>, _>>().unwrap());
+}
+
+/// The blocks after the list of series, in hexadecimal, as they were before messages had numbers of their exchange.
+const OLD_BLOCKS: &str = concat!(
+    "78000000510080d08fa59863b8170003c2a23324e802fe0205fa015080d08fa59863b817520180d08fa59863b81703c2a233",
+    "d60280d08fa59863b81700a09c0103c2a233d30380d08fa59863b81703c2a23307fa01540480d08fa59863b81703c2a23307",
+    "fa0184c566f403d50580d08fa59863b81702c0a2331c020259ac8067c1f2fc35ba6d41168d8cd02f00000000aece9ebe3f6c",
+    "e399900a7eda457ccec5",
+);

@@ -64,18 +64,19 @@ pub(crate) struct RepairArguments {
 /// What to import, and as what.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// Files: CSV, JSON, Parquet or feather; CSV and JSON also gzipped or in a zip archive.
+    /// Files: CSV, JSON, Parquet or feather; CSV and JSON also gzipped or in a zip archive. Tapes say themselves what
+    /// they hold.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Venue that the rows are stored under.
+    /// Venue that the rows are stored under; of a tape only its series.
     #[arg(long)]
-    pub(crate) venue: String,
-    /// Symbol that the rows are stored under.
+    pub(crate) venue: Option<String>,
+    /// Symbol that the rows are stored under; of a tape only its series.
     #[arg(long)]
-    pub(crate) symbol: String,
-    /// What the rows are, for example 1m or funding.
+    pub(crate) symbol: Option<String>,
+    /// What the rows are, for example 1m or funding; of a tape only such series.
     #[arg(long)]
-    pub(crate) kind: SeriesKind,
+    pub(crate) kind: Option<SeriesKind>,
     /// Which column of the file is which: ts=date,volume=2; names, or numbers from 0 on.
     #[arg(long, value_name = "COLUMN=NAME,...", value_delimiter = ',')]
     pub(crate) map: Vec<String>,

@@ -5,6 +5,7 @@ mod download;
 mod generate;
 mod import;
 mod list;
+mod record;
 mod sql;
 
 use cryptobot_data::import_brackets;
@@ -24,6 +25,7 @@ pub(super) fn run(command: &DataCommand) -> Result<ExitCode, CommandError> {
         DataCommand::Export(arguments) => import::export(arguments),
         DataCommand::Sql(arguments) => sql::run(arguments),
         DataCommand::Download(arguments) => download::run(arguments),
+        DataCommand::Record(arguments) => record::run(arguments),
         DataCommand::Brackets { file, venue, data } => {
             let imported = import_brackets(data, venue, file)?;
             print(format_args!("{} symbols: brackets in {}", imported.symbols, imported.file.display()))?;

@@ -20,8 +20,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::CommandFactory;
+use cryptobot_download::DownloadError;
+use cryptobot_record::RecordError;
 use cryptobot_run::{ExitCode, RunError};
 use cryptobot_sql::SqlError;
+use cryptobot_venue::VenueError;
 use cryptobot_wasm::CompileLimits;
 
 use crate::args::{Arguments, Command};
@@ -72,7 +75,27 @@ pub(crate) enum CommandError {
     Sql(#[from] SqlError),
     /// Market data cannot be downloaded.
     #[error(transparent)]
-    Download(#[from] cryptobot_download::DownloadError),
+    Download(#[from] DownloadError),
+    /// An exchange cannot be followed.
+    #[error(transparent)]
+    Live(#[from] VenueError),
+    /// A live feed ended.
+    #[error("{0}; what came before is stored")]
+    Feed(cryptobot_feed::FeedError),
+    /// What arrives cannot be recorded, or a tape not imported.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Quotes have no place in the catalog.
+    #[error("--kind quotes: the catalog does not store them; add --tape FILE")]
+    Quotes,
+    /// Rows of a file that does not say what they are.
+    #[error("--{option}: {} does not say it; add it", file.display())]
+    WhatFile {
+        /// What is missing.
+        option: &'static str,
+        /// The file.
+        file: PathBuf,
+    },
     /// A position that no exchange accepts.
     #[error(transparent)]
     Margin(#[from] cryptobot_ledger::MarginError),
@@ -195,8 +218,14 @@ impl CommandError {
             Self::Sql(error) if error.is_usage() => ExitCode::Usage,
             Self::Download(error) if error.is_data() => ExitCode::Data,
             Self::Download(error) if error.is_usage() => ExitCode::Usage,
-            Self::Download(cryptobot_download::DownloadError::Interrupted) => ExitCode::Interrupted,
+            Self::Download(DownloadError::Interrupted)
+            | Self::Live(VenueError::Ask(DownloadError::Interrupted)) => ExitCode::Interrupted,
+            Self::Live(error) if error.is_data() => ExitCode::Data,
+            Self::Live(error) if error.is_usage() => ExitCode::Usage,
             Self::Margin(_)
+            | Self::Quotes
+            | Self::Record(RecordError::NewTape { .. })
+            | Self::WhatFile { .. }
             | Self::Features(_)
             | Self::FindPlugin(_)
             | Self::NoAcceptedFolder
@@ -215,6 +244,9 @@ impl CommandError {
             Self::Explain(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Download(_)
+            | Self::Live(_)
+            | Self::Feed(_)
+            | Self::Record(RecordError::Tape { .. })
             | Self::Sql(_)
             | Self::BuildPlugin(_)
             | Self::VerifyJournal { .. }
@@ -223,6 +255,7 @@ impl CommandError {
             | Self::Print(_)
             | Self::Accepted(_)
             | Self::Evict(_) => ExitCode::Failed,
+            Self::Record(_) => ExitCode::Data,
             Self::InspectPlugin { .. } | Self::RollBackPlugin(_) | Self::LoadPlugin { .. } => {
                 ExitCode::Plugin
             }

@@ -46,7 +46,7 @@ pub struct Appended {
 
 impl Appended {
     /// Adds what another append did.
-    pub(super) fn join(&mut self, other: Self) {
+    pub fn join(&mut self, other: Self) {
         self.added += other.added;
         self.identical += other.identical;
         self.completed += other.completed;

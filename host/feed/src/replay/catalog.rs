@@ -160,13 +160,13 @@ impl RowStream {
             close: self.number(row, "close")?,
             volume: 0.0,
         };
-        Ok(Arrival::at(bar.ts, Input::Bar { series, bar }))
+        Ok(Arrival::at(bar.ts, Input::Bar { series, bar, activity: None }))
     }
 
     fn trade(&self, row: usize, series: u32) -> Result<Arrival, BadRow> {
         let aggressor = if self.flag(row, "buyer_is_maker")? { Side::Sell } else { Side::Buy };
         let trade = TradeSeen { aggressor, price: self.price(row)?, quantity: self.quantity(row)? };
-        Ok(Arrival::at(self.ts(row), Input::Trade { series, trade }))
+        Ok(Arrival::at(self.ts(row), Input::Trade { series, trade, ids: None }))
     }
 
     fn level(&self, row: usize, tick: Price) -> Result<Level, BadRow> {
@@ -196,7 +196,7 @@ impl RowStream {
             levels.push(level.change);
         }
         Ok(first.map(|Level { ts, update: (_, snapshot), .. }| {
-            Arrival::at(ts, Input::Book { series, book: Book { snapshot, levels } })
+            Arrival::at(ts, Input::Book { series, book: Book { snapshot, levels, ids: None } })
         }))
     }
 }

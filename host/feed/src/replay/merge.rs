@@ -19,7 +19,7 @@ pub(super) struct Merge {
 const fn rank(input: &Input) -> u8 {
     match input {
         Input::Book { .. } => 0,
-        Input::Trade { .. } => 1,
+        Input::Trade { .. } | Input::Liquidation { .. } => 1,
         Input::Quote { .. } => 2,
         Input::Bar { .. } => 3,
         Input::Mark { .. } => 4,

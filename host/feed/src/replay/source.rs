@@ -72,7 +72,7 @@ impl Source for BarStream {
             volume: block.volume[row],
         };
         (self.row, self.told) = (row + 1, false);
-        Ok(Some(Arrival::at(bar.ts, Input::Bar { series, bar })))
+        Ok(Some(Arrival::at(bar.ts, Input::Bar { series, bar, activity: None })))
     }
 }
 
@@ -117,15 +117,19 @@ impl Source for RecordingStream {
         let Some((ts, event)) = self.events.next_before(Timestamp(i64::MAX)) else { return Ok(None) };
         let input = match event {
             DepthEvent::Snapshot(levels) => {
-                Input::Book { series, book: Book { snapshot: true, levels: levels.to_vec() } }
+                Input::Book { series, book: Book { snapshot: true, levels: levels.to_vec(), ids: None } }
             }
             DepthEvent::Diff(levels) => {
-                Input::Book { series, book: Book { snapshot: false, levels: levels.to_vec() } }
+                Input::Book { series, book: Book { snapshot: false, levels: levels.to_vec(), ids: None } }
             }
             DepthEvent::Trade(trade) => {
                 let price = Price::from_units(tick.units() * i128::from(trade.tick));
                 let quantity = Quantity::from_units(lot.units() * i128::from(trade.lots));
-                Input::Trade { series, trade: TradeSeen { aggressor: trade.aggressor, price, quantity } }
+                Input::Trade {
+                    series,
+                    trade: TradeSeen { aggressor: trade.aggressor, price, quantity },
+                    ids: None,
+                }
             }
         };
         Ok(Some(Arrival::at(ts, input)))

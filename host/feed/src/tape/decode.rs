@@ -4,14 +4,14 @@ use std::io::Read;
 
 use cryptobot_engine::Command;
 use cryptobot_model::{
-    Bar, DepthUpdate, FundingRate, Price, Quantity, Rate, Side, StrategyId, Timestamp, TradeSeen,
+    Bar, DepthUpdate, FundingRate, Price, Quantity, Rate, Side, StrategyId, Timestamp, TradeSeen, UpdateIds,
 };
 
 use super::blocks::{BlockReader, Next};
 use super::numbers::{Bytes, Problem};
 use super::state::{Known, State};
 use super::{MOST_LEVELS, TapeError, flag, kind};
-use crate::message::{Book, Input, Message, Quote, Series};
+use crate::message::{Activity, Book, Input, Liquidation, Message, Quote, Series, TradeIds};
 
 /// How a tape ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn message(bytes: &mut Bytes<'_>, state: &mut State) -> Result<Message, Problem>
     };
     let known = state.of(series).ok_or("a message of a series that is not in its list")?;
     let late = bytes.int()?.wrapping_mul(if has(flag::MILLIS) { 1_000_000 } else { 1 });
-    let predicted = known.predicted(matches!(kind, kind::BAR | kind::CLOCK));
+    let predicted = known.predicted(matches!(kind, kind::BAR | kind::ACTIVE_BAR | kind::CLOCK));
     let ts_event = Timestamp(predicted.wrapping_add(late as i64));
     known.came(ts_event);
     let ts_init = if has(flag::AT_ONCE) { ts_event } else { time(ts_event.0, bytes.int()?)? };
@@ -124,16 +124,25 @@ fn input(
 ) -> Result<Input, Problem> {
     Ok(match kind {
         kind::CLOCK => Input::Clock,
-        kind::BAR => Input::Bar { series, bar: bar(bytes, known)? },
-        kind::MARK => Input::Mark { series, price: price(bytes, known)? },
-        kind::TRADE => {
-            let aggressor = if own { Side::Buy } else { Side::Sell };
-            let price = price(bytes, known)?;
-            let quantity = quantity(bytes, known)?;
-            Input::Trade { series, trade: TradeSeen { aggressor, price, quantity } }
+        kind::BAR => Input::Bar { series, bar: bar(bytes, known)?, activity: None },
+        kind::ACTIVE_BAR => {
+            let bar = bar(bytes, known)?;
+            Input::Bar { series, bar, activity: Some(activity(bytes, known)?) }
         }
+        kind::MARK => Input::Mark { series, price: price(bytes, known)? },
+        kind::TRADE => Input::Trade { series, trade: trade(bytes, known, own)?, ids: None },
+        kind::NUMBERED_TRADE => {
+            let trade = trade(bytes, known, own)?;
+            Input::Trade { series, trade, ids: Some(trade_ids(bytes, known)?) }
+        }
+        kind::LIQUIDATION => Input::Liquidation { series, liquidation: liquidation(bytes, known, own)? },
         kind::QUOTE => Input::Quote { series, quote: quote(bytes, known)? },
         kind::BOOK => Input::Book { series, book: book(bytes, known, own)? },
+        kind::NUMBERED_BOOK => {
+            let book = book(bytes, known, own)?;
+            let ids = Some(update_ids(bytes, known)?);
+            Input::Book { series, book: Book { ids, ..book } }
+        }
         kind::FUNDING => {
             let ts = time(known.ts, bytes.int()?)?;
             let rate = Rate::from_units(bytes.int()?);
@@ -208,5 +217,64 @@ fn book(bytes: &mut Bytes<'_>, known: &mut Known, snapshot: bool) -> Result<Book
         let lots = i64::try_from(lots >> 1).map_err(|_| "a quantity is out of range")?;
         levels.push(DepthUpdate { side, tick: known.tick, lots });
     }
-    Ok(Book { snapshot, levels })
+    Ok(Book { snapshot, levels, ids: None })
+}
+
+fn trade(bytes: &mut Bytes<'_>, known: &mut Known, bought: bool) -> Result<TradeSeen, Problem> {
+    let aggressor = side(bought);
+    let price = price(bytes, known)?;
+    Ok(TradeSeen { aggressor, price, quantity: quantity(bytes, known)? })
+}
+
+const fn side(bought: bool) -> Side {
+    if bought { Side::Buy } else { Side::Sell }
+}
+
+fn liquidation(bytes: &mut Bytes<'_>, known: &mut Known, bought: bool) -> Result<Liquidation, Problem> {
+    let (order, order_quantity) = (price(bytes, known)?, quantity(bytes, known)?);
+    let has = bytes.byte()?;
+    if has > 0b11 {
+        return Err("an unknown part of a liquidation");
+    }
+    let average_price = if has & 1 == 0 { None } else { Some(price(bytes, known)?) };
+    let filled = if has & 2 == 0 { None } else { Some(quantity(bytes, known)?) };
+    Ok(Liquidation { side: side(bought), price: order, quantity: order_quantity, average_price, filled })
+}
+
+fn activity(bytes: &mut Bytes<'_>, known: &mut Known) -> Result<Activity, Problem> {
+    let quote_volume = bytes.real(0.0, &mut known.quote_places)?;
+    let trades = bytes.uint_as()?;
+    Ok(Activity { quote_volume, trades, taker_buy_volume: bytes.real(0.0, &mut known.volume_places)? })
+}
+
+fn trade_ids(bytes: &mut Bytes<'_>, known: &mut Known) -> Result<TradeIds, Problem> {
+    let id = number(bytes, &mut known.id)?;
+    let trades = if is_there(bytes)? {
+        Some((number(bytes, &mut known.trade_id)?, number(bytes, &mut known.trade_id)?))
+    } else {
+        None
+    };
+    Ok(TradeIds { id, trades })
+}
+
+fn update_ids(bytes: &mut Bytes<'_>, known: &mut Known) -> Result<UpdateIds, Problem> {
+    let previous = if is_there(bytes)? { Some(number(bytes, &mut known.id)?) } else { None };
+    let first = number(bytes, &mut known.id)?;
+    Ok(UpdateIds { first, last: number(bytes, &mut known.id)?, previous })
+}
+
+/// A number that is written as its difference from the newest one.
+fn number(bytes: &mut Bytes<'_>, newest: &mut u64) -> Result<u64, Problem> {
+    let sum = i128::from(*newest).checked_add(bytes.int()?);
+    *newest = sum.and_then(|sum| u64::try_from(sum).ok()).ok_or("a number is out of range")?;
+    Ok(*newest)
+}
+
+/// Whether what may be absent follows.
+fn is_there(bytes: &mut Bytes<'_>) -> Result<bool, Problem> {
+    match bytes.byte()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err("a switch that is neither on nor off"),
+    }
 }

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use cryptobot_engine::Command;
-use cryptobot_model::{Bar, FundingRate, Price, Side};
+use cryptobot_model::{Bar, FundingRate, Price, Side, UpdateIds};
 
 use super::blocks::BlockWriter;
 use super::numbers::{put_exact, put_int, put_real, put_uint};
 use super::state::{Known, State};
 use super::{BLOCK_BYTES, MOST_LEVELS, flag, kind};
-use crate::message::{Book, Input, Message, Quote, Series};
+use crate::message::{Activity, Book, Input, Liquidation, Message, Quote, Series, TradeIds};
 
 /// Writes messages onto a tape.
 #[derive(Debug)]
@@ -113,11 +113,17 @@ pub(super) const fn is_regular(input: &Input) -> bool {
 fn tag(input: &Input) -> u8 {
     let (kind, own) = match input {
         Input::Clock => (kind::CLOCK, false),
-        Input::Bar { .. } => (kind::BAR, false),
+        Input::Bar { activity, .. } => (if activity.is_some() { kind::ACTIVE_BAR } else { kind::BAR }, false),
         Input::Mark { .. } => (kind::MARK, false),
-        Input::Trade { trade, .. } => (kind::TRADE, trade.aggressor == Side::Buy),
+        Input::Trade { trade, ids, .. } => {
+            let kind = if ids.is_some() { kind::NUMBERED_TRADE } else { kind::TRADE };
+            (kind, trade.aggressor == Side::Buy)
+        }
+        Input::Liquidation { liquidation, .. } => (kind::LIQUIDATION, liquidation.side == Side::Buy),
         Input::Quote { .. } => (kind::QUOTE, false),
-        Input::Book { book, .. } => (kind::BOOK, book.snapshot),
+        Input::Book { book, .. } => {
+            (if book.ids.is_some() { kind::NUMBERED_BOOK } else { kind::BOOK }, book.snapshot)
+        }
         Input::Funding { funding, .. } => (kind::FUNDING, funding.mark.is_some()),
         Input::Swap { .. } => (kind::SWAP, false),
         Input::Command { strategy, .. } => (kind::COMMAND, strategy.is_some()),
@@ -129,14 +135,23 @@ fn tag(input: &Input) -> u8 {
 fn put_input(out: &mut Vec<u8>, known: &mut Known, input: &Input) {
     match input {
         Input::Clock => {}
-        Input::Bar { bar, .. } => put_bar(out, known, bar),
+        Input::Bar { bar, activity, .. } => {
+            put_bar(out, known, bar);
+            if let Some(activity) = activity {
+                put_activity(out, known, activity);
+            }
+        }
         Input::Mark { price, .. } => {
             put_price(out, known, *price);
         }
-        Input::Trade { trade, .. } => {
+        Input::Trade { trade, ids, .. } => {
             put_price(out, known, trade.price);
             put_exact(out, trade.quantity.units(), 0, &mut known.quantity_places);
+            if let Some(ids) = ids {
+                put_trade_ids(out, known, ids);
+            }
         }
+        Input::Liquidation { liquidation, .. } => put_liquidation(out, known, liquidation),
         Input::Quote { quote, .. } => put_quote(out, known, quote),
         Input::Book { book, .. } => put_book(out, known, book),
         Input::Funding { funding: FundingRate { ts, rate, mark }, .. } => {
@@ -182,6 +197,39 @@ fn put_bar(out: &mut Vec<u8>, known: &mut Known, bar: &Bar) {
     known.close = bar.close;
 }
 
+fn put_activity(out: &mut Vec<u8>, known: &mut Known, activity: &Activity) {
+    put_real(out, activity.quote_volume, 0.0, &mut known.quote_places);
+    put_uint(out, activity.trades.into());
+    put_real(out, activity.taker_buy_volume, 0.0, &mut known.volume_places);
+}
+
+fn put_trade_ids(out: &mut Vec<u8>, known: &mut Known, ids: &TradeIds) {
+    put_number(out, &mut known.id, ids.id);
+    out.push(u8::from(ids.trades.is_some()));
+    if let Some((first, last)) = ids.trades {
+        put_number(out, &mut known.trade_id, first);
+        put_number(out, &mut known.trade_id, last);
+    }
+}
+
+/// A number as its difference from the newest one.
+fn put_number(out: &mut Vec<u8>, newest: &mut u64, number: u64) {
+    put_int(out, i128::from(number) - i128::from(*newest));
+    *newest = number;
+}
+
+fn put_liquidation(out: &mut Vec<u8>, known: &mut Known, liquidation: &Liquidation) {
+    put_price(out, known, liquidation.price);
+    put_exact(out, liquidation.quantity.units(), 0, &mut known.quantity_places);
+    out.push(u8::from(liquidation.average_price.is_some()) | u8::from(liquidation.filled.is_some()) << 1);
+    if let Some(price) = liquidation.average_price {
+        put_price(out, known, price);
+    }
+    if let Some(filled) = liquidation.filled {
+        put_exact(out, filled.units(), 0, &mut known.quantity_places);
+    }
+}
+
 fn put_price(out: &mut Vec<u8>, known: &mut Known, price: Price) {
     put_exact(out, price.units(), known.price, &mut known.exact_places);
     known.price = price.units();
@@ -202,5 +250,13 @@ fn put_book(out: &mut Vec<u8>, known: &mut Known, book: &Book) {
         put_int(out, i128::from(level.tick) - i128::from(known.tick));
         put_int(out, i128::from(level.lots) << 1 | i128::from(level.side == Side::Sell));
         known.tick = level.tick;
+    }
+    if let Some(UpdateIds { first, last, previous }) = book.ids {
+        out.push(u8::from(previous.is_some()));
+        if let Some(previous) = previous {
+            put_number(out, &mut known.id, previous);
+        }
+        put_number(out, &mut known.id, first);
+        put_number(out, &mut known.id, last);
     }
 }

@@ -61,6 +61,11 @@ mod kind {
     pub const SWAP: u8 = 7;
     pub const OVERRUN: u8 = 8;
     pub const COMMAND: u8 = 9;
+    pub const LIQUIDATION: u8 = 10;
+    /// A trade, a book and a bar with all that the exchange tells of them.
+    pub const NUMBERED_TRADE: u8 = 11;
+    pub const NUMBERED_BOOK: u8 = 12;
+    pub const ACTIVE_BAR: u8 = 13;
 }
 
 /// Bits of tags beside the kind.
@@ -73,7 +78,7 @@ mod flag {
     pub const AT_ONCE: u8 = 0x20;
     /// Its number follows the number before.
     pub const NEXT: u8 = 0x40;
-    /// Of a trade: the buyer took. Of a book: it is the whole one. Of
+    /// Of a trade: the buyer took. Of a liquidation: it bought. Of a book: it is the whole one. Of
     /// funding: it has a mark price. Of an overrun: of all calls together. Of a
     /// command: it is for one strategy.
     pub const OWN: u8 = 0x80;

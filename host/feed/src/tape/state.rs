@@ -22,6 +22,11 @@ pub(super) struct Known {
     pub(super) ask: i128,
     /// Price of the newest level of a book.
     pub(super) tick: i64,
+    /// The exchange's number of the newest trade, or of the newest update of a book; number of the newest single trade.
+    pub(super) id: u64,
+    pub(super) trade_id: u64,
+    /// Decimal places of volumes in quote units.
+    pub(super) quote_places: u8,
 }
 
 impl Known {

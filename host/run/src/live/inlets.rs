@@ -40,7 +40,7 @@ pub(crate) fn routes(series: &[Series], instruments: &[Instrument]) -> Vec<Optio
             Stream::Mark(_) => Role::Mark,
             Stream::Funding => Role::Funding,
             Stream::Book { .. } => Role::Book,
-            Stream::Trades | Stream::Quotes => return None,
+            Stream::Trades | Stream::Quotes | Stream::Liquidations => return None,
         };
         Some(Route { instrument, role })
     };

@@ -81,8 +81,13 @@ impl<D> BookSync<D> {
     /// appended to `ready`.
     pub fn on_snapshot(&mut self, last: u64, ready: &mut Vec<D>) -> Result<(), SequenceGap> {
         self.state = State::Snapshot(last);
-        for (ids, diff) in std::mem::take(&mut self.waiting) {
-            self.on_diff(ids, diff, ready)?;
+        let mut kept = std::mem::take(&mut self.waiting).into_iter();
+        while let Some((ids, diff)) = kept.next() {
+            if let Err(gap) = self.on_diff(ids, diff, ready) {
+                // The next snapshot needs those after the gap as well.
+                self.waiting.extend(kept);
+                return Err(gap);
+            }
         }
         Ok(())
     }
@@ -164,5 +169,19 @@ mod tests {
         assert_eq!((gap.after, gap.found.first), (20, 30));
         sync.on_snapshot(29, &mut ready).unwrap();
         assert_eq!(ready, ['a'], "the diff was kept for the next snapshot");
+    }
+
+    #[test]
+    fn diffs_after_one_that_does_not_follow_are_kept_for_the_next_snapshot() {
+        let (mut sync, mut ready) = (BookSync::new(Continuity::Previous), Vec::new());
+        for (ids, name) in [(futures(10, 20, 9), 'a'), (futures(31, 40, 30), 'b'), (futures(41, 50, 40), 'c')]
+        {
+            sync.on_diff(ids, name, &mut ready).unwrap();
+        }
+        sync.on_snapshot(15, &mut ready).unwrap_err();
+        assert_eq!(ready, ['a']);
+        ready.clear();
+        sync.on_snapshot(35, &mut ready).unwrap();
+        assert_eq!(ready, ['b', 'c']);
     }
 }

@@ -27,6 +27,7 @@ mod operator;
 mod parity;
 mod permissions;
 mod real_data;
+mod record;
 mod recorded;
 mod results;
 mod rhai;

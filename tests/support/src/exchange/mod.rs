@@ -11,6 +11,8 @@
 mod ethereal;
 mod market;
 mod pages;
+mod script;
+mod streams;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -21,6 +23,8 @@ use std::thread;
 use std::time::Duration;
 
 pub use market::bar;
+pub use script::{Said, script};
+pub use streams::{Levels, Live, StreamFault};
 
 /// A clock, ms since the epoch.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -57,6 +61,8 @@ pub struct Rules {
     pub weight_limit: u32,
     /// What goes wrong.
     pub faults: Faults,
+    /// What it says on its streams.
+    pub live: Live,
 }
 
 /// A running exchange.
@@ -70,6 +76,7 @@ pub(crate) struct Shared {
     count: AtomicU64,
     log: Mutex<Vec<String>>,
     weight: Mutex<Weight>,
+    pub(crate) streams: streams::State,
 }
 
 #[derive(Default)]
@@ -82,7 +89,14 @@ struct Weight {
 impl Rules {
     /// An exchange where nothing goes wrong.
     pub fn calm(now: Now, listed_ms: i64) -> Self {
-        Self { now, listed_ms, holes: Vec::new(), weight_limit: 1_000_000, faults: Arc::new(|_, _| None) }
+        Self {
+            now,
+            listed_ms,
+            holes: Vec::new(),
+            weight_limit: 1_000_000,
+            faults: Arc::new(|_, _| None),
+            live: Live::default(),
+        }
     }
 }
 
@@ -92,7 +106,8 @@ impl Exchange {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (count, log, weight) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { rules, count, log, weight });
+        let streams = streams::State::new(&rules.live);
+        let shared = Arc::new(Shared { rules, count, log, weight, streams });
         let of_server = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -106,6 +121,26 @@ impl Exchange {
     /// Where it answers.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where its streams are.
+    pub fn stream_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// What was sent on streams so far, in order.
+    pub fn said(&self) -> Vec<Said> {
+        self.shared.streams.said()
+    }
+
+    /// Whether everything was sent that there is to say.
+    pub fn is_done(&self) -> bool {
+        self.shared.streams.is_done()
+    }
+
+    /// The book of a symbol now: its last update, and quantities by side (bid first) and price, as texts.
+    pub fn book(&self, symbol: &str) -> (u64, Levels) {
+        self.shared.streams.book(symbol)
     }
 
     /// Targets of all requests so far.
@@ -122,9 +157,12 @@ impl Exchange {
 impl Shared {
     fn serve(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
-        while let Some(target) = next_target(&mut reader) {
+        while let Some((target, key)) = next_request(&mut reader) {
             let number = self.count.fetch_add(1, Ordering::Relaxed);
             self.log.lock().expect("the log").push(target.clone());
+            if let Some(key) = key {
+                return streams::serve(self, stream, &target, &key);
+            }
             if !self.answer(stream, &target, (self.rules.faults)(number, &target)) {
                 let _ = stream.shutdown(Shutdown::Both);
                 return;
@@ -180,16 +218,22 @@ impl Shared {
     }
 }
 
-/// The target of the next request of a connection.
-fn next_target(reader: &mut BufReader<&TcpStream>) -> Option<String> {
+/// The target of the next request of a connection, and the key of one that wants a stream.
+fn next_request(reader: &mut BufReader<&TcpStream>) -> Option<(String, Option<String>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let target = line.split(' ').nth(1)?.to_owned();
+    let mut key = None;
     loop {
         line.clear();
         reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
         if line == "\r\n" {
-            return Some(target);
+            return Some((target, key));
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("sec-websocket-key")
+        {
+            key = Some(value.trim().to_owned());
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn body(of: &Shared, target: &str) -> Answer {
         "/fapi/v1/premiumIndexKlines" => klines(of, target, "premium"),
         "/fapi/v1/fundingRate" => funding(of, target),
         "/fapi/v1/aggTrades" | "/api/v3/aggTrades" => trades(of, target),
-        "/fapi/v1/depth" => Ok(depth(of)),
+        "/fapi/v1/depth" => Ok(depth(of, target)),
         "/0/public/AssetPairs" => Ok(kraken_pairs()),
         "/0/public/OHLC" => Ok(kraken_candles(of, target)),
         "/0/public/Trades" => Ok(kraken_trades(of, target)),
@@ -217,7 +217,11 @@ fn trades(of: &Shared, target: &str) -> Answer {
     Ok(format!("[{}]", rows.join(",")))
 }
 
-fn depth(of: &Shared) -> String {
+/// The book that the streams are about; else a made-up one.
+fn depth(of: &Shared, target: &str) -> String {
+    if let Some(book) = parameter(target, "symbol").and_then(|symbol| of.streams.snapshot(symbol)) {
+        return book;
+    }
     let now = (of.rules.now)();
     let levels = |sign: i64| {
         let level = |n: i64| format!(r#"["{}","1.5"]"#, tenths((10_000 + sign * n) as u64));

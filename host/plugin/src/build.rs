@@ -268,7 +268,8 @@ fn package<'a>(metadata: &'a Metadata, manifest: &Path) -> Result<&'a Package, B
     }
 }
 
-/// Runs cargo and returns the core module.
+/// Runs cargo and returns the core module. Nothing but the module is made, whatever kinds of library the package has
+/// besides for its tests: beside a Rust library cargo would not optimise across crates.
 fn compile(
     dir: &Path,
     manifest: &Path,
@@ -276,7 +277,8 @@ fn compile(
     package: &Package,
 ) -> Result<Vec<u8>, BuildError> {
     let output = Command::new("cargo")
-        .args(["build", "--lib", "--target", TARGET, "--profile", profile(metadata)])
+        .args(["rustc", "--lib", "--crate-type", "cdylib", "--target", TARGET])
+        .args(["--profile", profile(metadata)])
         .args(["--message-format", "json-render-diagnostics", "--manifest-path", "Cargo.toml"])
         .current_dir(dir)
         .stdin(Stdio::null())

@@ -7,8 +7,8 @@
 //!   checked on open handles that follow no symbolic link, so nothing can be exchanged after the check;
 //! * an entry begins with the SHA-256 of what follows, checked on the very bytes that are loaded: a disk's mistake
 //!   is a miss;
-//! * its name is made of the component's SHA-256 and the engine's compatibility hash (wasmtime version, settings,
-//!   target, processor features), and wasmtime checks the latter again.
+//! * its name is made of the component's SHA-256, the engine's compatibility hash (wasmtime version, settings,
+//!   target, processor features) and what this host makes of components, and wasmtime checks the engine again.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,6 +22,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 const DIGEST_BYTES: usize = 32;
+/// Rises when other code is made of the same component by the same engine.
+const MAKE: u32 = 1;
 
 /// An open folder of compiled plugins.
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Cache {
     pub(crate) fn tag(engine: &Engine) -> String {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        MAKE.hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 

@@ -21,6 +21,7 @@ use wasmtime::component::Component;
 
 use crate::cache;
 use crate::contract::{LoadError, MAX_COMPONENT_BYTES, first_line};
+use crate::relay;
 use crate::runtime::engine_config;
 
 /// Threads that the child compiles with: each reserves addresses, which its limit counts.
@@ -78,6 +79,8 @@ impl Compiler {
         strict: bool,
         component: &[u8],
     ) -> Result<Component, LoadError> {
+        let relayed = relay::relayed(component).filter(|relayed| relayed.len() as u64 <= MAX_COMPONENT_BYTES);
+        let component = relayed.as_deref().unwrap_or(component);
         match self {
             Self::InProcess => Component::from_binary(engine, component)
                 .map_err(|error| LoadError::Compile(first_line(&format!("{error:#}")))),

@@ -21,6 +21,7 @@ mod manifest;
 mod orders;
 mod page;
 mod plugin;
+mod relay;
 mod runtime;
 mod stored;
 mod strategy;

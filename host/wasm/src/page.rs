@@ -72,14 +72,16 @@ impl Page {
     pub(crate) fn write(&mut self, ahead: &Ahead<'_>, desk: &Desk) {
         let steps = ahead.at_hand();
         self.next_step = 0;
-        self.steps.clear();
-        self.steps.extend(ahead.bars(0)[..steps].iter().map(|interval| interval.bar.ts.0));
+        self.steps.resize(steps, 0);
         self.values.resize(steps * self.width, 0.0);
         for (row, (_, at)) in self.rows.iter().enumerate() {
-            let values = self.values.chunks_exact_mut(self.width);
-            for (values, BarInterval { bar, .. }) in values.zip(&ahead.bars(row)[..steps]) {
-                let Bar { open, high, low, close, volume, .. } = *bar;
-                values[*at..*at + BAR_VALUES].copy_from_slice(&[open, high, low, close, volume]);
+            let values = self.values.chunks_exact_mut(self.width).map(|values| &mut values[*at..]);
+            let rows = self.steps.iter_mut().zip(values).zip(ahead.bars(row));
+            for ((step, values), BarInterval { bar, .. }) in rows {
+                let Bar { ts, open, high, low, close, volume } = *bar;
+                // All bars of a step close at one time; each is read once only, as a whole.
+                *step = ts.0;
+                values[..BAR_VALUES].copy_from_slice(&[open, high, low, close, volume]);
             }
         }
         if !desk.indicators().is_empty() {
@@ -107,7 +109,7 @@ impl Page {
         let (rows, steps) = (self.rows.len(), ahead.steps().min(self.steps.len() - first));
         self.open = (first * rows + ahead.first_row()) as u32..((first + steps) * rows) as u32;
         (self.cursor, self.unseen) = (None, self.open.start);
-        (self.first_step, self.next_step) = (first, first);
+        self.first_step = first;
         self.marks.clear();
         self.marks_stride = ahead.steps();
         ahead.marks().for_each(|marks| self.marks.extend_from_slice(marks));
@@ -134,6 +136,7 @@ impl Page {
             ));
         }
         self.open.start = end;
+        self.next_step = end as usize / self.rows();
         let over = wishes || end == self.open.end;
         if over {
             if self.cursor != Some(row) {

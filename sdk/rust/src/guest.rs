@@ -138,6 +138,14 @@ pub(crate) struct Backend {
     pub(crate) page: Page,
 }
 
+impl Backend {
+    /// Goes on to the next bar; tells whether the strategy asked for something at the one before.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> bool {
+        self.page.pass()
+    }
+}
+
 /// Orders and timers end the delivery of a page behind the row that they come from.
 impl Backend {
     #[inline]

@@ -29,7 +29,8 @@ pub struct Host {
 impl Host {
     /// Trades the difference between `quantity` (negative = short) and the position together with what market
     /// orders have not filled yet. Answers 0 where there is none; a new target replaces one of the same callback.
-    #[inline]
+    // Not in line, like the others: what an order needs would be kept at hand through all the bars that pass without one.
+    #[inline(never)]
     pub fn target_position(&mut self, series: &Series, quantity: f64) -> OrderId {
         self.backend.target_position(series.id, quantity)
     }

@@ -10,9 +10,8 @@ use std::rc::Rc;
 use crate::Bar;
 use crate::bindings::cryptobot::plugin::paging;
 use crate::bindings::exports::cryptobot::plugin::paged::Row;
+use crate::runtime::{BAR_VALUES, Bars, bar};
 
-/// `open, high, low, close, volume`.
-const BAR_VALUES: usize = 5;
 /// Values that the host keeps per output of an indicator.
 const INDICATOR_HISTORY: u32 = 256;
 
@@ -60,29 +59,16 @@ impl Sheet {
         &self.series
     }
 
-    /// The bars of the first row of steps.
-    #[inline]
-    pub(crate) fn bars(&self, steps: Range<usize>) -> impl Iterator<Item = Bar> {
-        let values = self.values[steps.start * self.width..].chunks_exact(self.width);
-        self.steps[steps].iter().zip(values).map(|(ts, values)| bar(*ts, values))
-    }
-
-    /// The series and bar of a row.
-    #[inline]
-    pub(crate) fn row(&self, step: usize, place: usize) -> (u32, Bar) {
-        (self.series[place], self.bar(step, place))
+    /// The bars of the row at a place of steps.
+    pub(crate) fn bars(&self, place: usize, steps: Range<usize>) -> Bars<'_> {
+        let values = &self.values[steps.start * self.width..];
+        Bars { times: &self.steps[steps], values, width: self.width, place: self.places[place] }
     }
 
     #[inline]
     fn bar(&self, step: usize, place: usize) -> Bar {
         bar(self.steps[step], &self.values[step * self.width + self.places[place]..])
     }
-}
-
-#[inline]
-fn bar(ts: i64, values: &[f64]) -> Bar {
-    let values = &values[..BAR_VALUES];
-    Bar { ts, open: values[0], high: values[1], low: values[2], close: values[3], volume: values[4] }
 }
 
 /// What the host knows of a row.
@@ -138,32 +124,22 @@ impl Page {
         self.is_open = false;
     }
 
-    #[inline]
+    /// The step at which the strategy is.
     pub(crate) fn step(&self) -> usize {
         self.step
     }
 
-    #[inline]
-    pub(crate) fn place(&self) -> usize {
-        self.place
+    /// Goes to a row.
+    pub(crate) fn go_to(&mut self, step: usize, place: usize) {
+        (self.step, self.place) = (step, place);
     }
 
-    /// Goes on to the next row; tells whether the strategy asked for something in the one before.
+    /// Goes on to the next step; tells whether the strategy asked for something in the one before.
     #[inline]
     pub(crate) fn pass(&mut self) -> bool {
-        self.place += 1;
-        if self.place < self.sheet.series.len() {
-            return self.told.take() == Told::Wish;
-        }
-        self.place = 0;
-        self.pass_step()
-    }
-
-    /// The same where a step has one row.
-    #[inline]
-    pub(crate) fn pass_step(&mut self) -> bool {
         self.step += 1;
-        self.told.take() == Told::Wish
+        // Only where the host was told of the row is there something to forget.
+        self.told.get() != Told::Nothing && self.told.take() == Told::Wish
     }
 
     /// Tells the host the row before it answers.

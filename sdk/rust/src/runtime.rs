@@ -5,6 +5,34 @@ use serde::{Deserialize, Serialize};
 use crate::params::Parameters;
 use crate::{Bar, Host, OrderEvent, PositionClose, Scope, Series, Strategy, indicator};
 
+/// `open, high, low, close, volume`.
+pub(crate) const BAR_VALUES: usize = 5;
+
+/// Bars of one series.
+pub(crate) struct Bars<'a> {
+    /// Close times.
+    pub(crate) times: &'a [i64],
+    /// As many values for each of them.
+    pub(crate) values: &'a [f64],
+    pub(crate) width: usize,
+    /// Where among these the bar's begin.
+    pub(crate) place: usize,
+}
+
+impl Bars<'_> {
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = Bar> {
+        let values = self.values.chunks_exact(self.width).map(|values| &values[self.place..]);
+        self.times.iter().zip(values).map(|(ts, values)| bar(*ts, values))
+    }
+}
+
+#[inline]
+pub(crate) fn bar(ts: i64, values: &[f64]) -> Bar {
+    let values = &values[..BAR_VALUES];
+    Bar { ts, open: values[0], high: values[1], low: values[2], close: values[3], volume: values[4] }
+}
+
 /// A running strategy.
 #[derive(Debug)]
 pub struct Runtime<S: Strategy> {
@@ -61,9 +89,10 @@ impl<S: Strategy> Runtime<S> {
     }
 
     /// Delivers a bar.
-    #[inline]
     pub fn on_bar(&mut self, series: u32, bar: &Bar) {
-        self.deliver(series, |value, host, series| value.on_bar(host, series, bar));
+        let Bar { ts, open, high, low, close, volume } = *bar;
+        let values = [open, high, low, close, volume];
+        self.go_through(series, &Bars { times: &[ts], values: &values, width: BAR_VALUES, place: 0 });
     }
 
     /// Delivers rows of the page, from `at` on, before `until`, until the strategy asks for something. Returns the row
@@ -71,45 +100,38 @@ impl<S: Strategy> Runtime<S> {
     #[cfg(target_arch = "wasm32")]
     pub fn run(&mut self, at: u32, until: u32) -> u32 {
         let sheet = self.host.backend.page.open(at);
-        let rows = if let [series] = sheet.series() {
-            self.run_one(&sheet, *series, until - at)
+        let rows = sheet.series().len();
+        let mut row = at as usize;
+        if let [series] = sheet.series() {
+            self.go_through(*series, &sheet.bars(0, row..until as usize));
+            row = self.host.backend.page.step();
         } else {
-            self.run_many(&sheet, until - at)
-        };
+            let mut asked = false;
+            while row < until as usize && !asked {
+                let (step, place) = (row / rows, row % rows);
+                self.host.backend.page.go_to(step, place);
+                asked = self.go_through(sheet.series()[place], &sheet.bars(place, step..step + 1));
+                row += 1;
+            }
+        }
         self.host.backend.page.close();
-        at + rows
+        row as u32
     }
 
-    /// One series: who looks after it is found once.
-    #[cfg(target_arch = "wasm32")]
-    fn run_one(&mut self, sheet: &crate::page::Sheet, series: u32, most: u32) -> u32 {
+    /// Delivers bars of a series until the strategy asks for something; tells whether it did.
+    ///
+    /// All bars come this way: a strategy's function that has one caller becomes a part of this loop.
+    #[inline(never)]
+    fn go_through(&mut self, series: u32, bars: &Bars<'_>) -> bool {
         let Self { host, series: all, owners, values, .. } = self;
-        let (Some(owner), Some(series)) = (owners.get(series as usize), all.get(series as usize)) else {
-            return most;
-        };
-        let Some(value) = values.get_mut(*owner as usize) else { return most };
+        let index = series as usize;
+        let (Some(series), Some(owner)) = (all.get(index), owners.get(index)) else { return false };
+        let Some(value) = values.get_mut(*owner as usize) else { return false };
         host.slot = *owner;
-        let first = host.backend.page.step();
-        for bar in sheet.bars(first..first + most as usize) {
+        bars.iter().any(|bar| {
             value.on_bar(host, series, &bar);
-            if host.backend.page.pass_step() {
-                break;
-            }
-        }
-        (host.backend.page.step() - first) as u32
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    fn run_many(&mut self, sheet: &crate::page::Sheet, most: u32) -> u32 {
-        for rows in 1..=most {
-            let page = &self.host.backend.page;
-            let (series, bar) = sheet.row(page.step(), page.place());
-            self.on_bar(series, &bar);
-            if self.host.backend.page.pass() {
-                return rows;
-            }
-        }
-        most
+            host.backend.pass()
+        })
     }
 
     /// Delivers an order event.

@@ -186,12 +186,13 @@ impl<V: Venue> Engine<V> {
         let (passed, interruption) = if in_pages { self.show_ahead(rows)? } else { self.show(rows) };
         self.commit(passed, recorder)?;
         self.stretch.since_order += passed;
-        self.stretch.reach = (2 * self.stretch.reach).min(ROWS);
+        let reach = self.stretch.reach;
+        self.stretch.reach = (2 * reach).min(ROWS);
         if let Some(Interruption { market, subscriber, slot, asked }) = interruption {
             let passed = std::mem::take(&mut self.stretch.since_order);
-            // A call for a page costs more than some steps that are computed for nothing.
-            self.stretch.reach =
-                if in_pages { 2 * passed } else { passed.min(MOST_AFTER_ORDER) }.clamp(LEAST_ROWS, ROWS);
+            // A call for a page costs more than some steps that are computed for nothing: there it follows the mean.
+            let expected = if in_pages { (3 * reach + 2 * passed) / 4 } else { passed.min(MOST_AFTER_ORDER) };
+            self.stretch.reach = expected.clamp(LEAST_ROWS, ROWS);
             self.due.clear();
             self.due.extend(0..self.markets.len());
             self.finish_callback(slot, GuestCall::OnBar, asked, recorder);

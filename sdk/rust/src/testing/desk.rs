@@ -245,6 +245,14 @@ pub(super) fn bracket_orders(id: OrderId, bracket: &Bracket) -> Vec<(OrderId, Or
 
 // What the strategy does: the methods of the contract's imports.
 impl Desk {
+    /// Goes on to the next bar. A tape has no pages that could end.
+    #[allow(clippy::unused_self, reason = "the same method as that of a plugin, which has a page")]
+    pub(crate) fn pass(&mut self) -> bool {
+        false
+    }
+}
+
+impl Desk {
     pub(crate) fn target_position(&mut self, series: u32, quantity: f64) -> OrderId {
         let symbol = self.symbol_of[series as usize];
         self.intents.retain(|intent| {

@@ -30,7 +30,7 @@ pub struct Ahead<'a> {
     marks: &'a [f64],
     stride: usize,
     steps: usize,
-    /// In the step that is being made: the rows before this one have been delivered. `None` = the steps are to come.
+    /// The first step has been made, and of its rows those before this one are delivered. `None` = all steps are to come.
     within: Option<usize>,
 }
 
@@ -53,6 +53,12 @@ impl<'a> Ahead<'a> {
         first_row: usize,
     ) -> Self {
         Self { markets, rows, marks, stride: 1, steps: 1, within: Some(first_row) }
+    }
+
+    /// The step that was made last, of which nothing has been delivered, and those to come; `marks` are those of the only
+    /// instrument.
+    pub(crate) fn from_newest(markets: &'a [Market], rows: &'a [RowSeries], marks: &'a [f64]) -> Self {
+        Self { markets, rows, marks, stride: marks.len(), steps: marks.len(), within: Some(0) }
     }
 
     /// Rows of the first step that have been delivered.

@@ -42,7 +42,7 @@ mod stretch;
 use margin::Margin;
 use market::Market;
 use operator::Operator;
-use stretch::Stretch;
+use stretch::{NewestBar, Stretch};
 
 pub use operator::{OperatorCommand, RefusedCommand};
 
@@ -216,6 +216,7 @@ impl<V: Venue> Engine<V> {
     ) -> Result<Outcome, EngineError> {
         let (mut interrupted, mut abandoned) = (false, false);
         self.start(recorder);
+        self.stretch.newest_bar = NewestBar::MayWait;
         let mut steps: u64 = 0;
         loop {
             let until_report = STEPS_PER_REPORT - steps % STEPS_PER_REPORT;
@@ -228,6 +229,7 @@ impl<V: Venue> Engine<V> {
                 steps += 1;
             }
             if steps.is_multiple_of(STEPS_PER_REPORT) {
+                self.deliver_waiting(recorder)?;
                 if progress(Progress { now: self.now, bars: self.bars }).is_break() {
                     interrupted = true;
                     break;
@@ -342,7 +344,11 @@ impl<V: Venue> Engine<V> {
         if self.has_news {
             self.deliver_news(recorder);
         }
-        self.deliver_bars(0, 0, recorder);
+        if self.newest_bar_may_wait() {
+            self.stretch.newest_bar = NewestBar::Waits;
+        } else {
+            self.deliver_bars(0, 0, recorder);
+        }
     }
 
     /// Takes the bars that close now and matches orders with them, instrument by instrument.

@@ -31,6 +31,17 @@ const ROWS: usize = 64;
 const LEAST_ROWS: usize = 4;
 const MOST_AFTER_ORDER: usize = 32;
 
+/// When the bar of the step that was just made is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NewestBar {
+    /// In its step, always.
+    InItsStep,
+    /// With those to come, where that makes no difference.
+    MayWait,
+    /// It is to be delivered with those to come.
+    Waits,
+}
+
 /// The numbers of a stretch, in columns of [`ROWS`].
 pub(super) struct Stretch {
     ts: Vec<Timestamp>,
@@ -53,6 +64,9 @@ pub(super) struct Stretch {
     calm: Vec<Calm>,
     /// Whose bars a strategy that is alone gets in each step, in this order.
     rows: Vec<RowSeries>,
+    pub(super) newest_bar: NewestBar,
+    /// Mark prices that are shown with a bar that waited and those after it; kept for its memory only.
+    shown: Vec<f64>,
 }
 
 impl Stretch {
@@ -78,11 +92,22 @@ impl Stretch {
             reach: MOST_AFTER_ORDER,
             since_order: 0,
             calm: vec![Calm::NONE; instruments],
+            newest_bar: NewestBar::InItsStep,
+            shown: Vec::new(),
         }
     }
 }
 
 impl Stretch {
+    /// Whether a bar waits, which does not any more.
+    fn takes_waiting(&mut self) -> bool {
+        let waits = self.newest_bar == NewestBar::Waits;
+        if waits {
+            self.newest_bar = NewestBar::MayWait;
+        }
+        waits
+    }
+
     /// The mark prices, by instrument.
     fn marks(&self) -> &[f64] {
         if self.has_marks { &self.marks } else { &self.closes }
@@ -173,18 +198,28 @@ impl<V: Venue> Engine<V> {
     /// # Errors
     /// A source failed, or a strategy failed inside a page.
     pub(super) fn pass(&mut self, most: u64, recorder: &mut dyn Recorder) -> Result<u64, EngineError> {
+        let one_waits = self.stretch.takes_waiting();
         let horizon = self.horizon();
         let most = most.min(self.changes.rows_before(self.bars, self.markets.len()));
-        if self.next_close >= horizon || most == 0 {
+        let rows = if self.next_close >= horizon || most == 0 {
+            0
+        } else {
+            self.compute(horizon, self.stretch.reach.min(most as usize))
+        };
+        if rows == 0 && !one_waits {
             return Ok(0);
         }
-        let rows = self.compute(horizon, self.stretch.reach.min(most as usize));
-        if rows == 0 {
-            return Ok(0);
+        let in_pages = one_waits || self.takes_pages();
+        let (passed, interruption) = if one_waits {
+            self.show_from_newest(rows)?
+        } else if in_pages {
+            self.show_ahead(rows)?
+        } else {
+            self.show(rows)
+        };
+        if passed > 0 {
+            self.commit(passed, recorder)?;
         }
-        let in_pages = self.takes_pages();
-        let (passed, interruption) = if in_pages { self.show_ahead(rows)? } else { self.show(rows) };
-        self.commit(passed, recorder)?;
         self.stretch.since_order += passed;
         let reach = self.stretch.reach;
         self.stretch.reach = (2 * reach).min(ROWS);
@@ -315,6 +350,47 @@ impl<V: Venue> Engine<V> {
         }
         let RowSeries { market, subscriber, .. } = stretch.rows[last];
         let interruption = Interruption { market, subscriber, slot: 0, asked: Ok(asked) };
+        Ok((passed, asked.then_some(interruption)))
+    }
+
+    /// Whether the bar of the step that was just made may be delivered together with those to come: to a strategy that takes
+    /// pages, where nothing is to be done between them. One call instead of two after every execution.
+    pub(super) fn newest_bar_may_wait(&self) -> bool {
+        self.stretch.newest_bar == NewestBar::MayWait
+            && self.markets.len() == 1
+            && self.stretch.rows.len() == 1
+            && !self.due.is_empty()
+            && !self.has_higher_bars
+            && self.timers.is_empty()
+            && self.takes_pages()
+    }
+
+    /// Delivers a bar that waits, by itself.
+    pub(super) fn deliver_waiting(&mut self, recorder: &mut dyn Recorder) -> Result<(), EngineError> {
+        if self.stretch.takes_waiting() {
+            self.deliver_bars(0, 0, recorder);
+            self.check_page()?;
+        }
+        Ok(())
+    }
+
+    /// As [`Engine::show_ahead`], with the bar of the step that was made last, which waits, before `steps` to come. Of
+    /// these it returns how many were made.
+    ///
+    /// # Errors
+    /// The strategy failed, and in which step is not known.
+    fn show_from_newest(&mut self, steps: usize) -> Result<(usize, Option<Interruption>), EngineError> {
+        let Self { markets, slots, stretch, marks, board, .. } = self;
+        let mut shown = std::mem::take(&mut stretch.shown);
+        shown.clear();
+        shown.extend_from_slice(marks);
+        shown.extend_from_slice(&stretch.marks()[..steps]);
+        let ahead = Ahead::from_newest(markets, &stretch.rows, &shown);
+        let (seen, asked) = slots[0].strategy.take_page(&ahead);
+        let (asked, passed) = (asked.map_err(EngineError::InPage)?, seen - 1);
+        board.set(0, shown[passed]);
+        stretch.shown = shown;
+        let interruption = Interruption { market: 0, subscriber: 0, slot: 0, asked: Ok(asked) };
         Ok((passed, asked.then_some(interruption)))
     }
 

@@ -1,5 +1,5 @@
 //! Markets of the catalog against recordings of the same markets: the same bars, the same events, the same fills.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 

@@ -191,7 +191,7 @@ fn check_funding(config: &RunConfig, catalog: &Catalog, instruments: &[Instrumen
         let kinds = catalog.kinds(venue, symbol).unwrap_or_default();
         if stated == Funding::Required && !kinds.iter().any(|kind| kind == "funding") {
             let problem = format!(
-                "no rates of {symbol} are stored, and its recording has none; say `none` or `assume:RATE`, or store them"
+                "no rates of {symbol} are stored, and recorded markets have none; say `none` or `assume:RATE`, or store them"
             );
             return Err(RunError::config(format!("venues.{venue}.funding"), problem));
         }

@@ -197,3 +197,74 @@ pub(crate) fn share(supplies: Vec<Supply>, budget: u64) -> Result<(Vec<SharedSup
     let residency = if decode { Residency::Decoded { bytes } } else { Residency::Streamed { bytes } };
     Ok((shared, residency))
 }
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_data::Catalog;
+    use cryptobot_data::books::MarketRequest;
+    use cryptobot_data::messages::Detail;
+    use cryptobot_data::sample::VENUE;
+    use cryptobot_data::store::SeriesKind;
+    use cryptobot_data::synthetic::{Scenario, ScenarioRequest, generate};
+    use cryptobot_model::Timestamp;
+
+    use super::*;
+
+    /// All bars and events that an engine reads.
+    fn read(feed: Feed) -> (Vec<String>, Vec<String>) {
+        let (mut bars, mut block, mut windows) = (feed.bars, BarBlock::default(), Vec::new());
+        loop {
+            bars.next_block(&mut block).unwrap();
+            if block.is_empty() {
+                break;
+            }
+            let row = |row| format!("{} {} {}", block.open_ms[row], block.close[row], block.volume[row]);
+            windows.extend((0..block.len()).map(row));
+        }
+        let (mut source, mut events) = (feed.events.unwrap(), Vec::new());
+        while let Some(event) = source.next_before(Timestamp(i64::MAX)).unwrap() {
+            events.push(format!("{event:?}"));
+        }
+        (windows, events)
+    }
+
+    #[test]
+    fn many_runs_read_a_stored_market_as_one_does_in_memory_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("made");
+        let from: Timestamp = "2024-01-01".parse().unwrap();
+        let request = ScenarioRequest {
+            scenario: Scenario::Bull,
+            symbols: vec!["BTCUSDT".to_owned()],
+            from,
+            to: from.plus(2 * Timeframe::HOUR.nanos()),
+            kinds: vec![SeriesKind::AggTrades, SeriesKind::Depth],
+            seed: 4,
+            correlation: None,
+        };
+        generate(&request, &root).unwrap();
+        let catalog = Catalog::open(&root).unwrap();
+        let instrument = catalog.instruments(VENUE).unwrap().get("BTCUSDT").unwrap().instrument;
+        let request = MarketRequest {
+            venue: VENUE.to_owned(),
+            symbol: "BTCUSDT".to_owned(),
+            tick: instrument.tick,
+            lot: instrument.lot,
+            timeframe: Timeframe::MINUTE,
+            detail: Detail::Book,
+            from: None,
+            to: None,
+            allow_gaps: false,
+        };
+        let supply = || Supply::Market(Box::new(StoredMarket::open(&catalog, &request).unwrap()));
+        let once = read(supply().once().unwrap());
+        assert!(once.0.len() > 100 && once.1.len() > 5_000, "{} {}", once.0.len(), once.1.len());
+        for (budget, decoded) in [(0, false), (u64::MAX, true)] {
+            let (shared, residency) = share(vec![supply()], budget).unwrap();
+            assert_eq!(matches!(residency, Residency::Decoded { .. }), decoded);
+            for _ in 0..2 {
+                assert_eq!(read(shared[0].feed().unwrap()), once);
+            }
+        }
+    }
+}

@@ -80,8 +80,8 @@ impl Cursor {
             Quantity::from_f64(quantity_is).and_then(|lots| steps(lots.units(), self.grid.lot.units()));
         match (tick, lots) {
             (Some(tick), Some(lots)) => Ok((tick, lots)),
-            (None, _) => Err(self.off_grid("price", price_is, format!("tick {}", self.grid.tick))),
-            (_, None) => Err(self.off_grid("qty", quantity_is, format!("lot {}", self.grid.lot))),
+            (None, _) => Err(self.off_grid("price", price_is, &format!("tick {}", self.grid.tick))),
+            (_, None) => Err(self.off_grid("qty", quantity_is, &format!("lot {}", self.grid.lot))),
         }
     }
 
@@ -97,7 +97,7 @@ impl Cursor {
     }
 
     #[cold]
-    fn off_grid(&self, column: &str, value: f64, step: String) -> DataError {
+    fn off_grid(&self, column: &str, value: f64, step: &str) -> DataError {
         let problem = format!("{value} is not a multiple of the {step}");
         self.fault(column, problem, "fix: state the grid of that time in instruments.json")
     }

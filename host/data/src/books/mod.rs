@@ -54,6 +54,26 @@ pub struct MarketRequest {
     pub allow_gaps: bool,
 }
 
+impl MarketRequest {
+    /// Open time of the first bar that is wanted, where that is stated.
+    fn first_open(&self) -> Option<Timestamp> {
+        self.from.map(|from| next_open(self.timeframe, from))
+    }
+
+    /// Begin and end of the whole bars of what is stored: the first one is known by a trade in it or before it.
+    fn whole_bars(
+        &self,
+        first_trade: Timestamp,
+        (begins, ends): (Timestamp, Timestamp),
+    ) -> (Timestamp, Timestamp) {
+        let stored = next_open(self.timeframe, begins);
+        let from = self.first_open().map_or(stored, |from| from.max(stored));
+        let from = if first_trade < from { from } else { self.timeframe.open_of(first_trade) };
+        let to = self.timeframe.open_of(self.to.map_or(ends, |to| to.min(ends)));
+        (from, to)
+    }
+}
+
 /// A stored market over a period. It is read any number of times, by several threads at once.
 #[derive(Clone, Debug)]
 pub struct StoredMarket {
@@ -88,56 +108,47 @@ impl StoredMarket {
     /// One of the kinds is not stored, a day of the period is missing, the book has no snapshot or its changes have no
     /// numbers, or no whole bar is left.
     pub fn open(catalog: &Catalog, request: &MarketRequest) -> Result<Self, DataError> {
-        let MarketRequest { venue, symbol, timeframe, detail, .. } = request;
-        let stated =
-            (request.from.map(|at| next_open(*timeframe, at)), request.to.map(|to| timeframe.open_of(to)));
-        let series = |kind| SeriesId::new(venue, symbol, kind);
-        let trades = series(SeriesKind::AggTrades)?;
-        let traded = Spans::of(catalog, trades.clone())?;
-        let booked = match detail {
+        let stored = |kind| Spans::of(catalog, SeriesId::new(&request.venue, &request.symbol, kind)?);
+        let trades = stored(SeriesKind::AggTrades)?;
+        let book = match request.detail {
             Detail::Trades => None,
-            Detail::Book => {
-                Some((series(SeriesKind::Depth)?, Spans::of(catalog, series(SeriesKind::Depth)?)?))
-            }
+            Detail::Book => Some(stored(SeriesKind::Depth)?),
         };
-        let (mut begins, mut ends) = traded.extent();
         let mut grid = TapeGrid { tick: request.tick, lot: FINEST_LOT, continuity: Continuity::Next };
-        if let Some((series, spans)) = &booked {
-            let first = stated.0.unwrap_or(spans.extent().0);
-            begins = spans.snapshot_at(first)?.ok_or_else(|| DataError::NoSnapshot(series.to_string()))?;
-            ends = ends.max(spans.extent().1);
-            if spans.names_previous(begins)? {
+        let (mut begins, mut ends) = trades.extent();
+        if let Some(book) = &book {
+            begins = book.snapshot_at(request.first_open().unwrap_or(book.extent().0))?;
+            ends = ends.max(book.extent().1);
+            if book.names_previous(begins)? {
                 (grid.lot, grid.continuity) = (request.lot, Continuity::Previous);
             }
         }
-        let start = next_open(*timeframe, begins).max(stated.0.unwrap_or(Timestamp(i64::MIN)));
-        let first_trade = traded.extent().0;
-        let from = if first_trade < start { start } else { timeframe.open_of(first_trade) };
-        let to = timeframe.open_of(ends).min(stated.1.unwrap_or(Timestamp(i64::MAX)));
-        for spans in [Some(&traded), booked.as_ref().map(|(_, spans)| spans)].into_iter().flatten() {
+        let (from, to) = request.whole_bars(trades.extent().0, (begins, ends));
+        for spans in [Some(&trades), book.as_ref()].into_iter().flatten() {
             spans.refuse_missing_days(request.from.unwrap_or(from), request.to.unwrap_or(to))?;
         }
         if from >= to {
-            let series = booked.as_ref().map_or(&trades, |(series, _)| series).to_string();
-            let stored = Some((begins, ends));
-            return Err(DataError::NoBars { series, stored });
+            let series = book.as_ref().unwrap_or(&trades).series().to_string();
+            return Err(DataError::NoBars { series, stored: Some((begins, ends)) });
         }
-        let trades_from = traded.begin_before(from);
-        let last = to.plus(-1);
-        let mut touched = catalog.files_in(&trades, (trades_from, last))?;
-        let mut rows = traded.rows_in(trades_from, to);
-        if let Some((series, spans)) = &booked {
-            touched.extend(catalog.files_in(series, (begins, last))?);
-            rows += spans.rows_in(begins, to);
+        let trades_from = trades.begin_before(from);
+        let (mut touched, mut rows) = (trades.touched(trades_from, to)?, trades.rows_in(trades_from, to));
+        if let Some(book) = &book {
+            touched.extend(book.touched(begins, to)?);
+            rows += book.rows_in(begins, to);
         }
-        let plan = |(series, _)| BookPlan { series, from: begins, allow_gaps: request.allow_gaps };
+        let plan = |book: Spans| BookPlan {
+            series: book.into_series(),
+            from: begins,
+            allow_gaps: request.allow_gaps,
+        };
         Ok(Self {
             catalog: catalog.clone(),
-            trades,
+            trades: trades.into_series(),
             trades_from,
-            book: booked.map(plan),
+            book: book.map(plan),
             grid,
-            timeframe: *timeframe,
+            timeframe: request.timeframe,
             from,
             to,
             touched,

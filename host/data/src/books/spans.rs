@@ -5,6 +5,7 @@ use cryptobot_model::{Timeframe, Timestamp};
 use super::changes::{PREVIOUS_ID, SNAPSHOT};
 use crate::catalog::Catalog;
 use crate::error::{DataError, MissingDays};
+use crate::file::TouchedFile;
 use crate::store::{CellType, Column, SeriesFile, SeriesId, Voids};
 
 /// A row group with rows.
@@ -21,7 +22,7 @@ struct Span {
 pub(super) struct Spans {
     catalog: Catalog,
     series: SeriesId,
-    spans: Vec<Span>,
+    all: Vec<Span>,
 }
 
 impl Spans {
@@ -48,25 +49,40 @@ impl Spans {
         if spans.is_empty() {
             return Err(DataError::NoSeries { root: catalog.root().to_owned(), wanted: series.to_string() });
         }
-        Ok(Self { catalog: catalog.clone(), series, spans })
+        Ok(Self { catalog: catalog.clone(), series, all: spans })
+    }
+
+    /// What they are.
+    pub const fn series(&self) -> &SeriesId {
+        &self.series
+    }
+
+    /// What they are, for who reads them.
+    pub fn into_series(self) -> SeriesId {
+        self.series
+    }
+
+    /// The files with times in `[from, to)`.
+    pub fn touched(&self, from: Timestamp, to: Timestamp) -> Result<Vec<TouchedFile>, DataError> {
+        self.catalog.files_in(&self.series, (from, to.plus(-1)))
     }
 
     /// Time of the first and of the last row.
     pub fn extent(&self) -> (Timestamp, Timestamp) {
-        let first = self.spans.first().map_or(0, |span| span.first_ms);
-        let last = self.spans.iter().map(|span| span.last_ms).max().unwrap_or(0);
+        let first = self.all.first().map_or(0, |span| span.first_ms);
+        let last = self.all.iter().map(|span| span.last_ms).max().unwrap_or(0);
         (Timestamp::from_millis(first), Timestamp::from_millis(last))
     }
 
     /// Rows of the row groups that have times in `[from, to)`.
     pub fn rows_in(&self, from: Timestamp, to: Timestamp) -> u64 {
         let is_in = |span: &&Span| span.last_ms >= from.millis() && span.first_ms < to.millis();
-        self.spans.iter().filter(is_in).map(|span| span.rows).sum()
+        self.all.iter().filter(is_in).map(|span| span.rows).sum()
     }
 
     /// The first row of the last row group that begins before a time, or the first row of all.
     pub fn begin_before(&self, at: Timestamp) -> Timestamp {
-        let before = self.spans.iter().take_while(|span| span.first_ms < at.millis());
+        let before = self.all.iter().take_while(|span| span.first_ms < at.millis());
         before.last().map_or(self.extent().0, |span| Timestamp::from_millis(span.first_ms))
     }
 
@@ -74,7 +90,7 @@ impl Spans {
     pub fn refuse_missing_days(&self, from: Timestamp, to: Timestamp) -> Result<(), DataError> {
         let voids = Voids::read(self.catalog.root(), &self.series)?;
         let mut days = Vec::<(Timestamp, Timestamp)>::new();
-        let mut spans = self.spans.iter().peekable();
+        let mut spans = self.all.iter().peekable();
         let mut day = Timeframe::DAY.open_of(from);
         while day < to {
             let end = day.plus(Timeframe::DAY.nanos());
@@ -96,21 +112,21 @@ impl Spans {
     }
 
     /// Time of the last snapshot of a book at or before a time; of the first one after it where there is none.
-    pub fn snapshot_at(&self, at: Timestamp) -> Result<Option<Timestamp>, DataError> {
+    pub fn snapshot_at(&self, at: Timestamp) -> Result<Timestamp, DataError> {
         let at_ms = at.millis();
-        for span in self.spans.iter().rev().filter(|span| span.first_ms <= at_ms) {
+        for span in self.all.iter().rev().filter(|span| span.first_ms <= at_ms) {
             let found = self.snapshots(span)?.rfind(|ts_ms| *ts_ms <= at_ms);
-            if found.is_some() {
-                return Ok(found.map(Timestamp::from_millis));
+            if let Some(ts_ms) = found {
+                return Ok(Timestamp::from_millis(ts_ms));
             }
         }
-        for span in self.spans.iter().filter(|span| span.last_ms > at_ms) {
+        for span in self.all.iter().filter(|span| span.last_ms > at_ms) {
             let found = self.snapshots(span)?.find(|ts_ms| *ts_ms > at_ms);
-            if found.is_some() {
-                return Ok(found.map(Timestamp::from_millis));
+            if let Some(ts_ms) = found {
+                return Ok(Timestamp::from_millis(ts_ms));
             }
         }
-        Ok(None)
+        Err(DataError::NoSnapshot(self.series.to_string()))
     }
 
     /// Times of the rows of snapshots.
@@ -123,7 +139,7 @@ impl Spans {
 
     /// Whether the first change of a book from a time on names the one before.
     pub fn names_previous(&self, from: Timestamp) -> Result<bool, DataError> {
-        for span in self.spans.iter().filter(|span| span.last_ms >= from.millis()) {
+        for span in self.all.iter().filter(|span| span.last_ms >= from.millis()) {
             let [times, flags, previous] = self.columns(span, [0, SNAPSHOT, PREVIOUS_ID])?;
             let is_change = |row: &usize| flags.cell(*row, CellType::Flag) == false.into();
             let times = times.into_integers();

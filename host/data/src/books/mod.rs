@@ -186,7 +186,8 @@ impl StoredMarket {
         &self.touched
     }
 
-    /// The events in the order in which they happened at the exchange.
+    /// The events of the period in the order in which they happened at the exchange; before them what a market needs to
+    /// begin with.
     pub fn events(&self) -> Result<StoredEvents, DataError> {
         Ok(StoredEvents::new(self.reader()?, self.grid.lot))
     }
@@ -230,6 +231,6 @@ impl StoredMarket {
             let rows = Cursor::open(&self.catalog, series, (*from, self.to), self.grid)?;
             Ok::<_, DataError>(Changes::new(series.to_string(), rows, self.grid.continuity, *allow_gaps))
         });
-        EventReader::new(self.trade_rows()?, changes.transpose()?)
+        EventReader::new(self.trade_rows()?, changes.transpose()?, self.from)
     }
 }

@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use cryptobot_engine::{MarketFault, MarketSource, TimedEvent};
-use cryptobot_model::{DepthTrade, DepthUpdate, Quantity, Timestamp};
+use cryptobot_model::{DepthTrade, DepthUpdate, Quantity, Side, Timestamp};
+use cryptobot_sim::depth::{Book, Level};
 
 use super::changes::{Change, Changes};
 use super::trades::TradeRows;
@@ -30,17 +31,60 @@ pub(super) struct EventReader {
     changes: Option<Changes>,
     trade: Option<(Timestamp, DepthTrade)>,
     change: Option<Change>,
+    /// What was before the period, as one trade and one snapshot.
+    before: (Option<(Timestamp, DepthTrade)>, Option<Change>),
 }
 
 impl EventReader {
-    pub fn new(mut trades: TradeRows, mut changes: Option<Changes>) -> Result<Self, DataError> {
+    /// Of what happened before `from`, when there can be no order yet, the book tells the state: its snapshot, and the
+    /// newest trade.
+    pub fn new(
+        mut trades: TradeRows,
+        mut changes: Option<Changes>,
+        from: Timestamp,
+    ) -> Result<Self, DataError> {
         let trade = trades.next()?;
         let change = next_change(&mut changes)?;
-        Ok(Self { trades, changes, trade, change })
+        let mut reader = Self { trades, changes, trade, change, before: (None, None) };
+        if reader.changes.is_some() {
+            reader.pass(from)?;
+        }
+        Ok(reader)
+    }
+
+    fn pass(&mut self, from: Timestamp) -> Result<(), DataError> {
+        while let Some((ts, _)) = self.trade
+            && ts < from
+        {
+            self.before.0 = std::mem::replace(&mut self.trade, self.trades.next()?);
+        }
+        let (mut book, mut newest) = (Book::new(), None);
+        while let Some(change) = self.change.take_if(|change| change.ts < from) {
+            newest = Some(change.ts);
+            if change.is_snapshot {
+                book.reset(&change.levels);
+            } else {
+                for level in &change.levels {
+                    book.apply(*level);
+                }
+            }
+            self.change = next_change(&mut self.changes)?;
+        }
+        self.before.1 = newest.map(|ts| Change { ts, is_snapshot: true, levels: levels(&book) });
+        Ok(())
     }
 
     /// Adds the next events to a block: none at the end.
     pub fn read(&mut self, block: &mut EventBlock) -> Result<(), DataError> {
+        let (trade, book) = std::mem::take(&mut self.before);
+        if let Some((ts, trade)) = trade {
+            // Whichever was first: neither meets an order.
+            let ts = book.as_ref().map_or(ts, |book| ts.min(book.ts));
+            block.events.push((ts, EventKind::Trade(trade)));
+        }
+        if let Some(book) = book {
+            block.push(&book);
+        }
         let (events, levels) = (block.events.len() + BLOCK_EVENTS, block.updates.len() + BLOCK_LEVELS);
         while block.events.len() < events && block.updates.len() < levels {
             match (self.trade, &self.change) {
@@ -59,6 +103,12 @@ impl EventReader {
         }
         Ok(())
     }
+}
+
+/// The levels of a book.
+fn levels(book: &Book) -> Vec<DepthUpdate> {
+    let of = |side| book.levels(side).map(move |Level { tick, lots }| DepthUpdate { side, tick, lots });
+    of(Side::Buy).chain(of(Side::Sell)).collect()
 }
 
 fn next_change(changes: &mut Option<Changes>) -> Result<Option<Change>, DataError> {

@@ -93,6 +93,25 @@ fn a_part_of_the_period_begins_with_the_book_of_its_time() {
 }
 
 #[test]
+fn a_file_takes_the_place_of_the_catalog_for_its_symbol_alone() {
+    let sandbox = Sandbox::new().with_plugin("sma-flip");
+    sandbox.write("made.yaml", CONFIG.replace("[BTCUSDT]", "[BTCUSDT, ETHUSDT]"));
+    let generate = "data generate --scenario bear --symbol BTCUSDT,ETHUSDT --to 2024-01-01T02:00 \
+                    --kind aggtrades,depth --out made";
+    sandbox.host(generate).expect(0);
+    let both = run(&sandbox, "--fills depth --out both");
+    let mixed = run(&sandbox, &format!("--fills depth {FILE} --out mixed"));
+    same(&sandbox, ("both", &both), ("mixed", &mixed));
+    let files = mixed["data_files"].to_string();
+    assert!(
+        files.contains("synthetic/BTCUSDT/recording") && files.contains("synthetic/ETHUSDT/depth"),
+        "{files}"
+    );
+    assert!(!files.contains("synthetic/BTCUSDT/depth"), "{files}");
+    replayed(&sandbox, "mixed");
+}
+
+#[test]
 fn sets_of_parameters_are_tried_in_a_stored_book() {
     let sandbox = made("bull", 5);
     let stored = run(&sandbox, "--fills depth --out stored");

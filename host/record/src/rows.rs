@@ -135,6 +135,7 @@ impl Waiting {
     fn push_book(&mut self, at: Timestamp, book: &Book, (tick, lot): (Price, Quantity)) {
         let Some(ids) = book.ids else { return };
         let first = (!book.snapshot).then(|| number(ids.first));
+        let previous = ids.previous.filter(|_| !book.snapshot).map(number);
         for level in &book.levels {
             let price = Price::from_units(tick.units() * i128::from(level.tick));
             let quantity = Quantity::from_units(lot.units() * i128::from(level.lots));
@@ -146,6 +147,7 @@ impl Waiting {
                 (level.side == Side::Buy).into(),
                 price.to_f64().into(),
                 quantity.to_f64().into(),
+                previous.into(),
             ]);
         }
     }

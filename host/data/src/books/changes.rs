@@ -42,13 +42,16 @@ pub(super) struct Changes {
     allow_gaps: bool,
     /// After such a gap, before the snapshot.
     is_lost: bool,
+    /// Last update of the newest change: the next one must follow it whatever snapshots there are between, since a new
+    /// one is taken where changes were lost.
+    newest: Option<u64>,
     ready: VecDeque<Change>,
 }
 
 impl Changes {
     pub fn new(series: String, rows: Cursor, continuity: Continuity, allow_gaps: bool) -> Self {
         let (sync, ready) = (BookSync::new(continuity), VecDeque::new());
-        Self { series, rows, sync, allow_gaps, is_lost: false, ready }
+        Self { series, rows, sync, allow_gaps, is_lost: false, newest: None, ready }
     }
 
     /// The next message.
@@ -64,7 +67,8 @@ impl Changes {
                     let series = self.series.clone();
                     return Err(DataError::BookGap { series, at: ts, gap });
                 }
-                self.is_lost = true;
+                // Where a snapshot is the book's new beginning already, it goes on.
+                self.is_lost = !self.sync.is_live();
             }
         }
     }
@@ -94,7 +98,12 @@ impl Changes {
         let change = Change { ts, is_snapshot: update.is_snapshot, levels };
         let taken = match ids {
             Some(_) if self.is_lost => Ok(()),
-            Some(ids) => self.sync.on_diff(ids, change, &mut ready),
+            Some(ids) => {
+                let newest = self.newest.replace(ids.last);
+                let lacks = newest.filter(|newest| ids.previous.unwrap_or(ids.first - 1) > *newest);
+                let taken = self.sync.on_diff(ids, change, &mut ready);
+                taken.and_then(|()| lacks.map_or(Ok(()), |after| Err(SequenceGap { after, found: ids })))
+            }
             None => {
                 let last = update.last.unsigned_abs();
                 if self.sync.applied().is_some_and(|applied| last <= applied) {
@@ -103,7 +112,9 @@ impl Changes {
                 }
                 let taken = self.sync.on_snapshot(last, &mut ready);
                 if taken.is_ok() {
-                    self.is_lost = false;
+                    if std::mem::take(&mut self.is_lost) {
+                        self.newest = None;
+                    }
                     self.ready.push_back(change);
                 }
                 taken
@@ -117,7 +128,8 @@ impl Changes {
         let number = |column| self.rows.integer(column).map(i64::unsigned_abs);
         let (last, previous) = (update.last.unsigned_abs(), number(PREVIOUS_ID));
         match number(FIRST_ID).or_else(|| Some(previous? + 1)) {
-            Some(first) => Ok(UpdateIds { first, last, previous }),
+            Some(first @ 1..) => Ok(UpdateIds { first, last, previous }),
+            Some(0) => Err(self.rows.fault("first_id", "is 0", "fix: import the book with its numbers")),
             None => Err(self.rows.fault(
                 "first_id",
                 "is empty, and so is `previous_id`",

@@ -6,7 +6,7 @@ use cryptobot_model::UpdateIds;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
     /// A diff names the last update of the one before (Binance futures: `pu` = former `u`). The first diff after a
-    /// snapshot has `first <= snapshot <= last`, or names the snapshot.
+    /// snapshot has `first <= snapshot <= last`, or the one before it is in the snapshot.
     Previous,
     /// A diff begins one after the last update of the one before (Binance spot: `U` = former `u` + 1). The first diff
     /// after a snapshot has `first <= snapshot + 1 <= last`.
@@ -73,7 +73,8 @@ impl<D> BookSync<D> {
             }
             State::Snapshot(snapshot) if self.is_covered(ids, snapshot) => return Ok(()),
             State::Snapshot(snapshot) => {
-                (snapshot, ids.first <= snapshot + self.step() || self.follows(ids, snapshot))
+                let begins_in = ids.previous.is_some_and(|previous| previous <= snapshot);
+                (snapshot, ids.first <= snapshot + self.step() || begins_in)
             }
             State::Live(last) => (last, self.follows(ids, last)),
         };
@@ -177,7 +178,7 @@ mod tests {
         let text = gap.to_string();
         assert!(text.contains("31..40 (after 30) does not follow 25"), "{text}");
         ready.clear();
-        sync.on_diff(futures(42, 50, 40), 'c', &mut ready).unwrap();
+        sync.on_diff(futures(44, 50, 43), 'c', &mut ready).unwrap();
         assert!(ready.is_empty() && !sync.is_live());
         sync.on_snapshot(41, &mut ready).unwrap_err();
         assert!(!sync.is_live(), "the snapshot is older than the first diff after the gap");

@@ -14,9 +14,13 @@ use crate::tables;
 
 /// The file by which a folder is recognised as a run's.
 const SUMMARY: &str = "summary.json";
+/// What a run in real time says of itself until it is over: a folder with it and without a summary is one of a run that
+/// was cut off.
+pub const STARTED: &str = "started.json";
 /// All files that belong to a run, by what they hold.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("summary", SUMMARY),
+    ("started", STARTED),
     ("orders", "orders.csv"),
     ("fills", "fills.csv"),
     ("trades", "trades.csv"),
@@ -96,7 +100,7 @@ impl RunFolder {
                 others = true;
             }
         }
-        let is_run = of_run.iter().any(|file| file.ends_with(SUMMARY));
+        let is_run = of_run.iter().any(|file| file.ends_with(SUMMARY) || file.ends_with(STARTED));
         if others && !is_run {
             return Err(FolderError::Occupied(self.path.clone()));
         }
@@ -145,10 +149,16 @@ impl RunFolder {
     /// Lists the files that are there in `summary.files` and writes the summary: the last step of a run, because it
     /// marks the folder as complete.
     pub fn write_summary(&self, summary: &mut Summary) -> Result<(), FolderError> {
-        let there = FILES.into_iter().filter(|(_, name)| *name == SUMMARY || self.path.join(name).is_file());
+        let is_there = |name: &str| name == SUMMARY || (name != STARTED && self.path.join(name).is_file());
+        let there = FILES.into_iter().filter(|(_, name)| is_there(name));
         summary.files = there.map(|(kind, name)| (kind.to_owned(), name.to_owned())).collect();
         let json = summary.to_json().map_err(|source| FolderError::Document { file: SUMMARY, source })?;
-        self.write(SUMMARY, &json)
+        self.write(SUMMARY, &json)?;
+        let started = self.path.join(STARTED);
+        match fs::remove_file(&started) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&started, error)),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a file of the run: a reader sees the old content or the new, never a part.

@@ -24,7 +24,7 @@ mod reasons;
 
 pub use collector::{AccountLabel, Collector, InstrumentLabel, Setup};
 pub use curve::{EquityBucket, MarginPeak, PriceBucket};
-pub use folder::{FolderError, RunFolder};
+pub use folder::{FolderError, RunFolder, STARTED};
 pub use groups::{Figure, Group, Tone};
 pub use metrics::{Metrics, MetricsOptions};
 pub use reasons::ReasonCount;

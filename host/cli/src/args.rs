@@ -195,7 +195,7 @@ pub(crate) struct RunArguments {
     /// What orders are matched with [default: bars].
     #[arg(long, value_enum)]
     pub(crate) fills: Option<Fills>,
-    /// Recording of a symbol's book and trades, for --fills trades or depth.
+    /// File with a symbol's book and trades in place of the catalog, for --fills trades or depth.
     #[arg(long = "recording", value_name = "SYMBOL=FILE")]
     pub(crate) recordings: Vec<String>,
     /// Run although bars are missing; noted in the results.

@@ -5,9 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 use cryptobot_model::{Timeframe, Timestamp};
+use cryptobot_sim::depth::SequenceGap;
 
 use crate::funding::MissingFunding;
 use crate::resample::next_open;
+use crate::store::FilePeriod;
 
 /// Offending rows that a message shows at most.
 pub const SHOWN: usize = 5;
@@ -97,6 +99,25 @@ pub enum DataError {
     /// A file holds rows that cannot be true.
     #[error("{0}")]
     Rows(Box<RowFaults>),
+    /// Days of trades or books are missing.
+    #[error("{0}")]
+    MissingDays(Box<MissingDays>),
+    /// A book that cannot be built.
+    #[error("{0}: no snapshot is stored of it; a book cannot be built from changes alone")]
+    NoSnapshot(String),
+    /// A change of a book does not follow the one before.
+    #[error(
+        "{series}: at {at} {gap}, which is stored after it; or choose a period without the gap with --from and --to, or \
+         let the book stand until the next snapshot with --allow-gaps"
+    )]
+    BookGap {
+        /// Venue, symbol and kind.
+        series: String,
+        /// Time of the change.
+        at: Timestamp,
+        /// The numbers.
+        gap: SequenceGap,
+    },
     /// Two files hold the same time.
     #[error(
         "{second}: begins at {begins}, before the end of {first}; fix: every time must stand in one file only"
@@ -311,6 +332,40 @@ impl fmt::Display for MissingBars {
         }
         f.write_str("; fix: choose a complete period with --from and --to, import what is missing, ")?;
         f.write_str("or pass --allow-gaps to trade over the holes")
+    }
+}
+
+/// Days of which nothing is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingDays {
+    /// Venue, symbol and kind.
+    pub series: String,
+    /// First and last of the days of each range, in order.
+    pub days: Vec<(Timestamp, Timestamp)>,
+    /// First and last time of everything that is stored.
+    pub stored: (Timestamp, Timestamp),
+}
+
+impl fmt::Display for MissingDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { series, days, stored } = self;
+        write!(f, "{series} lacks days of the period:")?;
+        let name = |day: &Timestamp| FilePeriod::Day.of(day.millis());
+        for (first, last) in days.iter().take(SHOWN) {
+            write!(f, " {}", name(first))?;
+            if last > first {
+                write!(f, " to {}", name(last))?;
+            }
+        }
+        if days.len() > SHOWN {
+            f.write_str(" ...")?;
+        }
+        write!(
+            f,
+            "; stored are {} to {}; fix: choose a period without them with --from and --to, ",
+            stored.0, stored.1
+        )?;
+        f.write_str("or import what is missing")
     }
 }
 

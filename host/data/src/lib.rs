@@ -7,6 +7,7 @@
 
 mod ahead;
 mod audit;
+pub mod books;
 mod brackets;
 mod catalog;
 mod columns;
@@ -32,7 +33,7 @@ mod write;
 pub use ahead::ReadAhead;
 pub use brackets::{ImportedBrackets, import_brackets};
 pub use catalog::{Catalog, Coverage};
-pub use error::{DataError, FaultyRow, MissingBars, MissingRun, RowFault, RowFaults, SHOWN};
+pub use error::{DataError, FaultyRow, MissingBars, MissingDays, MissingRun, RowFault, RowFaults, SHOWN};
 pub use file::{TouchedFile, panics_become_errors};
 pub use funding::{FundingRates, MissingFunding, MissingRates, SymbolFunding};
 pub use hash::{DataHash, HashJob, file_sha256};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use cryptobot_data::messages::{Recording, Tape, TapeGrid};
+use cryptobot_data::messages::{Detail, Recording, Tape, TapeEvent, TapeGrid};
 use cryptobot_model::{DepthEvent, Side, Timeframe};
 use cryptobot_sim::depth::Continuity;
 use flate2::Compression;
@@ -158,9 +158,14 @@ proptest! {
         }
         let there = |book: Levels| book.into_iter().filter(|(_, lots)| *lots > 0).collect::<Levels>();
         prop_assert_eq!(there(book), there(expected));
-        // No trade is lost, however late: those before the book was there are counted.
+        // No trade is lost, however late or early.
         let all = steps.iter().filter(|(happens, ..)| matches!(happens, Happens::Trade { .. })).count();
-        prop_assert_eq!(trades + tape.trades_before_book(), all);
+        prop_assert_eq!(trades, all);
+        let is_trade = |event: &&_| matches!(tape.event(event), DepthEvent::Trade(_));
+        prop_assert_eq!(tape.trades_before_book(), tape.by_exchange().take_while(is_trade).count());
+        // Of one time, trades come first.
+        let order = |event: &TapeEvent| (event.exchange_ts, !matches!(tape.event(event), DepthEvent::Trade(_)));
+        prop_assert!(tape.by_exchange().is_sorted_by_key(order));
     }
 
     #[test]
@@ -181,7 +186,7 @@ proptest! {
             sent.insert(0, snapshot);
             let (_folder, path) = write(&sent);
             let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
-            Recording::read(&path, tick, lot).map(|recording| recording.bars(Timeframe::MINUTE))
+            Recording::read(&path, tick, lot).map(|recording| recording.bars(Timeframe::MINUTE, Detail::Book))
         };
         let (late, punctual) = (bars(&steps).unwrap(), bars(&punctual).unwrap());
         prop_assert_eq!(&late.open_ms, &punctual.open_ms);

@@ -390,6 +390,7 @@ impl<V: Venue> Engine<V> {
             }
             self.next_close = self.next_close.min(market.next_close);
         }
+        self.venue.fault().map_or(Ok(()), Err)?;
         self.bars += self.due.len() as u64;
         if self.risk.watches_bars() {
             self.watch_bars(recorder);

@@ -59,6 +59,6 @@ pub use cryptobot_risk::{
 };
 pub use cryptobot_sim::depth::{DepthConfig, QueueModel};
 pub use cryptobot_sim::{
-    Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, MarketSource, Matching,
-    RecordedExchange, Report, RoundTrip, Slippage, SlippageModel,
+    Accounts, BarInterval, Exchange, ExchangeConfig, Latency, LatencyModel, MarketFault, MarketSource,
+    Matching, RecordedExchange, Report, RoundTrip, Slippage, SlippageModel, TimedEvent,
 };

@@ -167,6 +167,9 @@ pub trait Recorder {
     /// A journal entry.
     fn entry(&mut self, entry: &Entry<'_>);
 
+    /// Everything so far is to be kept whatever becomes of the process. Asked for now and then in real time.
+    fn keep(&mut self) {}
+
     /// All prices of a time step are known. Called once per step, after its fills and before its callbacks.
     fn mark(&mut self, mark: &Mark<'_>);
 

@@ -4,6 +4,8 @@ use cryptobot_model::{Amendment, Calm, InstrumentId, OrderId, OrderRequest, Pric
 use cryptobot_risk::{Approved, Closing};
 use cryptobot_sim::{Accounts, BarInterval, Exchange, RecordedExchange, Report};
 
+use crate::source::SourceError;
+
 /// A place that executes orders: the simulated exchange, later a real one.
 pub trait Venue {
     /// Sends an order that passed the checks.
@@ -37,6 +39,11 @@ pub trait Venue {
 
     /// Shows the venue consecutive bars within its calm, in place of [`Venue::on_bar`].
     fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]);
+
+    /// Why it cannot go on, where its own data ended too early or cannot be true: the run ends with this error.
+    fn fault(&mut self) -> Option<SourceError> {
+        None
+    }
 }
 
 impl Venue for Exchange {
@@ -112,5 +119,9 @@ impl Venue for RecordedExchange {
 
     fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
         Self::pass(self, instrument, intervals);
+    }
+
+    fn fault(&mut self) -> Option<SourceError> {
+        self.take_fault()
     }
 }

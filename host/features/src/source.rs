@@ -39,6 +39,11 @@ impl StoredFeatures {
         Self { catalog, from, to, allow_gaps, made: Arc::default() }
     }
 
+    /// Whether anything is stored of a symbol.
+    pub fn has(&self, venue: &str, symbol: &str) -> bool {
+        self.catalog.kinds(venue, symbol).is_ok()
+    }
+
     /// The files that strategies may be served from at a symbol, for the identity of the run.
     pub fn files(&self, venue: &str, symbol: &str) -> Result<Vec<TouchedFile>, DataError> {
         // A reading before the period counts in it until another one comes.

@@ -155,6 +155,46 @@ mod tests {
     }
 
     #[test]
+    fn what_was_shown_can_be_read_and_changes_nothing() {
+        /// A file that is read while it is written.
+        #[derive(Clone, Default)]
+        struct Shared(Arc<Mutex<io::Cursor<Vec<u8>>>>);
+        impl io::Write for Shared {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl io::Seek for Shared {
+            fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+                self.0.lock().unwrap().seek(to)
+            }
+        }
+        let file = Shared::default();
+        let mut writer = JournalWriter::growing(file.clone()).unwrap();
+        for ts in 0..20_000 {
+            let wallet = Money::from_f64(ts as f64).unwrap();
+            writer.append(&Entry::Wallet { ts: Timestamp(ts), strategy: StrategyId(0), wallet });
+            if ts % 1_777 != 0 {
+                continue;
+            }
+            writer.show();
+            let expected = journal(ts + 1).1;
+            let read = || verify(file.0.lock().unwrap().get_ref().as_slice()).map(|verified| verified.hash);
+            let is_shown = |_| {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                read().unwrap() == expected
+            };
+            assert!((0..10_000).any(is_shown), "{ts} entries are not shown");
+        }
+        let (bytes, hash) = journal(20_000);
+        assert_eq!(writer.finish().unwrap(), hash);
+        assert!(*file.0.lock().unwrap().get_ref() == bytes);
+    }
+
+    #[test]
     fn what_was_written_verifies() {
         let (bytes, hash) = journal(20_000);
         let verified = verify(&bytes[..]).unwrap();

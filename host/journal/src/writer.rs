@@ -1,7 +1,7 @@
 //! Writing a journal.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 use cryptobot_engine::Entry;
 use sha2::{Digest, Sha256};
@@ -39,6 +39,9 @@ pub trait Blocks {
     /// Takes a buffer whose first `filled` bytes are a block, and returns one of [`BUFFER_BYTES`] for the next block.
     fn take(&mut self, buffer: Vec<u8>, filled: usize) -> Vec<u8>;
 
+    /// Lets a block that is not full be read as if it were, until more is taken.
+    fn show(&mut self, _part: &[u8]) {}
+
     /// The hash of the journal, or the first error of its writer.
     fn finish(self) -> io::Result<JournalHash>;
 }
@@ -48,6 +51,8 @@ pub trait Blocks {
 pub struct Chain<W> {
     out: W,
     hash: JournalHash,
+    /// A block as it is written: its length, its entries, the hash of the chain.
+    frame: Vec<u8>,
     failure: Option<io::Error>,
 }
 
@@ -55,13 +60,30 @@ impl<W: Write> Chain<W> {
     /// A chain that goes to `out`.
     pub(crate) fn new(mut out: W) -> Self {
         let failure = out.write_all(MAGIC).err();
-        Self { out, hash: JournalHash::start(), failure }
+        Self { out, hash: JournalHash::start(), frame: Vec::new(), failure }
     }
 
-    fn write(&mut self, block: &[u8]) -> io::Result<()> {
-        self.out.write_all(&(block.len() as u32).to_le_bytes())?;
-        self.out.write_all(block)?;
-        self.out.write_all(&self.hash.0)
+    /// Writes a block in one piece, so that whoever ends the process ends it before or after.
+    fn write(&mut self, block: &[u8], hash: JournalHash) -> io::Result<()> {
+        self.frame.clear();
+        self.frame.extend_from_slice(&(block.len() as u32).to_le_bytes());
+        self.frame.extend_from_slice(block);
+        self.frame.extend_from_slice(&hash.0);
+        self.out.write_all(&self.frame)
+    }
+}
+
+impl<W: Write + Seek> Chain<W> {
+    /// Writes a part of a block where the block will be: it is longer and covers the part.
+    pub(crate) fn write_part(&mut self, part: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        let written = self.write(part, self.hash.chain(part)).and_then(|()| {
+            self.out.flush()?;
+            self.out.seek(SeekFrom::Current(-(self.frame.len() as i64))).map(drop)
+        });
+        self.failure = written.err();
     }
 }
 
@@ -70,7 +92,7 @@ impl<W: Write> Blocks for Chain<W> {
         let block = &buffer[..filled];
         self.hash = self.hash.chain(block);
         if self.failure.is_none() {
-            self.failure = self.write(block).err();
+            self.failure = self.write(block, self.hash).err();
         }
         buffer
     }
@@ -103,7 +125,12 @@ impl<W: Write> JournalWriter<Chain<W>> {
 impl JournalWriter<Background> {
     /// A journal that is hashed and written on a thread of its own, while the run goes on.
     pub fn in_background<W: Write + Send + 'static>(out: W) -> io::Result<Self> {
-        Background::start(Chain::new(out)).map(Self::over)
+        Background::start(Chain::new(out), |_, _| ()).map(Self::over)
+    }
+
+    /// The same for a file that can be read while the run goes on, up to the last [`JournalWriter::show`].
+    pub fn growing<W: Write + Seek + Send + 'static>(out: W) -> io::Result<Self> {
+        Background::start(Chain::new(out), Chain::write_part).map(Self::over)
     }
 }
 
@@ -127,6 +154,14 @@ impl<B: Blocks> JournalWriter<B> {
         let block = std::mem::take(&mut self.block);
         self.block = self.blocks.take(block, self.filled);
         self.filled = 0;
+    }
+
+    /// Lets everything so far be read, whatever becomes of the process. Neither the journal nor its hash are others for
+    /// that.
+    pub fn show(&mut self) {
+        if self.filled > 0 {
+            self.blocks.show(&self.block[..self.filled]);
+        }
     }
 
     /// Entries so far.

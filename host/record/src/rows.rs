@@ -12,6 +12,8 @@ pub(crate) struct Waiting {
     pub(crate) id: SeriesId,
     pub(crate) rows: Rows,
     of: Of,
+    /// Last update of the newest change of a book where it changed no level, and of the change before.
+    empty: Option<(u64, u64)>,
     /// Whether a message lacked the numbers of its exchange.
     pub(crate) unnumbered: bool,
     /// Rows that were left out since they cannot be true, and what is wrong with the last of them.
@@ -43,7 +45,15 @@ impl Waiting {
             Stream::Quotes => return Ok(None),
         };
         let id = SeriesId::new(&series.venue, &series.symbol, kind)?;
-        Ok(Some(Self { id, rows: Rows::new(kind), of, unnumbered: false, refused: 0, refusal: None }))
+        Ok(Some(Self {
+            id,
+            rows: Rows::new(kind),
+            of,
+            empty: None,
+            unnumbered: false,
+            refused: 0,
+            refusal: None,
+        }))
     }
 
     /// Adds the rows of a message that happened at `at`. Messages that are no rows, such as single mark prices, add
@@ -135,6 +145,15 @@ impl Waiting {
     fn push_book(&mut self, at: Timestamp, book: &Book, (tick, lot): (Price, Quantity)) {
         let Some(ids) = book.ids else { return };
         let first = (!book.snapshot).then(|| number(ids.first));
+        let mut previous = ids.previous.filter(|_| !book.snapshot);
+        // A change of no level has no row: the next one follows the change before it.
+        if let Some((_, before)) = self.empty.take_if(|(last, _)| previous == Some(*last)) {
+            previous = Some(before);
+        }
+        if book.levels.is_empty() {
+            self.empty = previous.map(|previous| (ids.last, previous));
+        }
+        let previous = previous.map(number);
         for level in &book.levels {
             let price = Price::from_units(tick.units() * i128::from(level.tick));
             let quantity = Quantity::from_units(lot.units() * i128::from(level.lots));
@@ -146,6 +165,7 @@ impl Waiting {
                 (level.side == Side::Buy).into(),
                 price.to_f64().into(),
                 quantity.to_f64().into(),
+                previous.into(),
             ]);
         }
     }

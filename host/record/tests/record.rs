@@ -216,3 +216,25 @@ fn what_cannot_be_begun_or_imported_says_why() {
     std::fs::write(folder.path().join("text"), "ts,open").unwrap();
     assert!(!is_tape(&folder.path().join("text")).unwrap());
 }
+
+#[test]
+fn a_change_of_no_level_is_no_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recorder = recorder(folder.path());
+    let level = DepthUpdate { side: Side::Buy, tick: 5, lots: 1 };
+    for (at, (first, last, previous), levels) in [
+        (1, (11, 15, 9), vec![level]),
+        (2, (17, 18, 15), vec![]),
+        (3, (20, 25, 18), vec![]),
+        (4, (27, 30, 25), vec![level]),
+        (5, (32, 33, 30), vec![level]),
+    ] {
+        let ids = Some(UpdateIds { first, last, previous: Some(previous) });
+        let book = Book { snapshot: false, levels, ids };
+        recorder.admit(arrival((at, Input::Book { series: 4, book }))).unwrap();
+    }
+    recorder.finish().unwrap();
+    let numbers: Vec<[Cell; 2]> =
+        rows(&folder.path().join("data"), "depth").iter().map(|row| [row[1], row[7]]).collect();
+    assert_eq!(numbers, [[15, 9], [30, 15], [33, 30]].map(|pair| pair.map(Cell::Integer)));
+}

@@ -1,7 +1,6 @@
 //! Running a prepared run and writing its folder.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -25,6 +24,7 @@ use crate::operator;
 use crate::plan::Plan;
 use crate::prepare::{Drive, PreparedRun};
 use crate::refusals::Refusals;
+use crate::stated::Stated;
 use crate::venue::Simulated;
 
 /// How far a run is.
@@ -77,6 +77,10 @@ impl Recorder for RunRecorder {
         self.collector.entry(entry);
     }
 
+    fn keep(&mut self) {
+        self.journal.show();
+    }
+
     fn mark(&mut self, mark: &Mark<'_>) {
         self.collector.mark(mark);
     }
@@ -101,7 +105,7 @@ impl PreparedRun {
         let journal_error = |source| RunError::Journal { path: journal_file.clone(), source };
         let file = File::create(&journal_file).map_err(journal_error)?;
         let mut recorder = RunRecorder {
-            journal: JournalWriter::in_background(BufWriter::new(file)).map_err(journal_error)?,
+            journal: JournalWriter::growing(file).map_err(journal_error)?,
             collector: Collector::new(self.plan.labels()),
             without_mark: std::mem::take(&mut self.plan.without_mark),
             misses_mark: false,
@@ -111,6 +115,7 @@ impl PreparedRun {
         let ended = match self.drive {
             Drive::Backtest(engine) => backtest(*engine, &self.plan, &mut recorder, progress)?,
             Drive::Simulation(simulation) => {
+                Stated::write(&self.plan, &self.folder)?;
                 simulation.run(&self.plan, self.folder.path(), &mut recorder, progress)?
             }
         };

@@ -24,7 +24,7 @@ const LONGEST_MS: f64 = 60_000.0;
 pub struct Execution {
     /// What orders are matched with.
     pub fills: Fills,
-    /// Recordings by symbol, or by `venue/symbol`.
+    /// Files of messages in place of the catalog, by symbol, or by `venue/symbol`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub recordings: BTreeMap<String, PathBuf>,
     /// Orders in a recorded book.

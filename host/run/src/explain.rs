@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::RunConfig;
 use crate::entries::NamedEntry;
 use crate::error::{ExitCode, RunError};
+use crate::recordings::Fills;
 
 mod market;
 mod words;
@@ -195,8 +196,14 @@ pub fn explain(folder: &Path, given: u64, data: Option<&Path>) -> Result<Explana
     let (life, wallets) = journal.life(order, &found)?;
     let data = data.unwrap_or(&config.data);
     let fills = found.iter().zip(wallets).map(|(found, wallet)| {
-        let market = MarketData::recorded(&life, &found.fill)
-            .unwrap_or_else(|| MarketData::read(data, &facts, &found.fill));
+        let market =
+            MarketData::recorded(&life, &found.fill).unwrap_or_else(|| match config.execution.fills {
+                Fills::Bars => MarketData::read(data, &facts, &found.fill),
+                Fills::Trades | Fills::Depth => {
+                    let problem = "the run traded in a recorded market and has no stored bars".to_owned();
+                    MarketData::Unknown { problem }
+                }
+            });
         explain_fill(found, wallet, market, &life, &config)
     });
     let fills = fills.collect();

@@ -31,6 +31,7 @@ mod refusals;
 pub mod replay;
 pub mod risk;
 mod spelled;
+mod stated;
 mod successor;
 mod supply;
 pub mod sweep;

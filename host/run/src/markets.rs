@@ -69,12 +69,9 @@ pub(crate) fn complete(config: &mut RunConfig, bots: &[LoadedBot]) -> Result<(),
 }
 
 fn catalog(config: &RunConfig) -> Result<Catalog, RunError> {
-    Ok(if config.execution.fills == Fills::Bars {
-        Catalog::open(&config.data)?
-    } else {
-        // Recordings stand anywhere; what else is stored of the venue is used where it is there.
-        Catalog::at(&config.data)
-    })
+    let needs_none = config.execution.fills != Fills::Bars && !config.execution.recordings.is_empty();
+    // Files of messages stand anywhere; what is stored of the venue is used where it is there.
+    Ok(if needs_none { Catalog::at(&config.data) } else { Catalog::open(&config.data)? })
 }
 
 /// Opens the bars of all bots; their configuration is [complete](complete).
@@ -157,9 +154,9 @@ pub(crate) fn of_features(
     let mut touched = Vec::new();
     let asking = |bot: &LoadedBot| plugins(bot).any(Plugin::wants_features);
     for (_, series) in bots.iter().zip(series).filter(|(bot, _)| asking(bot)) {
-        // Recordings need no catalog.
-        if config.execution.fills == Fills::Bars {
-            for one in series {
+        for one in series {
+            // Files of messages need no catalog.
+            if config.execution.recordings.is_empty() || features.has(&one.venue, &one.symbol) {
                 touched.extend(features.files(&one.venue, &one.symbol)?);
             }
         }
@@ -167,7 +164,7 @@ pub(crate) fn of_features(
     Ok(touched)
 }
 
-/// Reads recordings and builds bars of their trades.
+/// Opens recorded markets; bars are built of their trades.
 fn recorded(
     config: &mut RunConfig,
     catalog: &Catalog,
@@ -176,33 +173,25 @@ fn recorded(
     warnings: &mut Vec<String>,
 ) -> Result<Read, RunError> {
     check_funding(config, catalog, instruments)?;
-    let recordings = Recordings::read(&config.execution, bases.keys().cloned(), instruments)?;
-    let timeframes: Vec<Timeframe> = bases.values().copied().collect();
-    let series = recordings.series(config, &timeframes)?;
-    recordings.warnings(warnings);
-    let from = series.iter().map(RecordedSeries::from).min().unwrap_or_default();
-    let to = series.iter().map(RecordedSeries::to).max().unwrap_or_default();
+    let recordings = Recordings::read(config, catalog, bases, instruments)?;
+    let mut series = recordings.series(config)?;
+    recordings.warnings(config, &series, warnings);
+    let from = series.iter().map(|series| series.from).min().unwrap_or_default();
+    let to = series.iter().map(|series| series.to).max().unwrap_or_default();
     (config.period.from, config.period.to) = (Some(Spelled(from)), Some(Spelled(to)));
-    let bars = |series: RecordedSeries| Bars {
-        rows: series.bars.len() as u64,
-        supply: Supply::Recorded {
-            timeframe: series.timeframe,
-            bars: series.bars,
-            recording: series.recording,
-        },
-    };
-    let touched = recordings.touched()?;
+    let touched = series.iter_mut().flat_map(|series| std::mem::take(&mut series.touched)).collect();
+    let bars = |series: RecordedSeries| Bars { rows: series.bars, supply: series.supply };
     Ok(Read { series: series.into_iter().map(bars).collect(), from, to, touched })
 }
 
-/// Recordings have no funding rates: they are stored, or the configuration says what holds instead.
+/// Recorded markets have no funding rates: they are stored, or the configuration says what holds instead.
 fn check_funding(config: &RunConfig, catalog: &Catalog, instruments: &[Instrument]) -> Result<(), RunError> {
     for Instrument { venue, symbol, .. } in instruments.iter().filter(|instrument| instrument.funding) {
         let stated = config.venues.get(venue).map(|venue| venue.funding.0).unwrap_or_default();
         let kinds = catalog.kinds(venue, symbol).unwrap_or_default();
         if stated == Funding::Required && !kinds.iter().any(|kind| kind == "funding") {
             let problem = format!(
-                "no rates of {symbol} are stored, and its recording has none; say `none` or `assume:RATE`, or store them"
+                "no rates of {symbol} are stored, and recorded markets have none; say `none` or `assume:RATE`, or store them"
             );
             return Err(RunError::config(format!("venues.{venue}.funding"), problem));
         }
@@ -214,7 +203,7 @@ fn wish(config: &RunConfig, bot: &LoadedBot, catalog: &Catalog) -> Result<Wish, 
     let entry = &config.bots[&bot.name];
     let venue = match &entry.venue {
         Some(venue) => venue.clone(),
-        None if config.execution.fills != Fills::Bars => {
+        None if config.execution.fills != Fills::Bars && !config.execution.recordings.is_empty() => {
             let problem = "say whose recording it is, for example binance-usdm";
             return Err(RunError::config("--venue", problem));
         }

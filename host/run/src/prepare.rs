@@ -69,7 +69,7 @@ pub fn prepare(config: RunConfig, environment: &Environment) -> Result<PreparedR
     let folder = RunFolder::prepare(&environment.out.clone().unwrap_or_else(|| plan.usual_folder()))?;
     let drive = match plan.config.mode {
         Mode::Backtest => {
-            let feeds = supplies.into_iter().map(Supply::once).collect();
+            let feeds = supplies.into_iter().map(Supply::once).collect::<Result<_, _>>()?;
             Drive::Backtest(Box::new(plan.engine(feeds, plan.params(), plan.config.delivery.0)?))
         }
         Mode::Simulation => Drive::Simulation(Box::new(Simulation::new(&mut plan, supplies)?)),

@@ -1,15 +1,15 @@
 //! A run again: from its tape where it has one, else from its data, and what came out differently.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use cryptobot_engine::{Delivery, Entry, Mark, Marks, Recorder};
 use cryptobot_feed::TapeEnd;
-use cryptobot_journal::{Chain, DecodeError, Entries, JournalEntry, JournalWriter};
+use cryptobot_journal::{Chain, DecodeError, Entries, JournalEntry, JournalWriter, VerifyError};
 use cryptobot_model::PluginLimits;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::config::{Mode, RunConfig};
 use crate::entries::NamedEntry;
@@ -19,6 +19,7 @@ use crate::live::{Recorded, kept_plugin};
 use crate::permissions::Acceptance;
 use crate::plan::{self, Inputs, Plan};
 use crate::prepare::Environment;
+use crate::stated::Stated;
 use crate::supply::Supply;
 
 /// Differences that are shown.
@@ -103,7 +104,9 @@ pub struct Replayed {
     pub messages: Option<u64>,
     /// Base bars.
     pub bars: u64,
-    /// Intents of the recorded run.
+    /// Whether the run was cut off: its journal is compared as far as it goes, and the tape.
+    pub cut_off: bool,
+    /// Intents of the recorded run; of one that was cut off, those that were compared.
     pub intents: u64,
     /// Intents that are not the same in both, or are in one of them only.
     pub differing_intents: u64,
@@ -111,7 +114,7 @@ pub struct Replayed {
     pub differences: Vec<Difference>,
     /// The first entry of any kind that differs.
     pub first_difference: Option<Difference>,
-    /// Hash of the recorded journal.
+    /// Hash of the recorded journal; of what there is of it where the run was cut off.
     pub journal_sha256: String,
     /// Hash of the repetition's.
     pub replayed_sha256: String,
@@ -122,40 +125,29 @@ pub struct Replayed {
 impl Replayed {
     /// Whether nothing came out differently.
     pub fn is_equal(&self) -> bool {
-        self.differing_intents == 0 && self.journal_sha256 == self.replayed_sha256
+        let same = if self.cut_off {
+            self.first_difference.is_none()
+        } else {
+            self.journal_sha256 == self.replayed_sha256
+        };
+        self.differing_intents == 0 && same
     }
 }
 
-/// What of a summary is needed.
-#[derive(Deserialize)]
-struct Stated {
-    run: StatedRun,
-    interrupted: bool,
-    bars: u64,
-    strategies: Vec<StatedStrategy>,
-    journal_sha256: String,
-}
-
-#[derive(Deserialize)]
-struct StatedRun {
-    host_version: String,
-    data_sha256: String,
-    reference_sha256: String,
-    mode: String,
-}
-
-#[derive(Deserialize)]
-struct StatedStrategy {
-    name: String,
-    plugin_sha256: String,
-}
-
 /// The journal of a repetition, in memory.
-struct Repeated<'a>(JournalWriter<Chain<&'a mut Vec<u8>>>);
+struct Repeated<'a> {
+    journal: JournalWriter<Chain<&'a mut Vec<u8>>>,
+    /// Entries before the end of the tape.
+    kept: u64,
+}
 
 impl Recorder for Repeated<'_> {
     fn entry(&mut self, entry: &Entry<'_>) {
-        self.0.append(entry);
+        self.journal.append(entry);
+    }
+
+    fn keep(&mut self) {
+        self.kept = self.journal.entries();
     }
 
     fn mark(&mut self, _mark: &Mark<'_>) {}
@@ -173,7 +165,8 @@ pub fn replay(
     environment: &Environment,
     progress: &mut dyn FnMut(RunProgress) -> ControlFlow<()>,
 ) -> Result<Replayed, ReplayError> {
-    let stated = stated(folder)?;
+    let no_run = |reason| ReplayError::NoRun { path: folder.to_owned(), reason };
+    let mut stated = Stated::read(folder).map_err(no_run)?;
     let mut config = RunConfig::read(&folder.join("run.yaml"))?;
     if let Some(data) = data {
         data.clone_into(&mut config.data);
@@ -187,10 +180,10 @@ pub fn replay(
     check_plugins(&plan, &stated)?;
     let mut warnings = differing_identity(&plan, &stated);
     let mut journal = Vec::new();
-    let mut recorder = Repeated(JournalWriter::new(&mut journal));
+    let mut recorder = Repeated { journal: JournalWriter::new(&mut journal), kept: 0 };
     let (mut stopped, mut played) = (false, None);
     let ended = if plan.config.mode == Mode::Backtest {
-        let feeds = supplies.into_iter().map(Supply::once).collect();
+        let feeds = supplies.into_iter().map(Supply::once).collect::<Result<_, _>>()?;
         let engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
         let ended = backtest(engine, &plan, &mut recorder, &mut |at| {
             stopped = progress(at).is_break();
@@ -218,15 +211,22 @@ pub fn replay(
     if stopped {
         return Err(ReplayError::Interrupted);
     }
-    let replayed_sha256 =
-        recorder.0.finish().map_err(|error| RunError::Engine(error.to_string()))?.to_string();
-    let compared = compare(&folder.join("journal.bin"), &journal)?;
+    let kept = recorder.kept;
+    let finished = recorder.journal.finish().map_err(|error| RunError::Engine(error.to_string()))?;
+    let (replayed_sha256, path) = (finished.to_string(), folder.join("journal.bin"));
+    let mut entries = u64::MAX;
+    if stated.is_cut {
+        (entries, stated.journal_sha256) = written(&path)?;
+        entries = entries.min(kept);
+    }
+    let compared = compare(&path, &journal, entries)?;
     Ok(Replayed {
         run: folder.to_owned(),
         mode: stated.run.mode,
         source: if played.is_some() { "tape" } else { "data" },
         messages: played.map(|tape| tape.messages),
         bars: ended.outcome.bars,
+        cut_off: stated.is_cut,
         intents: compared.intents,
         differing_intents: compared.differing,
         differences: compared.differences,
@@ -235,13 +235,6 @@ pub fn replay(
         replayed_sha256,
         warnings,
     })
-}
-
-fn stated(folder: &Path) -> Result<Stated, ReplayError> {
-    let no_run = |reason: String| ReplayError::NoRun { path: folder.to_owned(), reason };
-    let text = fs::read_to_string(folder.join("summary.json"))
-        .map_err(|error| no_run(format!("summary.json: {error}")))?;
-    serde_json::from_str(&text).map_err(|error| no_run(format!("summary.json: {error}")))
 }
 
 /// Gives calls more time than any of them needs: which ones took too long is on the tape.
@@ -314,13 +307,31 @@ struct Compared {
     first: Option<Difference>,
 }
 
-fn compare(path: &Path, journal: &[u8]) -> Result<Compared, ReplayError> {
+/// Entries and hash of a journal whose last block may be cut off.
+fn written(path: &Path) -> Result<(u64, String), ReplayError> {
+    let failed = |source: DecodeError| ReplayError::Journal { path: path.to_owned(), source };
+    let file = File::open(path).map_err(|error| failed(read(error)))?;
+    let mut entries = Entries::new(BufReader::new(file)).map_err(|error| failed(error.into()))?;
+    let mut count = 0;
+    for entry in &mut entries {
+        match entry {
+            Ok(_) => count += 1,
+            Err(DecodeError::Chain(VerifyError::CutOff { .. })) => break,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok((count, entries.verified().hash.to_string()))
+}
+
+/// Compares the first entries of two journals.
+fn compare(path: &Path, journal: &[u8], first: u64) -> Result<Compared, ReplayError> {
     let failed = |source: DecodeError| ReplayError::Journal { path: path.to_owned(), source };
     let open = || -> Result<_, DecodeError> { Ok(BufReader::new(File::open(path).map_err(read)?)) };
     let mut compared = Compared::default();
     entries(
         open().map_err(failed)?,
         journal,
+        first,
         |_| true,
         |number, pair| {
             compared.first.get_or_insert_with(|| difference(number, pair));
@@ -328,7 +339,7 @@ fn compare(path: &Path, journal: &[u8]) -> Result<Compared, ReplayError> {
     )
     .map_err(failed)?;
     let is_intent = |entry: &JournalEntry| matches!(entry, JournalEntry::Intent { .. });
-    compared.intents = entries(open().map_err(failed)?, journal, is_intent, |number, pair| {
+    compared.intents = entries(open().map_err(failed)?, journal, first, is_intent, |number, pair| {
         compared.differing += 1;
         if compared.differences.len() < SHOWN {
             compared.differences.push(difference(number, pair));
@@ -345,17 +356,19 @@ fn read(error: io::Error) -> DecodeError {
 /// Two entries at the same place.
 type Pair<'a> = (Option<&'a JournalEntry>, Option<&'a JournalEntry>);
 
-/// Goes through the wanted entries of two journals side by side and tells of each pair that differs, with its number
+/// Goes through those of the first entries of two journals that are wanted, side by side and tells of each pair that differs, with its number
 /// from 1. Returns how many the first has.
 fn entries(
     recorded: impl Read,
     replayed: &[u8],
+    first: u64,
     wanted: impl Fn(&JournalEntry) -> bool,
     mut differs: impl FnMut(u64, Pair<'_>),
 ) -> Result<u64, DecodeError> {
     let is_wanted = |entry: &Result<JournalEntry, DecodeError>| entry.as_ref().map_or(true, &wanted);
-    let mut recorded = Entries::new(recorded)?.filter(is_wanted);
-    let mut replayed = Entries::new(replayed)?.filter(is_wanted);
+    let first = usize::try_from(first).unwrap_or(usize::MAX);
+    let mut recorded = Entries::new(recorded)?.take(first).filter(is_wanted);
+    let mut replayed = Entries::new(replayed)?.take(first).filter(is_wanted);
     let (mut number, mut count) = (0, 0);
     loop {
         let pair = (recorded.next().transpose()?, replayed.next().transpose()?);

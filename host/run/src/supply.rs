@@ -1,5 +1,6 @@
 //! What the engines of a run read: bars, mark prices and recorded events of each instrument, once or many times.
 
+use cryptobot_data::books::StoredMarket;
 use cryptobot_data::messages::Recording;
 use cryptobot_data::{ReadAhead, SeriesReader, StoredSeries};
 use cryptobot_engine::{BarBlock, BarInterval, BarSource, MarketSource, MemorySource, Windows};
@@ -16,6 +17,8 @@ pub(crate) enum Supply {
     Stored { bars: Box<SeriesReader>, mark: Option<Box<SeriesReader>> },
     /// Bars of a recording's trades, and the recording that orders are matched with.
     Recorded { bars: BarBlock, timeframe: Timeframe, recording: Recording },
+    /// Trades of the catalog, and the book where orders are matched with it.
+    Market(Box<StoredMarket>),
 }
 
 /// What one engine reads of an instrument.
@@ -32,19 +35,24 @@ impl Supply {
     }
 
     /// For a single run: stored bars are decoded on other threads while it goes on.
-    pub(crate) fn once(self) -> Feed {
+    pub(crate) fn once(self) -> Result<Feed, RunError> {
         let ahead = |reader: Box<SeriesReader>| {
             let timeframe = reader.timeframe();
             Box::new(ReadAhead::new(*reader, timeframe)) as Box<dyn BarSource>
         };
-        match self {
+        Ok(match self {
             Self::Stored { bars, mark } => Feed { bars: ahead(bars), mark: mark.map(ahead), events: None },
             Self::Recorded { bars, timeframe, recording } => Feed {
                 bars: Box::new(MemorySource::new(&[bars], timeframe)),
                 mark: None,
                 events: Some(Box::new(recording.events())),
             },
-        }
+            Self::Market(market) => Feed {
+                bars: Box::new(ReadAhead::new(market.bars()?, market.timeframe())),
+                mark: None,
+                events: Some(Box::new(market.events_ahead()?)),
+            },
+        })
     }
 
     /// Memory that its decoded bars would take.
@@ -54,6 +62,7 @@ impl Supply {
                 bars.expected_rows() + mark.as_ref().map_or(0, |mark| mark.expected_rows())
             }
             Self::Recorded { bars, .. } => bars.len() as u64,
+            Self::Market(market) => return market.expected_bars() * ROW_BYTES + market.decoded_bytes(),
         };
         rows * ROW_BYTES
     }
@@ -61,16 +70,31 @@ impl Supply {
     /// For many runs.
     fn share(self, decode: bool) -> Result<SharedSupply, RunError> {
         let share = |reader: Box<SeriesReader>| {
-            if decode { decoded(*reader) } else { Ok(Shared::Stored(reader.repeatable())) }
+            if decode {
+                let timeframe = reader.timeframe();
+                decoded(*reader, timeframe)
+            } else {
+                Ok(Shared::Stored(reader.repeatable()))
+            }
         };
         Ok(match self {
             Self::Stored { bars, mark } => {
-                SharedSupply { bars: share(bars)?, mark: mark.map(share).transpose()?, recording: None }
+                SharedSupply { bars: share(bars)?, mark: mark.map(share).transpose()?, events: None }
             }
             Self::Recorded { bars, timeframe, recording } => SharedSupply {
                 bars: Shared::Decoded(MemorySource::new(&[bars], timeframe)),
                 mark: None,
-                recording: Some(recording),
+                events: Some(SharedEvents::Decoded(recording)),
+            },
+            Self::Market(market) if decode => SharedSupply {
+                bars: decoded(market.bars()?, market.timeframe())?,
+                mark: None,
+                events: Some(SharedEvents::Decoded(market.decode()?)),
+            },
+            Self::Market(market) => SharedSupply {
+                bars: Shared::Traded(market.clone()),
+                mark: None,
+                events: Some(SharedEvents::Stored(market)),
             },
         })
     }
@@ -79,11 +103,11 @@ impl Supply {
 /// Bars that lie side by side in memory: enough for large pages, few enough to be held twice for a moment.
 const ROWS_TOGETHER: usize = 1 << 18;
 
-fn decoded(mut reader: SeriesReader) -> Result<Shared, RunError> {
-    let mut windows = Windows::new(reader.timeframe());
+fn decoded(mut source: impl BarSource, timeframe: Timeframe) -> Result<Shared, RunError> {
+    let mut windows = Windows::new(timeframe);
     let (mut all, mut block, mut kept) = (Vec::new(), BarBlock::default(), BarBlock::default());
     loop {
-        reader.read(&mut block)?;
+        source.next_block(&mut block).map_err(RunError::from_feed)?;
         kept.append(&block, block.len());
         if kept.len() >= ROWS_TOGETHER || (block.is_empty() && !kept.is_empty()) {
             all.push(windows.whole(&kept));
@@ -101,14 +125,34 @@ enum Shared {
     Decoded(MemorySource),
     /// Decoded by each of them again.
     Stored(StoredSeries),
+    /// Built of trades by each of them again.
+    Traded(Box<StoredMarket>),
 }
 
 impl Shared {
-    fn source(&self) -> Box<dyn BarSource> {
-        match self {
+    fn source(&self) -> Result<Box<dyn BarSource>, RunError> {
+        Ok(match self {
             Self::Decoded(source) => Box::new(source.clone()),
             Self::Stored(series) => Box::new(series.read()),
-        }
+            Self::Traded(market) => Box::new(market.bars()?),
+        })
+    }
+}
+
+/// Events that many engines read, at once too.
+enum SharedEvents {
+    /// In memory.
+    Decoded(Recording),
+    /// Decoded by each of them again.
+    Stored(Box<StoredMarket>),
+}
+
+impl SharedEvents {
+    fn source(&self) -> Result<Box<dyn MarketSource>, RunError> {
+        Ok(match self {
+            Self::Decoded(recording) => Box::new(recording.events()),
+            Self::Stored(market) => Box::new(market.events()?),
+        })
     }
 }
 
@@ -116,14 +160,17 @@ impl Shared {
 pub(crate) struct SharedSupply {
     bars: Shared,
     mark: Option<Shared>,
-    recording: Option<Recording>,
+    events: Option<SharedEvents>,
 }
 
 impl SharedSupply {
     /// What the next engine reads.
-    pub(crate) fn feed(&self) -> Feed {
-        let events = self.recording.as_ref().map(|it| Box::new(it.events()) as Box<dyn MarketSource>);
-        Feed { bars: self.bars.source(), mark: self.mark.as_ref().map(Shared::source), events }
+    pub(crate) fn feed(&self) -> Result<Feed, RunError> {
+        Ok(Feed {
+            bars: self.bars.source()?,
+            mark: self.mark.as_ref().map(Shared::source).transpose()?,
+            events: self.events.as_ref().map(SharedEvents::source).transpose()?,
+        })
     }
 }
 
@@ -149,4 +196,75 @@ pub(crate) fn share(supplies: Vec<Supply>, budget: u64) -> Result<(Vec<SharedSup
     let shared = supplies.into_iter().map(|supply| supply.share(decode)).collect::<Result<_, _>>()?;
     let residency = if decode { Residency::Decoded { bytes } } else { Residency::Streamed { bytes } };
     Ok((shared, residency))
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_data::Catalog;
+    use cryptobot_data::books::MarketRequest;
+    use cryptobot_data::messages::Detail;
+    use cryptobot_data::sample::VENUE;
+    use cryptobot_data::store::SeriesKind;
+    use cryptobot_data::synthetic::{Scenario, ScenarioRequest, generate};
+    use cryptobot_model::Timestamp;
+
+    use super::*;
+
+    /// All bars and events that an engine reads.
+    fn read(feed: Feed) -> (Vec<String>, Vec<String>) {
+        let (mut bars, mut block, mut windows) = (feed.bars, BarBlock::default(), Vec::new());
+        loop {
+            bars.next_block(&mut block).unwrap();
+            if block.is_empty() {
+                break;
+            }
+            let row = |row| format!("{} {} {}", block.open_ms[row], block.close[row], block.volume[row]);
+            windows.extend((0..block.len()).map(row));
+        }
+        let (mut source, mut events) = (feed.events.unwrap(), Vec::new());
+        while let Some(event) = source.next_before(Timestamp(i64::MAX)).unwrap() {
+            events.push(format!("{event:?}"));
+        }
+        (windows, events)
+    }
+
+    #[test]
+    fn many_runs_read_a_stored_market_as_one_does_in_memory_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("made");
+        let from: Timestamp = "2024-01-01".parse().unwrap();
+        let request = ScenarioRequest {
+            scenario: Scenario::Bull,
+            symbols: vec!["BTCUSDT".to_owned()],
+            from,
+            to: from.plus(2 * Timeframe::HOUR.nanos()),
+            kinds: vec![SeriesKind::AggTrades, SeriesKind::Depth],
+            seed: 4,
+            correlation: None,
+        };
+        generate(&request, &root).unwrap();
+        let catalog = Catalog::open(&root).unwrap();
+        let instrument = catalog.instruments(VENUE).unwrap().get("BTCUSDT").unwrap().instrument;
+        let request = MarketRequest {
+            venue: VENUE.to_owned(),
+            symbol: "BTCUSDT".to_owned(),
+            tick: instrument.tick,
+            lot: instrument.lot,
+            timeframe: Timeframe::MINUTE,
+            detail: Detail::Book,
+            from: None,
+            to: None,
+            allow_gaps: false,
+        };
+        let supply = || Supply::Market(Box::new(StoredMarket::open(&catalog, &request).unwrap()));
+        let once = read(supply().once().unwrap());
+        assert!(once.0.len() > 100 && once.1.len() > 5_000, "{} {}", once.0.len(), once.1.len());
+        for (budget, decoded) in [(0, false), (u64::MAX, true)] {
+            let (shared, residency) = share(vec![supply()], budget).unwrap();
+            assert_eq!(matches!(residency, Residency::Decoded { .. }), decoded);
+            for _ in 0..2 {
+                assert_eq!(read(shared[0].feed().unwrap()), once);
+            }
+        }
+    }
 }

@@ -157,7 +157,7 @@ impl Trials {
         delivery: Delivery,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Trial>, RunError> {
-        let feeds = self.supplies.iter().map(SharedSupply::feed).collect();
+        let feeds = self.supplies.iter().map(SharedSupply::feed).collect::<Result<_, _>>()?;
         let mut engine = match self.plan.engine(feeds, params, delivery) {
             Ok(engine) => engine,
             Err(RunError::PluginFault { fault, .. }) => return Ok(Some(Trial::stillborn(fault.to_string()))),

@@ -1,6 +1,6 @@
 //! The simulated exchange of a run, as the run file chose it.
 
-use cryptobot_engine::{Accounts, BarInterval, Exchange, RecordedExchange, Report, Venue};
+use cryptobot_engine::{Accounts, BarInterval, Exchange, RecordedExchange, Report, SourceError, Venue};
 use cryptobot_model::{Amendment, Calm, InstrumentId, OrderId, OrderRequest, Price, Timestamp};
 use cryptobot_risk::{Approved, Closing};
 
@@ -65,6 +65,14 @@ impl Venue for Simulated {
         match self {
             Self::Bars(exchange) => exchange.pass(instrument, intervals),
             Self::Recorded(exchange) => exchange.pass(instrument, intervals),
+        }
+    }
+
+    #[inline]
+    fn fault(&mut self) -> Option<SourceError> {
+        match self {
+            Self::Bars(_) => None,
+            Self::Recorded(exchange) => exchange.take_fault(),
         }
     }
 }

@@ -21,4 +21,4 @@ pub use book::Report;
 pub use config::{ExchangeConfig, Slippage, SlippageModel};
 pub use exchange::{Accounts, BarInterval, Exchange};
 pub use latency::{Latency, LatencyModel, RoundTrip};
-pub use recorded::{MarketSource, Matching, RecordedExchange};
+pub use recorded::{MarketFault, MarketSource, Matching, RecordedExchange, TimedEvent};

@@ -1,5 +1,7 @@
 //! The exchange of a run whose markets were recorded: orders meet recorded trades and books between two bars.
 
+use std::error::Error;
+
 use cryptobot_model::{
     Amendment, Calm, DepthEvent, Instrument, InstrumentId, OrderId, OrderRequest, Price, Quantity,
     RefusalReason, StrategyId, Timestamp,
@@ -15,13 +17,22 @@ use crate::latency::{Courier, Latency};
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
 
+/// Why the events of a market cannot be read any further.
+pub type MarketFault = Box<dyn Error + Send + Sync>;
+
+/// An event with the time at which it happened at the exchange.
+pub type TimedEvent<'a> = (Timestamp, DepthEvent<'a>);
+
 /// The events of one instrument, in the order in which they happened at the exchange.
 pub trait MarketSource {
     /// The unit that its quantities are counted in: the lot of the instrument, or a finer one that divides it.
     fn lot(&self) -> Quantity;
 
-    /// The next event that happened before a time, with its own time; `None` where there is none.
-    fn next_before(&mut self, end: Timestamp) -> Option<(Timestamp, DepthEvent<'_>)>;
+    /// The next event that happened before a time; `None` where there is none.
+    ///
+    /// # Errors
+    /// The events cannot be read, or cannot be true.
+    fn next_before(&mut self, end: Timestamp) -> Result<Option<TimedEvent<'_>>, MarketFault>;
 }
 
 /// What of a recording orders are matched with.
@@ -43,12 +54,13 @@ struct Recorded {
 
 impl Recorded {
     /// Handles the events and messages before a time.
-    fn play(&mut self, end: Timestamp, reports: &mut Vec<Report>) {
+    fn play(&mut self, end: Timestamp, reports: &mut Vec<Report>) -> Result<(), MarketFault> {
         let Self { market, source, .. } = self;
-        while let Some((ts, event)) = source.next_before(end) {
+        while let Some((ts, event)) = source.next_before(end)? {
             market.on_event(ts, &event, reports);
         }
         market.advance(end, reports);
+        Ok(())
     }
 }
 
@@ -59,6 +71,8 @@ pub struct RecordedExchange {
     /// When the newest message of each strategy arrives: on one connection none overtakes another.
     arrivals: Vec<Timestamp>,
     markets: Vec<Recorded>,
+    /// Why the events of a market ended too early.
+    fault: Option<MarketFault>,
 }
 
 impl RecordedExchange {
@@ -85,7 +99,8 @@ impl RecordedExchange {
                 stats: MarketStats::new(plain.window_bars),
             }
         });
-        Self { courier: Courier::new(latency, seed), arrivals: Vec::new(), markets: markets.collect() }
+        let courier = Courier::new(latency, seed);
+        Self { courier, arrivals: Vec::new(), markets: markets.collect(), fault: None }
     }
 
     /// The estimated state of an instrument, for tests and displays.
@@ -134,7 +149,19 @@ impl RecordedExchange {
     /// Handles what happened before the end of consecutive bars while no order was open.
     pub fn pass(&mut self, instrument: InstrumentId, intervals: &[BarInterval]) {
         let Some(last) = intervals.last() else { return };
-        self.markets[instrument.index()].play(last.bar.ts, &mut Vec::new());
+        let played = self.markets[instrument.index()].play(last.bar.ts, &mut Vec::new());
+        self.note(played);
+    }
+
+    /// Why the events of a market ended too early, once it is known: nothing that comes after it is of any use.
+    pub fn take_fault(&mut self) -> Option<MarketFault> {
+        self.fault.take()
+    }
+
+    fn note(&mut self, played: Result<(), MarketFault>) {
+        if let Err(fault) = played {
+            self.fault.get_or_insert(fault);
+        }
     }
 
     /// Handles what happened before the close of a bar.
@@ -148,7 +175,8 @@ impl RecordedExchange {
         let before = reports.len();
         let recorded = &mut self.markets[instrument.index()];
         recorded.market.set_positions(|strategy| accounts.position(strategy, instrument));
-        recorded.play(interval.bar.ts, reports);
+        let played = recorded.play(interval.bar.ts, reports);
+        self.note(played);
         self.send_back(&mut reports[before..]);
     }
 

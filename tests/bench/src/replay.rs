@@ -69,7 +69,7 @@ fn measure(path: &Path, rounds: usize) -> Result<(), MessageError> {
         tape.events().last().map_or(0, |last| last.local_ts.0 - tape.events()[0].local_ts.0) as f64 / 1e9;
     println!(
         "{messages} messages, {changes} changes of levels and trades in {seconds:.0} s, no sequence error; \
-         local clock moved by {:.3} s, {} trades before the book left out",
+         local clock moved by {:.3} s, {} trades before the book",
         tape.clock_shift_ns() as f64 / 1e9,
         tape.trades_before_book()
     );

@@ -41,13 +41,18 @@ fn for_people(replayed: &Replayed) -> String {
     let Replayed { run, source, bars, intents, differing_intents, .. } = replayed;
     let mut text = format!("{}: {bars} bars again from its {source}\n", run.display());
     // Writing to a String cannot fail.
+    if replayed.cut_off {
+        let _ = writeln!(text, "the run was cut off: compared is what was written of it until then");
+    }
     let _ = match differing_intents {
         0 => writeln!(text, "all {intents} intents are the same"),
         differing => writeln!(text, "{differing} of {intents} intents differ"),
     };
     replayed.differences.iter().for_each(|difference| tell(&mut text, "intent", difference));
     if replayed.is_equal() {
-        let _ = writeln!(text, "the journal is the same: {}", replayed.journal_sha256);
+        let hash = &replayed.journal_sha256;
+        let reach = if replayed.cut_off { " as far as it goes" } else { "" };
+        let _ = writeln!(text, "the journal is the same{reach}: {hash}");
     } else {
         let _ = writeln!(text, "the journal is another one: {}", replayed.replayed_sha256);
         if let Some(first) = &replayed.first_difference {

@@ -4,6 +4,7 @@
 //! grid of its instrument, with its diffs checked against the snapshot and its events in the order of both clocks; a
 //! [`Recording`] makes it the market of a run.
 
+mod bars;
 mod error;
 mod file;
 mod replay;
@@ -11,5 +12,9 @@ mod tape;
 
 pub use error::MessageError;
 pub use file::{DepthDiff, DepthSnapshot, LevelText, Message, MessageFile, TradeMessage};
-pub use replay::{Recording, TapeReplay, continuity};
+pub use replay::{Detail, Recording, TapeReplay, continuity};
 pub use tape::{Tape, TapeEvent, TapeGrid};
+
+pub(crate) use bars::BarBuilder;
+pub(crate) use replay::FINEST_LOT;
+pub(crate) use tape::EventKind;

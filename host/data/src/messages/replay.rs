@@ -3,16 +3,27 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cryptobot_engine::{BarBlock, MarketSource};
-use cryptobot_model::{DepthEvent, DepthTrade, Price, Quantity, Timeframe, Timestamp};
+use cryptobot_engine::{BarBlock, MarketFault, MarketSource, TimedEvent};
+use cryptobot_model::{DepthEvent, Price, Quantity, Timeframe, Timestamp};
 use cryptobot_sim::depth::Continuity;
 
+use super::bars::BarBuilder;
 use super::error::MessageError;
 use super::file::{Message, MessageFile};
 use super::tape::{Tape, TapeGrid};
+use crate::resample::next_open;
 
 /// Remainders in the book of a spot market are no multiples of the lot of orders: quantities are counted in this unit.
-const FINEST_LOT: Quantity = Quantity::from_units(1);
+pub(crate) const FINEST_LOT: Quantity = Quantity::from_units(1);
+
+/// How much of a market orders are matched with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Its trades.
+    Trades,
+    /// Its order book and its trades.
+    Book,
+}
 
 /// A recording with the grid it was read on.
 #[derive(Clone, Debug)]
@@ -34,6 +45,11 @@ impl Recording {
         Ok(Self { tape: Arc::new(Tape::read(path, &grid)?), grid })
     }
 
+    /// A market that was read from somewhere else.
+    pub(crate) fn of(tape: Tape, grid: TapeGrid) -> Self {
+        Self { tape: Arc::new(tape), grid }
+    }
+
     /// What is recorded.
     pub fn tape(&self) -> &Tape {
         &self.tape
@@ -44,41 +60,29 @@ impl Recording {
         TapeReplay { tape: Arc::clone(&self.tape), lot: self.grid.lot, next: 0 }
     }
 
-    /// The recorded trades as bars, by the exchange's clock: only whole ones, from the first that has a trade on. Where
-    /// nothing was traded the price stands and the volume is 0.
-    pub fn bars(&self, timeframe: Timeframe) -> BarBlock {
+    /// The recorded trades as bars, by the exchange's clock: only whole ones. With a book they begin with it; without, with
+    /// the trades. The first is one at whose end a price is known.
+    pub fn bars(&self, timeframe: Timeframe, detail: Detail) -> BarBlock {
         let mut block = BarBlock::default();
-        let mut events = self.tape.by_exchange();
-        let (Some(first), length) = (events.next(), timeframe.nanos()) else { return block };
-        let start = timeframe.open_of(first.exchange_ts.plus(length - 1));
-        let mut ends = first.exchange_ts;
-        for event in self.tape.by_exchange() {
-            ends = event.exchange_ts;
-            let DepthEvent::Trade(trade) = self.tape.event(event) else { continue };
-            if ends >= start {
-                self.add(&mut block, timeframe, ends, trade);
+        let events = || self.tape.by_exchange().map(|event| (event.exchange_ts, self.tape.event(event)));
+        let begins = events().find(|(_, event)| match detail {
+            Detail::Trades => matches!(event, DepthEvent::Trade(_)),
+            Detail::Book => matches!(event, DepthEvent::Snapshot(_)),
+        });
+        let Some((begins, _)) = begins else { return block };
+        let mut builder = BarBuilder::new(timeframe, next_open(timeframe, begins));
+        let mut ends = begins;
+        for (ts, event) in events() {
+            if let DepthEvent::Trade(trade) = event {
+                let (price, quantity) = self.grid.amounts(trade);
+                builder.trade(ts, price, quantity, &mut block);
+                ends = ts;
+            } else if detail == Detail::Book {
+                ends = ts;
             }
         }
-        if !block.is_empty() {
-            fill_up_to(&mut block, timeframe.open_of(ends).millis(), length / 1_000_000);
-            truncate(&mut block, timeframe.open_of(ends).millis());
-        }
+        builder.finish(timeframe.open_of(ends), &mut block);
         block
-    }
-
-    fn add(&self, block: &mut BarBlock, timeframe: Timeframe, ts: Timestamp, trade: DepthTrade) {
-        let price = Price::from_units(self.grid.tick.units() * i128::from(trade.tick)).to_f64();
-        let quantity = Quantity::from_units(self.grid.lot.units() * i128::from(trade.lots)).to_f64();
-        let open_ms = timeframe.open_of(ts).millis();
-        fill_up_to(block, open_ms, timeframe.nanos() / 1_000_000);
-        if block.open_ms.last() != Some(&open_ms) {
-            push(block, open_ms, price);
-        }
-        let last = block.len() - 1;
-        block.high[last] = block.high[last].max(price);
-        block.low[last] = block.low[last].min(price);
-        block.close[last] = price;
-        block.volume[last] += quantity;
     }
 }
 
@@ -94,32 +98,6 @@ pub fn continuity(path: &Path) -> Result<Continuity, MessageError> {
     Ok(Continuity::Previous)
 }
 
-fn push(block: &mut BarBlock, open_ms: i64, price: f64) {
-    block.open_ms.push(open_ms);
-    for column in [&mut block.open, &mut block.high, &mut block.low, &mut block.close] {
-        column.push(price);
-    }
-    block.volume.push(0.0);
-}
-
-/// Adds flat bars before `open_ms`.
-fn fill_up_to(block: &mut BarBlock, open_ms: i64, length_ms: i64) {
-    while let (Some(last), Some(close)) = (block.open_ms.last().copied(), block.close.last().copied())
-        && last + length_ms < open_ms
-    {
-        push(block, last + length_ms, close);
-    }
-}
-
-/// Drops the bars from `open_ms` on.
-fn truncate(block: &mut BarBlock, open_ms: i64) {
-    let rows = block.open_ms.partition_point(|open| *open < open_ms);
-    block.open_ms.truncate(rows);
-    for column in [&mut block.open, &mut block.high, &mut block.low, &mut block.close, &mut block.volume] {
-        column.truncate(rows);
-    }
-}
-
 /// Plays a recording to the simulated exchange.
 #[derive(Clone, Debug)]
 pub struct TapeReplay {
@@ -133,9 +111,9 @@ impl MarketSource for TapeReplay {
         self.lot
     }
 
-    fn next_before(&mut self, end: Timestamp) -> Option<(Timestamp, DepthEvent<'_>)> {
-        let event = self.tape.at_exchange(self.next).filter(|event| event.exchange_ts < end)?;
-        self.next += 1;
-        Some((event.exchange_ts, self.tape.event(event)))
+    fn next_before(&mut self, end: Timestamp) -> Result<Option<TimedEvent<'_>>, MarketFault> {
+        let next = self.tape.at_exchange(self.next).filter(|event| event.exchange_ts < end);
+        self.next += usize::from(next.is_some());
+        Ok(next.map(|event| (event.exchange_ts, self.tape.event(event))))
     }
 }

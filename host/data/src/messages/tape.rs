@@ -20,6 +20,15 @@ pub struct TapeGrid {
     pub continuity: Continuity,
 }
 
+impl TapeGrid {
+    /// Price and quantity of a trade.
+    pub(crate) fn amounts(&self, trade: DepthTrade) -> (f64, f64) {
+        let price = Price::from_units(self.tick.units() * i128::from(trade.tick));
+        let quantity = Quantity::from_units(self.lot.units() * i128::from(trade.lots));
+        (price.to_f64(), quantity.to_f64())
+    }
+}
+
 /// An event with the times of both clocks.
 #[derive(Clone, Debug)]
 pub struct TapeEvent {
@@ -27,17 +36,38 @@ pub struct TapeEvent {
     pub exchange_ts: Timestamp,
     /// When it was received, moved so that nothing is received before it happened.
     pub local_ts: Timestamp,
-    kind: Kind,
+    kind: EventKind,
 }
 
-#[derive(Clone, Debug)]
-enum Kind {
+/// What an event says; the levels of books stand in a list of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
     Snapshot(Range<usize>),
     Diff(Range<usize>),
     Trade(DepthTrade),
 }
 
-/// A recording from its snapshot on: events in the order in which they were received.
+impl EventKind {
+    /// The event with its levels.
+    #[inline]
+    pub(crate) fn event<'a>(&self, updates: &'a [DepthUpdate]) -> DepthEvent<'a> {
+        match self {
+            Self::Snapshot(range) => DepthEvent::Snapshot(&updates[range.clone()]),
+            Self::Diff(range) => DepthEvent::Diff(&updates[range.clone()]),
+            Self::Trade(trade) => DepthEvent::Trade(*trade),
+        }
+    }
+
+    /// The order of events of one time: trades first. A change of that time has what they took out of the book already.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Trade(_) => 0,
+            Self::Snapshot(_) | Self::Diff(_) => 1,
+        }
+    }
+}
+
+/// A recording: events in the order in which they were received.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     events: Vec<TapeEvent>,
@@ -67,7 +97,7 @@ impl Tape {
         &self.events
     }
 
-    /// The events in the order in which they happened at the exchange.
+    /// The events in the order in which they happened at the exchange; at one time trades come before the book.
     pub fn by_exchange(&self) -> impl Iterator<Item = &TapeEvent> {
         self.by_exchange.iter().map(|&index| &self.events[index as usize])
     }
@@ -80,16 +110,12 @@ impl Tape {
     /// What an event says.
     #[inline]
     pub fn event(&self, event: &TapeEvent) -> DepthEvent<'_> {
-        match &event.kind {
-            Kind::Snapshot(range) => DepthEvent::Snapshot(&self.updates[range.clone()]),
-            Kind::Diff(range) => DepthEvent::Diff(&self.updates[range.clone()]),
-            Kind::Trade(trade) => DepthEvent::Trade(*trade),
-        }
+        event.kind.event(&self.updates)
     }
 
     /// Changes of single levels and trades in all: the usual count of market events.
     pub fn changes(&self) -> usize {
-        let trades = self.events.iter().filter(|event| matches!(event.kind, Kind::Trade(_))).count();
+        let trades = self.events.iter().filter(|event| matches!(event.kind, EventKind::Trade(_))).count();
         self.updates.len() + trades
     }
 
@@ -98,9 +124,17 @@ impl Tape {
         self.clock_shift_ns
     }
 
-    /// Trades before the book was there, which are left out.
+    /// Trades before the book was there.
     pub const fn trades_before_book(&self) -> usize {
         self.before_book
+    }
+
+    /// A tape of events whose receipt is not known, in the order in which they happened.
+    pub(crate) fn of_events(events: Vec<(Timestamp, EventKind)>, updates: Vec<DepthUpdate>) -> Self {
+        let by_exchange = (0..events.len() as u32).collect();
+        let event = |(ts, kind)| TapeEvent { exchange_ts: ts, local_ts: ts, kind };
+        let events: Vec<TapeEvent> = events.into_iter().map(event).collect();
+        Self { events, updates, by_exchange, clock_shift_ns: 0, before_book: 0 }
     }
 }
 
@@ -169,28 +203,28 @@ impl Reading {
 
     fn on_snapshot(&mut self, received_at: Timestamp, snapshot: &DepthSnapshot) -> Result<(), Problem> {
         let levels = self.levels(&snapshot.bids, &snapshot.asks).map_err(Problem::Text)?;
+        if self.sync.applied().is_some_and(|applied| snapshot.last_id <= applied) {
+            // What the diffs led to is at least as new.
+            return Ok(());
+        }
         self.sync.on_snapshot(snapshot.last_id, &mut self.ready).map_err(Problem::Gap)?;
         self.has_snapshot = true;
         let first = self.ready.first().map(|held| held.ts);
         // Exchanges that tell no time of the snapshot tell that of the diff it belongs to.
         let ts = snapshot.ts.or(first).unwrap_or(received_at);
         let range = self.store(&levels);
-        self.push_depth(ts, received_at, Kind::Snapshot(range));
+        self.push_depth(ts, received_at, EventKind::Snapshot(range));
         self.push_ready(received_at);
         Ok(())
     }
 
     fn on_trade(&mut self, received_at: Timestamp, trade: &TradeMessage) -> Result<(), String> {
         self.check_symbol(trade.symbol)?;
-        if !self.has_snapshot {
-            self.tape.before_book += 1;
-            return Ok(());
-        }
         if !trade.in_book {
             return Ok(());
         }
         let (tick, lots) = self.on_grid(trade.price, trade.quantity)?;
-        let kind = Kind::Trade(DepthTrade { aggressor: trade.aggressor, tick, lots });
+        let kind = EventKind::Trade(DepthTrade { aggressor: trade.aggressor, tick, lots });
         self.tape.events.push(TapeEvent { exchange_ts: trade.ts, local_ts: received_at, kind });
         Ok(())
     }
@@ -198,11 +232,11 @@ impl Reading {
     fn push_ready(&mut self, received_at: Timestamp) {
         for held in std::mem::take(&mut self.ready) {
             let range = self.store(&held.updates);
-            self.push_depth(held.ts, received_at, Kind::Diff(range));
+            self.push_depth(held.ts, received_at, EventKind::Diff(range));
         }
     }
 
-    fn push_depth(&mut self, ts: Timestamp, received_at: Timestamp, kind: Kind) {
+    fn push_depth(&mut self, ts: Timestamp, received_at: Timestamp, kind: EventKind) {
         self.last_depth = ts.max(self.last_depth);
         self.tape.events.push(TapeEvent { exchange_ts: self.last_depth, local_ts: received_at, kind });
     }
@@ -256,7 +290,10 @@ impl Reading {
             event.local_ts = event.local_ts.plus(tape.clock_shift_ns);
         }
         tape.by_exchange = (0..tape.events.len() as u32).collect();
-        tape.by_exchange.sort_by_key(|&index| tape.events[index as usize].exchange_ts);
+        let order = |event: &TapeEvent| (event.exchange_ts, event.kind.rank());
+        tape.by_exchange.sort_by_key(|&index| order(&tape.events[index as usize]));
+        let is_trade = |event: &&TapeEvent| matches!(event.kind, EventKind::Trade(_));
+        tape.before_book = tape.by_exchange().take_while(is_trade).count();
         Ok(tape)
     }
 }

@@ -173,6 +173,7 @@ const DEPTH: &[ColumnSpec] = &[
     key(flag("bid")),
     key(number("price", ValueRange::Price)),
     number("qty", ValueRange::NotNegative),
+    optional(integer("previous_id")),
 ];
 
 const LIQUIDATIONS: &[ColumnSpec] = &[

@@ -1,4 +1,4 @@
-//! Rows of a series of any kind in order of time, for those who compute with them.
+//! Rows of a series of any kind in order of time, for those who compute with them: a row group of them is in memory.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cryptobot_model::Timestamp;
 
 use super::files::parquet_files;
-use super::groups::{bounds, read_rows};
+use super::groups::{SeriesFile, bounds};
 use super::kind::{SeriesId, SeriesKind};
 use super::rows::Rows;
 use crate::error::DataError;
@@ -19,10 +19,22 @@ struct Part {
     first: i64,
 }
 
-/// The rows of a period, file by file. Every row that is given is checked.
+/// A file that is being read.
+struct Open {
+    file: SeriesFile,
+    name: String,
+    /// The row group that comes next, and the rows before it.
+    group: usize,
+    rows: usize,
+    /// Time of the last row that was given.
+    before: i64,
+}
+
+/// The rows of a period, row group by row group. Every row that is given is checked.
 pub struct RowStream {
     kind: SeriesKind,
     parts: VecDeque<Part>,
+    open: Option<Open>,
     period_ms: Range<i64>,
 }
 
@@ -44,37 +56,65 @@ impl RowStream {
             }
         }
         parts.sort_by_key(|part| part.first);
-        Ok(Self { kind: series.kind, parts: parts.into(), period_ms })
+        Ok(Self { kind: series.kind, parts: parts.into(), open: None, period_ms })
     }
 
-    /// The rows of the next file, and which of them lie in the period; `None` at the end.
+    /// The rows of the next row group, and which of them lie in the period; `None` at the end.
     pub fn next_rows(&mut self) -> Result<Option<(Rows, Range<usize>)>, DataError> {
-        let Some(Part { path, name, .. }) = self.parts.pop_front() else { return Ok(None) };
-        let (rows, _) = read_rows(&path, &name, self.kind)?;
-        let (mut wanted, mut before) = (rows.len()..rows.len(), i64::MIN);
+        loop {
+            if self.open.as_ref().is_none_or(|open| open.group == open.file.groups()) {
+                let Some(Part { path, name, .. }) = self.parts.pop_front() else { return Ok(None) };
+                let file = SeriesFile::open(&path, &name, self.kind)?;
+                self.open = Some(Open { file, name, group: 0, rows: 0, before: i64::MIN });
+            }
+            let Some(open) = &mut self.open else { return Ok(None) };
+            if let Some(given) = open.next_group(&self.period_ms)? {
+                return Ok(Some(given));
+            }
+        }
+    }
+
+    /// The file that the rows which were given last are from, below the catalog's root.
+    pub(crate) fn file_name(&self) -> &str {
+        self.open.as_ref().map_or("", |open| &open.name)
+    }
+}
+
+impl Open {
+    /// The next row group, and which of its rows lie in the period; `None` where it has none of it.
+    fn next_group(&mut self, period_ms: &Range<i64>) -> Result<Option<(Rows, Range<usize>)>, DataError> {
+        let (group, rows_before) = (self.group, self.rows);
+        self.group += 1;
+        self.rows += self.file.rows(group);
+        let bounds = self.file.bounds(group)?;
+        if bounds.is_none_or(|(first, last)| last < period_ms.start || first >= period_ms.end) {
+            return Ok(None);
+        }
+        let rows = self.file.read(group)?;
+        let mut wanted = rows.len()..rows.len();
         for row in 0..rows.len() {
             let ts_ms = rows.ts_ms(row);
-            if ts_ms >= self.period_ms.end {
+            if ts_ms >= period_ms.end {
                 wanted.end = row;
                 break;
             }
-            if ts_ms < self.period_ms.start {
+            if ts_ms < period_ms.start {
                 continue;
             }
             let fault = match rows.fault(row) {
                 Some((fault, column)) => Some((column, fault.text())),
-                None if ts_ms < before => Some(("ts", "is earlier than in the row before")),
+                None if ts_ms < self.before => Some(("ts", "is earlier than in the row before")),
                 None => None,
             };
             if let Some((column, what)) = fault {
                 return Err(DataError::Column {
-                    file: name,
+                    file: self.name.clone(),
                     column: column.to_owned(),
-                    problem: format!("{what} (row {row})"),
+                    problem: format!("{what} (row {})", rows_before + row),
                     expected: "fix: correct the row or import the file again; `host data check` lists all of them",
                 });
             }
-            before = ts_ms;
+            self.before = ts_ms;
             wanted.start = wanted.start.min(row);
         }
         let start = wanted.start.min(wanted.end);

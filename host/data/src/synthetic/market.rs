@@ -32,6 +32,8 @@ struct BookOutput<'a> {
     book: Book,
     rows: SeriesOutput<'a>,
     recording: RecordingWriter,
+    /// Time of the newest change, ms since the epoch.
+    newest_ms: i64,
     /// When the next snapshot is due in the catalog, ms since the epoch.
     snapshot_ms: i64,
     is_first: bool,
@@ -102,6 +104,7 @@ impl<'a> Outputs<'a> {
                         book: Book::new(pair, request.seed),
                         rows,
                         recording: RecordingWriter::create(&path, pair)?,
+                        newest_ms: from_ms,
                         snapshot_ms: from_ms,
                         is_first: true,
                     });
@@ -187,7 +190,7 @@ fn put_bar(
 impl BookOutput<'_> {
     fn add(&mut self, pair: &Pair, minute: &Minute, moment: &Moment) -> Result<(), DataError> {
         if let Some(change) = self.book.quote(minute, moment) {
-            self.put_change(pair, moment.ts_ms, &change)?;
+            self.put_change(pair, self.quoted_ms(moment.ts_ms), &change)?;
         }
         let Some(trade) = moment.trade else { return Ok(()) };
         self.recording.trade(moment.ts_ms, trade)?;
@@ -197,11 +200,17 @@ impl BookOutput<'_> {
         }
     }
 
+    /// When the quote of a moment is published: before the trade, which comes first among the events of its time.
+    fn quoted_ms(&self, ts_ms: i64) -> i64 {
+        if ts_ms % MINUTE_MS == 0 { ts_ms } else { (ts_ms - 1).max(self.newest_ms) }
+    }
+
     /// Writes a change; after the first one of a day the whole book, so that every file begins with one. The snapshot has
     /// the number of that change, which exchanges want the first change after a snapshot to contain.
     fn put_change(&mut self, pair: &Pair, ts_ms: i64, change: &Change) -> Result<(), DataError> {
+        self.newest_ms = ts_ms;
         self.recording.change(ts_ms, change)?;
-        self.put_levels(pair, ts_ms, (change.last_id, Some(change.first_id)), &change.levels)?;
+        self.put_levels(pair, ts_ms, change.last_id, Some(change), &change.levels)?;
         if ts_ms < self.snapshot_ms {
             return Ok(());
         }
@@ -210,26 +219,28 @@ impl BookOutput<'_> {
         if std::mem::take(&mut self.is_first) {
             self.recording.snapshot(ts_ms, last_id, &levels)?;
         }
-        self.put_levels(pair, ts_ms, (last_id, None), &levels)
+        self.put_levels(pair, ts_ms, last_id, None, &levels)
     }
 
-    /// Rows of a change, or without a first number of a snapshot.
+    /// Rows of a change, or without one of a snapshot.
     fn put_levels(
         &mut self,
         pair: &Pair,
         ts_ms: i64,
-        (last_id, first_id): (u64, Option<u64>),
+        last_id: u64,
+        change: Option<&Change>,
         levels: &[(bool, i64, i64)],
     ) -> Result<(), DataError> {
         for &(bid, ticks, lots) in levels {
             let cells = [
                 ts_ms.into(),
                 (last_id as i64).into(),
-                first_id.map(|id| id as i64).into(),
-                first_id.is_none().into(),
+                change.map(|change| change.first_id as i64).into(),
+                change.is_none().into(),
                 bid.into(),
                 pair.price(ticks).into(),
                 pair.quantity(lots).into(),
+                change.map(|change| change.previous_id as i64).into(),
             ];
             self.rows.push(ts_ms, &cells)?;
         }

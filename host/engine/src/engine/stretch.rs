@@ -473,6 +473,6 @@ impl<V: Venue> Engine<V> {
             market.advance(rows)?;
             self.next_close = self.next_close.min(market.next_close);
         }
-        Ok(())
+        self.venue.fault().map_or(Ok(()), Err)
     }
 }

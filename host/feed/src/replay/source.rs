@@ -114,7 +114,7 @@ impl RecordingStream {
 impl Source for RecordingStream {
     fn next(&mut self, series: u32) -> Result<Option<Arrival>, FeedError> {
         let (lot, tick) = (self.events.lot(), self.tick);
-        let Some((ts, event)) = self.events.next_before(Timestamp(i64::MAX)) else { return Ok(None) };
+        let Some((ts, event)) = self.events.next_before(Timestamp(i64::MAX))? else { return Ok(None) };
         let input = match event {
             DepthEvent::Snapshot(levels) => {
                 Input::Book { series, book: Book { snapshot: true, levels: levels.to_vec(), ids: None } }

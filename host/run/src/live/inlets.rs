@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use cryptobot_engine::{BarBlock, BarInterval, BarSource, MarketSource, SourceError};
+use cryptobot_engine::{
+    BarBlock, BarInterval, BarSource, MarketFault, MarketSource, SourceError, TimedEvent,
+};
 use cryptobot_feed::{Book, Series, Stream};
 use cryptobot_model::{
     Bar, DepthEvent, DepthTrade, DepthUpdate, Instrument, InstrumentId, Price, Quantity, Timeframe,
@@ -86,9 +88,10 @@ impl MarketSource for ArrivedEvents {
         self.events.lot
     }
 
-    fn next_before(&mut self, end: Timestamp) -> Option<(Timestamp, DepthEvent<'_>)> {
-        let (ts, event) = self.events.waiting.borrow_mut().pop_front_if(|(ts, _)| *ts < end)?;
-        Some((
+    fn next_before(&mut self, end: Timestamp) -> Result<Option<TimedEvent<'_>>, MarketFault> {
+        let next = self.events.waiting.borrow_mut().pop_front_if(|(ts, _)| *ts < end);
+        let Some((ts, event)) = next else { return Ok(None) };
+        Ok(Some((
             ts,
             match event {
                 MarketEvent::Trade(trade) => DepthEvent::Trade(trade),
@@ -101,7 +104,7 @@ impl MarketSource for ArrivedEvents {
                     }
                 }
             },
-        ))
+        )))
     }
 }
 

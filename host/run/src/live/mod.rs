@@ -138,7 +138,9 @@ impl Simulation {
                 intake.admit(Arrival::at(intake.clock(), overrun)).map_err(tape_error)?;
             }
             if flushed.elapsed() >= FLUSH_EVERY {
+                // The tape first: what is in the journal follows from what is on it.
                 intake.flush().map_err(tape_error)?;
+                recorder.keep();
                 flushed = Instant::now();
             }
             if let Some(at) = session.engine().map(Engine::progress) {

@@ -19,11 +19,15 @@ pub(super) fn replay(plan: &mut Plan, supplies: Vec<Supply>) -> Result<(Replay, 
     let funding = plan.take_funding();
     let mut sources = Sources::new();
     for (index, (supply, rates)) in supplies.into_iter().zip(funding).enumerate() {
-        add(&mut sources, &plan.instruments[index], plan.fill_timeframes[index], supply, rates);
+        add(&mut sources, &plan.instruments[index], plan.fill_timeframes[index], supply, rates)?;
     }
     // Nothing happens after the last bar: a run ends with it.
     let range = Range { to: plan.to, ..Range::ALL };
-    Replay::new(sources, range, Speed::Times(1.0), Box::new(WallPace::default())).map_err(RunError::from_feed)
+    let (feed, handle) = Replay::new(sources, range, Speed::Times(1.0), Box::new(WallPace::default()))
+        .map_err(RunError::from_feed)?;
+    // What a book was before the first bar is not waited for.
+    handle.skip_to(plan.from);
+    Ok((feed, handle))
 }
 
 /// Adds the series of an instrument.
@@ -33,7 +37,7 @@ fn add(
     timeframe: Timeframe,
     supply: Supply,
     rates: Vec<FundingRate>,
-) {
+) -> Result<(), RunError> {
     let mut push = |stream: Stream, source: Box<dyn Source>| {
         let (venue, symbol) = (instrument.venue.clone(), instrument.symbol.clone());
         sources.push((Series { venue, symbol, stream }, source));
@@ -54,8 +58,15 @@ fn add(
             let events = RecordingStream::new(Box::new(recording.events()), instrument.tick);
             push(Stream::Book { tick: instrument.tick, lot: events.lot() }, Box::new(events));
         }
+        Supply::Market(market) => {
+            let built = ReadAhead::new(market.bars()?, timeframe);
+            push(Stream::Bars(timeframe), Box::new(bars(Box::new(built))));
+            let events = RecordingStream::new(Box::new(market.events_ahead()?), instrument.tick);
+            push(Stream::Book { tick: instrument.tick, lot: events.lot() }, Box::new(events));
+        }
     }
     if !rates.is_empty() {
         push(Stream::Funding, Box::new(FundingStream::new(rates)));
     }
+    Ok(())
 }

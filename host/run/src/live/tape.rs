@@ -79,6 +79,8 @@ impl Recorded {
                 }
             }
         }
+        // What comes now is not of a run that was cut off.
+        recorder.keep();
         session.finish(Ending::Data, recorder)
     }
 }

@@ -6,7 +6,7 @@ use cryptobot_model::UpdateIds;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuity {
     /// A diff names the last update of the one before (Binance futures: `pu` = former `u`). The first diff after a
-    /// snapshot has `first <= snapshot <= last`.
+    /// snapshot has `first <= snapshot <= last`, or the one before it is in the snapshot.
     Previous,
     /// A diff begins one after the last update of the one before (Binance spot: `U` = former `u` + 1). The first diff
     /// after a snapshot has `first <= snapshot + 1 <= last`.
@@ -55,6 +55,14 @@ impl<D> BookSync<D> {
         matches!(self.state, State::Live(_))
     }
 
+    /// The last update that is in the book; `None` while it has to be built.
+    pub const fn applied(&self) -> Option<u64> {
+        match self.state {
+            State::Waiting => None,
+            State::Snapshot(last) | State::Live(last) => Some(last),
+        }
+    }
+
     /// Takes a diff. It is kept until there is a snapshot, dropped if the snapshot has it already, or appended to
     /// `ready`, to be applied now. After a gap, diffs are kept again, this one first.
     pub fn on_diff(&mut self, ids: UpdateIds, diff: D, ready: &mut Vec<D>) -> Result<(), SequenceGap> {
@@ -64,7 +72,10 @@ impl<D> BookSync<D> {
                 return Ok(());
             }
             State::Snapshot(snapshot) if self.is_covered(ids, snapshot) => return Ok(()),
-            State::Snapshot(snapshot) => (snapshot, ids.first <= snapshot + self.step()),
+            State::Snapshot(snapshot) => {
+                let begins_in = ids.previous.is_some_and(|previous| previous <= snapshot);
+                (snapshot, ids.first <= snapshot + self.step() || begins_in)
+            }
             State::Live(last) => (last, self.follows(ids, last)),
         };
         if !follows {
@@ -147,6 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn a_diff_that_names_the_snapshot_follows_it() {
+        let (mut sync, mut ready) = (BookSync::new(Continuity::Previous), Vec::new());
+        assert_eq!(sync.applied(), None);
+        sync.on_snapshot(20, &mut ready).unwrap();
+        assert_eq!(sync.applied(), Some(20));
+        sync.on_diff(futures(23, 25, 20), 'a', &mut ready).unwrap();
+        assert_eq!((sync.applied(), ready), (Some(25), vec!['a']));
+        sync.on_snapshot(30, &mut Vec::new()).unwrap();
+        sync.on_diff(futures(32, 33, 31), 'b', &mut Vec::new()).unwrap_err();
+    }
+
+    #[test]
     fn a_gap_names_the_numbers_and_starts_over() {
         let (mut sync, mut ready) = (BookSync::new(Continuity::Previous), Vec::new());
         sync.on_snapshot(20, &mut ready).unwrap();
@@ -155,7 +178,7 @@ mod tests {
         let text = gap.to_string();
         assert!(text.contains("31..40 (after 30) does not follow 25"), "{text}");
         ready.clear();
-        sync.on_diff(futures(42, 50, 40), 'c', &mut ready).unwrap();
+        sync.on_diff(futures(44, 50, 43), 'c', &mut ready).unwrap();
         assert!(ready.is_empty() && !sync.is_live());
         sync.on_snapshot(41, &mut ready).unwrap_err();
         assert!(!sync.is_live(), "the snapshot is older than the first diff after the gap");

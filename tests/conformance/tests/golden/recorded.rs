@@ -1,6 +1,9 @@
 //! A recorded market in a case: on whole ticks and lots.
 
-use cryptobot_engine::{DepthConfig, ExchangeConfig, MarketSource, Matching, QueueModel, RecordedExchange};
+use cryptobot_engine::{
+    DepthConfig, ExchangeConfig, MarketFault, MarketSource, Matching, QueueModel, RecordedExchange,
+    TimedEvent,
+};
 use cryptobot_model::{
     DepthEvent, DepthTrade, DepthUpdate, Instrument, InstrumentId, Price, Quantity, Side, Timestamp,
 };
@@ -60,15 +63,17 @@ impl MarketSource for Rows {
         self.lot
     }
 
-    fn next_before(&mut self, end: Timestamp) -> Option<(Timestamp, DepthEvent<'_>)> {
-        let (ts, event) = self.events.get(self.next).filter(|(ts, _)| *ts < end)?;
+    fn next_before(&mut self, end: Timestamp) -> Result<Option<TimedEvent<'_>>, MarketFault> {
+        let Some((ts, event)) = self.events.get(self.next).filter(|(ts, _)| *ts < end) else {
+            return Ok(None);
+        };
         self.next += 1;
         let event = match event {
             Event::Book(levels) => DepthEvent::Snapshot(levels),
             Event::Diff(levels) => DepthEvent::Diff(levels),
             Event::Trade(trade) => DepthEvent::Trade(*trade),
         };
-        Some((*ts, event))
+        Ok(Some((*ts, event)))
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::disallowed_types, reason = "they open files and wait for processes")]
 
+mod books;
 mod containment;
 mod contracts;
 mod data_faults;

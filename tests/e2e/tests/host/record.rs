@@ -552,6 +552,13 @@ fn a_recorded_market_is_recorded_again() {
         bytes / total as f64,
         book.snapshots
     );
+    // Orders meet what was recorded, once it is said that a change is missing.
+    let sandbox = sandbox.with_plugin("sma-flip");
+    sandbox.write("run.yaml", "venues: {binance-usdm: {funding: none}}");
+    let run = "run --config run.yaml --plugin sma-flip --timeframe 5s --balance 1000000 --fills depth --format json";
+    sandbox.host(run).refused(3, &["BTCUSDT depth", "missing", "--allow-gaps"]);
+    let ran = sandbox.host(&format!("{run} --allow-gaps")).expect(0).json();
+    assert!(ran["bars"].as_u64() > Some(8), "{ran}");
     sandbox.host("data import live.tape --data other").expect(0);
     for kind in ["aggtrades", "depth"] {
         assert_eq!(rows(&sandbox.path("other"), "BTCUSDT", kind), rows(&data, "BTCUSDT", kind), "{kind}");

@@ -336,6 +336,46 @@ fn a_killed_simulation_leaves_a_tape_that_can_be_read() {
 }
 
 #[test]
+fn a_killed_simulation_is_repeated_as_far_as_it_went() {
+    let sandbox = Sandbox::with_sample();
+    let arguments = "--plugin sma-flip --timeframe 1m --set fast=3 --set slow=9 --set quantity=0.1";
+    let whole =
+        sandbox.host(&format!("run {arguments} --to 2024-01-10 --out whole --format json")).expect(0).json();
+    let mut command = sandbox.command(&format!("run --mode simulation {arguments} --speed 6000 --out run"));
+    let child = start(&mut command);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while std::fs::metadata(sandbox.path("run/tape.bin")).map_or(0, |file| file.len()) < 10_000 {
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        sleep(Duration::from_millis(20));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    run_to_end(child);
+    assert!(sandbox.path("run/started.json").exists() && !sandbox.path("run/summary.json").exists());
+    // What the shell sees of a run that was cut off.
+    let ran = sandbox.host("replay run").expect(0);
+    assert!(ran.stdout.contains("the run was cut off: compared is what was written"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the journal is the same as far as it goes"), "{}", ran.stdout);
+    let replayed = replayed(&sandbox, "run");
+    let intents = replayed["intents"].as_u64().unwrap();
+    assert_eq!((&replayed["cut_off"], &replayed["differing_intents"]), (&true.into(), &0.into()));
+    assert!(intents > 10 && intents < whole["intents"].as_u64().unwrap(), "{replayed}");
+    sandbox.host("journal verify run").expect(0);
+    // Another strategy than the one that ran is found.
+    let config = sandbox.read("run/run.yaml");
+    sandbox.write("run/run.yaml", config.replace("quantity: 0.1", "quantity: 0.2"));
+    let changed = sandbox.host("replay run --format json").expect(1).json();
+    assert_eq!(changed["differing_intents"], changed["intents"]);
+    sandbox.write("run/run.yaml", config);
+    sandbox.host("explain run 1").refused(2, &["not the folder of a complete run"]);
+    // The folder is taken for the next run, which is a whole one.
+    sandbox
+        .host(&format!("run --mode simulation {arguments} --to 2024-01-03 --speed max --out run"))
+        .expect(0);
+    assert!(!sandbox.path("run/started.json").exists() && sandbox.path("run/summary.json").exists());
+    assert_eq!(sandbox.host("replay run --format json").expect(0).json()["cut_off"], false);
+}
+
+#[test]
 fn what_belongs_to_real_time_is_refused_elsewhere() {
     let sandbox = Sandbox::with_sample();
     let run = "run --plugin sma-flip";

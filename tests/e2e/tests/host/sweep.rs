@@ -15,7 +15,7 @@ const SWEEP: &str = "sweep --plugin sma-flip --timeframe 1h --to 2024-03-01 --se
 const SINGLE: &str = "run --plugin sma-flip --timeframe 1h --to 2024-03-01 --set quantity=0.1 --format json";
 
 /// The cells of a column as texts; empty ones are `-`.
-fn column(table: &Path, name: &str) -> Vec<String> {
+pub fn column(table: &Path, name: &str) -> Vec<String> {
     fn texts<T: ToString>(cells: Vec<Option<T>>) -> Vec<String> {
         cells.into_iter().map(|cell| cell.map_or_else(|| "-".to_owned(), |cell| cell.to_string())).collect()
     }

@@ -26,7 +26,11 @@ fn a_plugin_trades_through_a_generated_crash_on_bars_trades_and_book() {
     let generate = "data generate --scenario flash-crash --symbol BTCUSDT --to 2024-01-01T05:00 --kind \
                     1m,mark-1m,funding,aggtrades,depth --out made";
     let said = sandbox.host(generate).expect(0).stdout;
-    assert!(said.contains("generated, not market data") && said.contains("--recording BTCUSDT="), "{said}");
+    assert!(
+        said.contains("generated, not market data")
+            && said.contains("--fills depth --venue synthetic --data made"),
+        "{said}"
+    );
     let checked = sandbox.host("data check --data made --format json").expect(0).json();
     assert_eq!(checked["errors"], 0);
     sandbox.write("made.yaml", CONFIG);

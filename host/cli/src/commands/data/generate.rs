@@ -68,11 +68,16 @@ fn of_scenario(arguments: &GenerateArguments, scenario: Scenario) -> Result<(), 
         to,
         made.label
     ))?;
+    let is_traded = request.kinds.contains(&SeriesKind::AggTrades);
     for (symbol, path) in &made.recordings {
+        let venue = sample::VENUE;
+        let way = if is_traded {
+            format!("--data {}", out.display())
+        } else {
+            format!("--recording {symbol}={}", path.display())
+        };
         print(format_args!(
-            "order book and trades of {symbol}, for runs with --fills depth --venue {} --recording {symbol}={}",
-            sample::VENUE,
-            path.display()
+            "order book and trades of {symbol}, for runs with --fills depth --venue {venue} {way}"
         ))?;
     }
     Ok(())

@@ -3,9 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use crate::record::Record;
 use crate::report;
@@ -115,23 +113,13 @@ impl RunFolder {
         &self.path
     }
 
-    /// Writes the tables, side by side: those of a run with many trades are long. The one of funding is written only
-    /// where there was any.
+    /// Writes the tables. The one of funding is written only where there was any.
     pub fn write_tables(&self, record: &Record) -> Result<(), FolderError> {
-        thread::scope(|scope| {
-            let others = [
-                scope.spawn(|| self.write_parts("orders.csv", &tables::orders(record))),
-                scope.spawn(|| self.write_parts("fills.csv", &tables::fills(record))),
-                scope.spawn(|| self.write_parts("trades.csv", &tables::trades(record))),
-            ];
-            let equity = self.write_parts("equity.csv", &tables::equity(record));
-            let funding =
-                tables::funding(record).map_or(Ok(()), |table| self.write_parts("funding.csv", &table));
-            others
-                .into_iter()
-                .try_for_each(|table| table.join().unwrap_or_else(|panic| resume_unwind(panic)))?;
-            equity.and(funding)
-        })
+        self.write_parts("orders.csv", &tables::orders(record))?;
+        self.write_parts("fills.csv", &tables::fills(record))?;
+        self.write_parts("trades.csv", &tables::trades(record))?;
+        self.write_parts("equity.csv", &tables::equity(record))?;
+        tables::funding(record).map_or(Ok(()), |table| self.write_parts("funding.csv", &table))
     }
 
     /// Writes the report. `configuration` is the complete `run.yaml`, shown as it is.
@@ -143,7 +131,7 @@ impl RunFolder {
     ) -> Result<(), FolderError> {
         let page = report::html(record, summary, configuration)
             .map_err(|source| FolderError::Document { file: "report.html", source })?;
-        self.write("report.html", &page)
+        self.write_parts("report.html", &page)
     }
 
     /// Lists the files that are there in `summary.files` and writes the summary: the last step of a run, because it
@@ -167,10 +155,10 @@ impl RunFolder {
     }
 
     /// The same, of a content in parts.
-    fn write_parts(&self, name: &str, parts: &[impl AsRef<[u8]>]) -> Result<(), FolderError> {
+    fn write_parts(&self, name: &str, parts: &[impl AsRef<str>]) -> Result<(), FolderError> {
         let (file, temporary) = (self.path.join(name), self.path.join(format!(".{name}.tmp")));
         let written = File::create(&temporary)
-            .and_then(|mut out| parts.iter().try_for_each(|part| out.write_all(part.as_ref())));
+            .and_then(|mut out| parts.iter().try_for_each(|part| out.write_all(part.as_ref().as_bytes())));
         written.map_err(|source| at(&temporary, source))?;
         fs::rename(&temporary, &file).map_err(|source| at(&file, source))
     }

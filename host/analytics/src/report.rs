@@ -3,6 +3,8 @@
 //! Data are embedded as JSON in a script element that is never executed; the page's own script writes all of it as
 //! text, and a content security policy lets no other script run. Text of plugins can therefore be anything.
 
+use std::borrow::Cow;
+
 use cryptobot_model::Timestamp;
 use cryptobot_model::time::NANOS_PER_SECOND;
 use serde::Serialize;
@@ -37,38 +39,45 @@ const WINDOWS: [usize; 3] = [30, 60, 90];
 const MOST_CANDLES: usize = 20_000;
 const FEWEST_CANDLES: usize = 1_000;
 
-/// The page. `configuration` is the text of `run.yaml`.
-pub fn html(record: &Record, summary: &Summary, configuration: &str) -> Result<String, serde_json::Error> {
-    let data = serde_json::to_string(&Data::new(record, summary, configuration))?;
+/// The page in parts, one after another. `configuration` is the text of `run.yaml`.
+pub fn html(
+    record: &Record,
+    summary: &Summary,
+    configuration: &str,
+) -> Result<Vec<Cow<'static, str>>, serde_json::Error> {
+    let mut data = serde_json::to_string(&Data::new(record, summary, configuration))?;
     // A `<` in JSON stands inside a string only; escaped, nothing in the data can end the element.
-    let data = data.replace('<', "\\u003c");
+    if data.contains('<') {
+        data = data.replace('<', "\\u003c");
+    }
     let title = escape(&format!("{} – run report", summary.run.plugin));
-    let parts = [
-        ("{{policy}}", POLICY),
-        ("{{title}}", &title),
-        ("{{style}}", STYLE),
-        ("{{licence}}", &escape(LICENCE)),
-        ("{{data}}", &data),
-        ("{{library}}", LIBRARY),
-        ("{{script}}", SCRIPT),
-    ];
-    Ok(fill(PAGE, &parts))
+    Ok(fill(
+        PAGE,
+        [
+            ("{{policy}}", Cow::Borrowed(POLICY)),
+            ("{{title}}", Cow::Owned(title)),
+            ("{{style}}", Cow::Borrowed(STYLE)),
+            ("{{licence}}", Cow::Owned(escape(LICENCE))),
+            ("{{data}}", Cow::Owned(data)),
+            ("{{library}}", Cow::Borrowed(LIBRARY)),
+            ("{{script}}", Cow::Borrowed(SCRIPT)),
+        ],
+    ))
 }
 
-/// Puts each part in the place of its mark. The marks stand in the page in the order of the parts, so that a mark
-/// inside a part is plain text.
-pub fn fill(page: &str, parts: &[(&str, &str)]) -> String {
-    let mut filled =
-        String::with_capacity(page.len() + parts.iter().map(|(_, part)| part.len()).sum::<usize>());
-    let mut rest = page;
-    for (mark, part) in parts {
+/// A page in parts: each value in the place of its mark. The marks stand in the page in the order of the values, so that
+/// a mark inside a value is plain text.
+pub fn fill<'a, const N: usize>(page: &'a str, values: [(&str, Cow<'a, str>); N]) -> Vec<Cow<'a, str>> {
+    let (mut parts, mut rest) = (Vec::with_capacity(2 * N + 1), page);
+    for (mark, value) in values {
         if let Some((before, after)) = rest.split_once(mark) {
-            filled.push_str(before);
-            filled.push_str(part);
+            parts.push(Cow::Borrowed(before));
+            parts.push(value);
             rest = after;
         }
     }
-    filled + rest
+    parts.push(Cow::Borrowed(rest));
+    parts
 }
 
 /// Text as it stands in a page.
@@ -344,7 +353,8 @@ mod tests {
 
     #[test]
     fn a_mark_inside_a_part_is_plain_text() {
-        assert_eq!(fill("a {{x}} b {{y}}", &[("{{x}}", "{{y}}"), ("{{y}}", "1")]), "a {{y}} b 1");
+        let values = [("{{x}}", Cow::Borrowed("{{y}}")), ("{{y}}", Cow::Borrowed("1"))];
+        assert_eq!(fill("a {{x}} b {{y}}", values).concat(), "a {{y}} b 1");
     }
 
     #[test]

@@ -261,7 +261,7 @@ fn a_run_without_trades_has_no_trade_figures() {
 fn text_from_plugins_stays_text() {
     let run = RandomRun::new(50, true);
     let (record, info) = run.play();
-    let page = report::html(&record, &Summary::new(&record, info), &run.configuration()).unwrap();
+    let page = report::html(&record, &Summary::new(&record, info), &run.configuration()).unwrap().concat();
     assert!(!page.contains("<img") && !page.contains("</script><"), "markup got through");
     // The data, the library and the page's own script; nothing else opens or closes one.
     let lower = page.to_ascii_lowercase();
@@ -277,7 +277,7 @@ fn equal_runs_make_equal_reports() {
     let make = || {
         let run = RandomRun::new(50, false);
         let (record, info) = run.play();
-        report::html(&record, &Summary::new(&record, info), &run.configuration()).unwrap()
+        report::html(&record, &Summary::new(&record, info), &run.configuration()).unwrap().concat()
     };
     assert!(make() == make());
 }

@@ -1,5 +1,7 @@
 //! `sweep.html`: the landscape of a sweep on one page, with everything in it and no use of the network.
 
+use std::borrow::Cow;
+
 use cryptobot_analytics::report::{FORMAT_SCRIPT, STYLE, escape, fill};
 use cryptobot_model::ParamValue;
 use cryptobot_run::sweep::Search;
@@ -38,14 +40,14 @@ pub(crate) fn html(
     );
     let title = escape(&format!("{} – sweep report", document.sweep.plugin));
     let style = format!("{STYLE}{OWN_STYLE}");
-    let parts = [
-        ("{{policy}}", policy.as_str()),
-        ("{{title}}", &title),
-        ("{{style}}", &style),
-        ("{{data}}", &data),
-        ("{{script}}", &script),
+    let values = [
+        ("{{policy}}", policy),
+        ("{{title}}", title),
+        ("{{style}}", style),
+        ("{{data}}", data),
+        ("{{script}}", script),
     ];
-    Ok(fill(PAGE, &parts))
+    Ok(fill(PAGE, values.map(|(mark, value)| (mark, Cow::Owned(value)))).concat())
 }
 
 /// Base64 with padding (RFC 4648), the form of hashes in a content security policy.

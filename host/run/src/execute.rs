@@ -224,11 +224,11 @@ impl Results {
             left_out,
             metrics: MetricsOptions { risk_free: plan.config.metrics.risk_free },
         };
-        let mut summary = Summary::new(record, info);
-        thread::scope(|scope| {
+        let mut summary = thread::scope(|scope| {
             let tables = scope.spawn(|| self.folder.write_tables(record));
+            let summary = Summary::new(record, info);
             self.folder.write_report(record, &summary, &configuration)?;
-            tables.join().unwrap_or_else(|panic| resume_unwind(panic))
+            tables.join().unwrap_or_else(|panic| resume_unwind(panic)).map(|()| summary)
         })?;
         summary.timing.report_s = reporting.elapsed().as_secs_f64();
         summary.timing.total_s = self.started.elapsed().as_secs_f64();

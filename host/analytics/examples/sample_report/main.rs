@@ -15,6 +15,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let run = random_run::RandomRun::new(trades, hostile);
     let (record, info) = run.play();
     let summary = Summary::new(&record, info);
-    std::fs::write(out, report::html(&record, &summary, &run.configuration())?)?;
+    std::fs::write(out, report::html(&record, &summary, &run.configuration())?.concat())?;
     Ok(())
 }

@@ -14,14 +14,15 @@ impl BarMatch<'_> {
     pub(super) fn receive(&self, state: &mut State, message: &Message) {
         let ts = message.arrives_at;
         self.expire_until(state, ts);
-        match message.what {
+        match &message.what {
             MessageKind::Order(order) => {
-                let order = self.accept(state, order, ts);
-                state.working.extend(order);
+                if let Some(order) = self.accept(state, order, ts) {
+                    state.working.push(order);
+                }
             }
-            MessageKind::Cancel(id) => self.cancel(state, id, ts),
+            MessageKind::Cancel(id) => self.cancel(state, *id, ts),
             MessageKind::Modify(amendment) => {
-                let order = self.amend(state, &amendment, ts);
+                let order = self.amend(state, amendment, ts);
                 state.working.extend(order);
             }
         }
@@ -31,12 +32,12 @@ impl BarMatch<'_> {
     pub(super) fn receive_late(&self, state: &mut State, message: &Message) {
         let ts = message.arrives_at;
         self.expire_until(state, ts);
-        let order = match message.what {
+        let order = match &message.what {
             MessageKind::Order(order) => self.accept(state, order, ts),
-            MessageKind::Cancel(id) => return self.cancel(state, id, ts),
-            MessageKind::Modify(amendment) => self.amend(state, &amendment, ts),
+            MessageKind::Cancel(id) => return self.cancel(state, *id, ts),
+            MessageKind::Modify(amendment) => self.amend(state, amendment, ts),
         };
-        let Some(order) = order else { return };
+        let Some(mut order) = order else { return };
         if order.waits {
             state.late.push(order);
             return;
@@ -44,7 +45,7 @@ impl BarMatch<'_> {
         // A trigger that was there by the open goes on watching the path with its new price; nothing else does.
         let watches_on = order.watches().is_some() && matches!(message.what, MessageKind::Modify(_));
         let late = self.late_moment(ts, order.order.side);
-        if let Some(order) = self.meet(state, order, &late) {
+        if self.meet(state, &mut order, &late) {
             state.rest(order, if watches_on { Place::Path } else { Place::Late });
         }
     }
@@ -61,10 +62,10 @@ impl BarMatch<'_> {
     }
 
     /// Takes an order in, unless what it is bound to or its date has ended it already.
-    fn accept(&self, state: &mut State, request: OrderRequest, ts: Timestamp) -> Option<Working> {
-        let mut order = Working::new(request);
+    fn accept(&self, state: &mut State, request: &OrderRequest, ts: Timestamp) -> Option<Working> {
+        let mut order = Working::new(*request);
         let open = || state.count(request.strategy);
-        if let Some(reason) = self.filters.refusal(&request, self.mark.bar.open, open) {
+        if let Some(reason) = self.filters.refusal(request, self.mark.bar.open, open) {
             state.reports.push(order.event(ts, OrderEventKind::Rejected, Some(reason)));
             return None;
         }
@@ -132,8 +133,8 @@ impl BarMatch<'_> {
         }
     }
 
-    /// An order that is in no list meets the market; returned if it rests.
-    pub(super) fn meet(&self, state: &mut State, mut order: Working, moment: &Moment) -> Option<Working> {
+    /// An order that is in no list meets the market; tells whether it rests.
+    pub(super) fn meet(&self, state: &mut State, order: &mut Working, moment: &Moment) -> bool {
         let Some((trigger, source)) = order.watches() else {
             let refused = match order.standing {
                 Standing::New => OrderEventKind::Rejected,
@@ -144,20 +145,20 @@ impl BarMatch<'_> {
                 return self.meet_limit(state, order, moment, &terms, refused);
             }
             self.execute(state, order, moment, &How::Take { terms, limit: None });
-            return None;
+            return false;
         };
         let price = moment.watched(source);
         order.follow(price, &self.pricing.grid);
         if !order.wakes_at(trigger, price) {
-            return Some(order);
+            return true;
         }
         if order.standing == Standing::New {
             let reason = Some(RefusalReason::WouldTrigger);
-            self.end(state, &order, moment.ts, OrderEventKind::Rejected, reason);
+            self.end(state, order, moment.ts, OrderEventKind::Rejected, reason);
         } else {
             self.wake(state, order, moment, moment.last);
         }
-        None
+        false
     }
 
     /// A limit order meets the market: beyond it it takes, at most at its limit; else it rests, if it may. `refused` is
@@ -165,25 +166,25 @@ impl BarMatch<'_> {
     pub(super) fn meet_limit(
         &self,
         state: &mut State,
-        order: Working,
+        order: &mut Working,
         moment: &Moment,
         terms: &Terms,
         refused: OrderEventKind,
-    ) -> Option<Working> {
-        let (limit, tif) = order.order.kind.limit()?;
+    ) -> bool {
+        let Some((limit, tif)) = order.order.kind.limit() else { return false };
         match (order.traded_through(terms.reference), tif) {
             (true, TimeInForce::Gtx) => {
-                self.end(state, &order, moment.ts, refused, Some(RefusalReason::WouldTake));
+                self.end(state, order, moment.ts, refused, Some(RefusalReason::WouldTake));
             }
             (true, _) => {
                 self.execute(state, order, moment, &How::Take { terms: *terms, limit: Some(limit) });
             }
             (false, TimeInForce::Ioc | TimeInForce::Fok) => {
                 let reason = Some(RefusalReason::NotFillable);
-                self.end(state, &order, moment.ts, OrderEventKind::Expired, reason);
+                self.end(state, order, moment.ts, OrderEventKind::Expired, reason);
             }
-            (false, TimeInForce::Gtc | TimeInForce::Gtx | TimeInForce::Gtd(_)) => return Some(order),
+            (false, TimeInForce::Gtc | TimeInForce::Gtx | TimeInForce::Gtd(_)) => return true,
         }
-        None
+        false
     }
 }

@@ -1,8 +1,8 @@
 //! Booking executions.
 
 use cryptobot_model::{
-    Fill, FillRule, Liquidity, Money, OrderEventKind, OrderId, Price, Quantity, RefusalReason, SeriesId,
-    Side, StrategyId, Timestamp, Trigger,
+    Fill, FillRule, Liquidity, Money, OrderEventKind, OrderId, OrderRequest, Price, Quantity, RefusalReason,
+    SeriesId, Side, StrategyId, Timestamp, Trigger,
 };
 
 use super::{BarMatch, Moment, Place, State};
@@ -73,25 +73,25 @@ impl BarMatch<'_> {
     }
 
     /// Executes all that is left, or what there is to reduce; ends the order, and lets those act that are bound to it.
-    pub(super) fn execute(&self, state: &mut State, mut order: Working, moment: &Moment, how: &How) {
-        let request = order.order;
-        if request.terms.close_position {
-            order.remaining = self.opposed(state, request.strategy, request.side);
+    pub(super) fn execute(&self, state: &mut State, order: &mut Working, moment: &Moment, how: &How) {
+        let OrderRequest { strategy, side, terms, .. } = order.order;
+        if terms.close_position {
+            order.remaining = self.opposed(state, strategy, side);
         }
-        let quantity = if request.terms.reduce_only {
-            order.remaining.min(self.opposed(state, request.strategy, request.side))
+        let quantity = if terms.reduce_only {
+            order.remaining.min(self.opposed(state, strategy, side))
         } else {
             order.remaining
         };
         if !quantity.is_zero() {
-            let execution = self.priced(&order, quantity, how);
-            self.fill(state, &mut order, moment, &execution);
+            let execution = self.priced(order, quantity, how);
+            self.fill(state, order, moment, &execution);
         }
         if quantity.is_zero() || !order.remaining.is_zero() {
             let reason = Some(RefusalReason::NothingToReduce);
             state.reports.push(order.event(moment.ts, OrderEventKind::Expired, reason));
         }
-        self.settle(state, &order, quantity, moment);
+        self.settle(state, order, quantity, moment);
     }
 
     fn priced(&self, order: &Working, quantity: Quantity, how: &How) -> Execution {
@@ -119,15 +119,15 @@ impl BarMatch<'_> {
     }
 
     fn fill(&self, state: &mut State, order: &mut Working, moment: &Moment, execution: &Execution) {
-        let request = order.order;
+        let OrderRequest { strategy, instrument, id, side, series, .. } = order.order;
         let Execution { price, quantity, slippage, liquidity, rule } = *execution;
         order.remaining -= quantity;
         let fill = Fill {
             ts: moment.ts,
-            strategy: request.strategy,
-            instrument: request.instrument,
-            order: request.id,
-            side: request.side,
+            strategy,
+            instrument,
+            order: id,
+            side,
             price,
             quantity,
             fee: self.pricing.fee(quantity, price, liquidity),
@@ -144,7 +144,7 @@ impl BarMatch<'_> {
         report.event.maker = liquidity == Liquidity::Maker;
         report.fill = Some(fill);
         state.reports.push(report);
-        self.book(state, request.series, &fill);
+        self.book(state, series, &fill);
     }
 
     /// Follows a fill in positions.

@@ -23,7 +23,7 @@ impl BarMatch<'_> {
                 continue;
             }
             child.release(filled);
-            if let Some(child) = self.meet(state, child, moment) {
+            if self.meet(state, &mut child, moment) {
                 state.rest(child, moment.place);
             }
         }

@@ -119,10 +119,10 @@ impl<'a> BarMatch<'a> {
             !order.waits && (order.standing != Standing::Resting || is_touched(order, open))
         };
         while let Some(index) = state.working.iter().position(acts) {
-            let order = taken(&mut state.working, index);
+            let mut order = taken(&mut state.working, index);
             if order.standing == Standing::Resting {
-                self.touch(state, order, open);
-            } else if let Some(mut order) = self.meet(state, order, open) {
+                self.touch(state, &mut order, open);
+            } else if self.meet(state, &mut order, open) {
                 order.standing = Standing::Resting;
                 state.working.insert(index.min(state.working.len()), order);
             }
@@ -140,8 +140,8 @@ impl<'a> BarMatch<'a> {
         };
         while let Some(index) = state.late.iter().position(|order| !order.waits && is_touched(order, &close))
         {
-            let order = taken(&mut state.late, index);
-            self.touch(state, order, &close);
+            let mut order = taken(&mut state.late, index);
+            self.touch(state, &mut order, &close);
         }
         self.follow(&mut state.late, &close);
     }

@@ -144,14 +144,14 @@ impl BarMatch<'_> {
                     self.liquidate(state, strategy, &moment, mark);
                 }
                 Next::Trigger(id) => {
-                    let Some(order) = state.take(|order| order.id() == id) else { continue };
+                    let Some(mut order) = state.take(|order| order.id() == id) else { continue };
                     let reference = self.woken_reference(&order, leg, &mut moment);
-                    self.wake(state, order, &moment, reference);
+                    self.wake(state, &mut order, &moment, reference);
                 }
                 Next::Limit(id) => {
-                    let Some(order) = state.take(|order| order.id() == id) else { continue };
+                    let Some(mut order) = state.take(|order| order.id() == id) else { continue };
                     moment.last = order.level;
-                    self.make(state, order, &moment);
+                    self.make(state, &mut order, &moment);
                 }
             }
         }

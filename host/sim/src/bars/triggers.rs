@@ -8,7 +8,7 @@ use crate::working::{Standing, Working};
 
 impl BarMatch<'_> {
     /// A resting order is touched at the open or at the close.
-    pub(super) fn touch(&self, state: &mut State, order: Working, moment: &Moment) {
+    pub(super) fn touch(&self, state: &mut State, order: &mut Working, moment: &Moment) {
         if order.watches().is_some() {
             self.wake(state, order, moment, moment.last);
         } else {
@@ -17,7 +17,7 @@ impl BarMatch<'_> {
     }
 
     /// A resting limit order is filled at its own price.
-    pub(super) fn make(&self, state: &mut State, order: Working, moment: &Moment) {
+    pub(super) fn make(&self, state: &mut State, order: &mut Working, moment: &Moment) {
         if let Some((price, _)) = order.order.kind.limit() {
             let rule = moment.place.limit_rule();
             self.execute(state, order, moment, &How::Make { price, rule });
@@ -25,7 +25,7 @@ impl BarMatch<'_> {
     }
 
     /// A trigger is touched while the market trades at `reference`: the order takes there, or becomes a limit order.
-    pub(super) fn wake(&self, state: &mut State, mut order: Working, moment: &Moment, reference: f64) {
+    pub(super) fn wake(&self, state: &mut State, order: &mut Working, moment: &Moment, reference: f64) {
         let Some((trigger, _)) = order.watches() else { return };
         state.reports.push(order.event(moment.ts, OrderEventKind::Triggered, None));
         order.asleep = false;
@@ -36,8 +36,8 @@ impl BarMatch<'_> {
         };
         order.level = limit.to_f64();
         order.standing = Standing::Moved;
-        if let Some(order) = self.meet_limit(state, order, moment, &terms, OrderEventKind::Expired) {
-            state.rest(order, moment.place);
+        if self.meet_limit(state, order, moment, &terms, OrderEventKind::Expired) {
+            state.rest(*order, moment.place);
         }
     }
 

@@ -90,22 +90,17 @@ impl<V: Venue> Engine<V> {
             stop,
         };
         let ruling = self.risk.decide(&proposed, &market.instrument, &market.grid, &view);
-        let order = ruling.order.map(|order| *order.get());
-        match (ruling.verdict, order) {
-            (Verdict::Refused { reason, evidence }, _) => {
-                return self.refuse_wish(index, wish, reason, evidence, recorder);
-            }
-            (Verdict::Reduced { reason, evidence, .. }, Some(order)) => {
-                let decision = Decision::Reduced { order, reason, evidence };
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
-            }
-            (_, Some(order)) => {
-                let decision = Decision::Approved(order);
-                recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
-            }
-            (_, None) => return None,
+        if let Verdict::Refused { reason, evidence } = ruling.verdict {
+            return self.refuse_wish(index, wish, reason, evidence, recorder);
         }
-        ruling.order.map(|approved| self.send(index, approved, recorder))
+        let approved = ruling.order?;
+        let order = *approved.get();
+        let decision = match ruling.verdict {
+            Verdict::Reduced { reason, evidence, .. } => Decision::Reduced { order, reason, evidence },
+            Verdict::Approved | Verdict::Refused { .. } => Decision::Approved(order),
+        };
+        recorder.entry(&Entry::Decision { ts: self.now, id, decision: &decision });
+        Some(self.send(index, approved, recorder))
     }
 
     /// Whether the exchange would take the orders that come with an entry.

@@ -83,8 +83,9 @@ impl<V: Venue> Engine<V> {
         match *intent {
             Intent::Order { id, .. } => {
                 let children = if later.is_empty() { Vec::new() } else { children_of(id, later) };
-                if let Some(wish) = wish(intent) {
-                    self.place(index, &Wish { stop: stop_of(&children), ..wish }, &children, recorder);
+                if let Some(mut wish) = wish(intent) {
+                    wish.stop = stop_of(&children);
+                    self.place(index, &wish, &children, recorder);
                 }
             }
             Intent::Signal(ref signal) => self.follow_signal(index, signal, recorder),

@@ -82,6 +82,11 @@ fn prepared() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documentation");
         fs::create_dir_all(&folder).unwrap();
+        // `host doctor` would tell of what another version has compiled.
+        let compiled = folder.join("cache");
+        if compiled.exists() {
+            fs::remove_dir_all(&compiled).unwrap();
+        }
         run(Command::new(host()).args(["data", "generate", "--out"]).arg(folder.join("data")));
         for plugin in PLUGINS {
             run(Command::new(host())

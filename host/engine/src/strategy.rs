@@ -58,10 +58,19 @@ pub trait Strategy {
     ) -> (usize, Result<bool, Fault>) {
         let instrument = self.desk().instrument_index(series);
         for (index, (BarInterval { bar, .. }, mark)) in bars.iter().zip(marks).enumerate() {
-            self.desk().account.marks.set(instrument, *mark);
-            let asked = self.bar_closed(bar.ts, series, bar, wants_bars);
-            if !matches!(asked, Ok(false)) {
-                return (index + 1, asked);
+            // What `bar_closed` does, in a form that stays in registers.
+            let desk = self.desk();
+            desk.account.marks.set(instrument, *mark);
+            desk.begin(bar.ts);
+            desk.observe(series, bar);
+            if !wants_bars {
+                continue;
+            }
+            if let Err(fault) = self.on_bar(series, bar) {
+                return (index + 1, Err(fault));
+            }
+            if self.desk().has_requests() {
+                return (index + 1, Ok(true));
             }
         }
         (bars.len(), Ok(false))

@@ -88,6 +88,8 @@ impl<L: Logic> Strategy for Native<L> {
         self.logic.init(&mut self.desk)
     }
 
+    #[expect(clippy::inline_always, reason = "the body of the loop over a stretch of bars")]
+    #[inline(always)]
     fn on_bar(&mut self, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
         self.logic.on_bar(&mut self.desk, series, bar)
     }

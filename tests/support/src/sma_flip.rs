@@ -27,6 +27,8 @@ impl SmaFlip {
 }
 
 impl Logic for SmaFlip {
+    #[expect(clippy::inline_always, reason = "a few instructions, in the loop over a stretch of bars")]
+    #[inline(always)]
     fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
         let (fast, slow) = (self.fast.push(bar.close), self.slow.push(bar.close));
         if self.missing > 0 {

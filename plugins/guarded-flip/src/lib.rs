@@ -105,13 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_position_stays_closed_until_the_next_crossing() {
+    fn a_stop_closes_its_position_before_a_crossing_can() {
         let closes = [10.0, 10.0, 13.0, 14.0, 14.0, 14.1, 12.0, 11.5];
         let params = Params { fast: 2, slow: 3, quantity: 2.0, stop: 0.05 };
         let run = Tape::from_closes(closes).run::<GuardedFlip>(&params).unwrap();
-        assert_eq!(run.targets()[0], 2.0);
-        assert!(run.fills.len() >= 2, "{:?}", run.fills);
-        assert_eq!(run.fills[1].side, Side::Sell);
+        // The fall that touches the stop is a crossing too: what it closes is the long position alone, and the short one
+        // is opened after it.
+        let [entry, stopped, flipped] = &run.fills[..] else { panic!("{:?}", run.fills) };
+        assert_eq!((stopped.side, stopped.quantity), (Side::Sell, 2.0));
+        assert!((stopped.price - entry.price * 0.95).abs() < 1e-9, "{:?}", run.fills);
+        assert_eq!((flipped.side, flipped.quantity), (Side::Sell, 2.0));
     }
 
     #[test]

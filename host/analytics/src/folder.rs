@@ -2,8 +2,10 @@
 #![allow(clippy::disallowed_types, reason = "this module is the edge: it writes the files of a run")]
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::record::Record;
 use crate::report;
@@ -113,13 +115,22 @@ impl RunFolder {
         &self.path
     }
 
-    /// Writes the tables. The one of funding is written only where there was any.
+    /// Writes the tables, long ones at the same time. The one of funding is written only where there was any.
     pub fn write_tables(&self, record: &Record) -> Result<(), FolderError> {
-        self.write_parts("orders.csv", &tables::orders(record))?;
-        self.write_parts("fills.csv", &tables::fills(record))?;
-        self.write_parts("trades.csv", &tables::trades(record))?;
-        self.write_parts("equity.csv", &tables::equity(record))?;
-        tables::funding(record).map_or(Ok(()), |table| self.write_parts("funding.csv", &table))
+        type Table = fn(&Record, &mut dyn Write) -> io::Result<()>;
+        let write = |name: &str, table: Table| self.write_file(name, |out| table(record, out));
+        let long: [(&str, Table); 3] =
+            [("orders.csv", tables::orders), ("fills.csv", tables::fills), ("trades.csv", tables::trades)];
+        thread::scope(|scope| {
+            let threads = long.map(|(name, table)| scope.spawn(move || write(name, table)));
+            write("equity.csv", tables::equity)?;
+            if !record.funding.is_empty() {
+                write("funding.csv", tables::funding)?;
+            }
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })
     }
 
     /// Writes the report. `configuration` is the complete `run.yaml`, shown as it is.
@@ -156,9 +167,16 @@ impl RunFolder {
 
     /// The same, of a content in parts.
     fn write_parts(&self, name: &str, parts: &[impl AsRef<str>]) -> Result<(), FolderError> {
+        self.write_file(name, |out| parts.iter().try_for_each(|part| out.write_all(part.as_ref().as_bytes())))
+    }
+
+    fn write_file(
+        &self,
+        name: &str,
+        content: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), FolderError> {
         let (file, temporary) = (self.path.join(name), self.path.join(format!(".{name}.tmp")));
-        let written = File::create(&temporary)
-            .and_then(|mut out| parts.iter().try_for_each(|part| out.write_all(part.as_ref().as_bytes())));
+        let written = File::create(&temporary).and_then(|mut out| content(&mut out));
         written.map_err(|source| at(&temporary, source))?;
         fs::rename(&temporary, &file).map_err(|source| at(&file, source))
     }

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::thread;
+use std::io::{self, Write};
 
 use cryptobot_model::{
     FundingPrice, Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource,
@@ -14,50 +12,36 @@ use crate::metrics::trading::trade_return;
 use crate::orders::OrderRow;
 use crate::record::Record;
 
-/// Fewer rows are not worth a thread.
-const ROWS_TOGETHER: usize = 16_384;
+/// Text that is written at once: a table is never in memory as a whole.
+const CHUNK_BYTES: usize = 1 << 18;
 
-/// A table: its text in parts, one after another.
-pub type Parts = Vec<String>;
-
-/// Writes a row for each of `items`, which has its number, from 0 on. A long table is written by several threads; one
-/// core is left to the report, which is made meanwhile.
-fn table<T: Sync>(header: &str, items: &[T], row: impl Fn(&mut Table, usize, &T) + Sync) -> Parts {
-    let part = |first: usize, items: &[T]| {
-        let mut table = Table::new(items.len());
-        items.iter().enumerate().for_each(|(index, item)| row(&mut table, first + index, item));
-        table.text
-    };
-    let mut parts = vec![format!("{header}\n")];
-    if items.len() <= ROWS_TOGETHER {
-        parts.push(part(0, items));
-        return parts;
+/// Writes a header and a row for each of `items`, which has its number, from 0 on.
+fn table<T>(
+    out: &mut dyn Write,
+    header: &str,
+    items: &[T],
+    mut row: impl FnMut(&mut Table, usize, &T),
+) -> io::Result<()> {
+    let mut table = Table::default();
+    table.word(header).end();
+    for (index, item) in items.iter().enumerate() {
+        row(&mut table, index, item);
+        if table.text.len() >= CHUNK_BYTES {
+            out.write_all(table.text.as_bytes())?;
+            table.text.clear();
+        }
     }
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
-    let rows = items.len().div_ceil(threads).max(ROWS_TOGETHER);
-    thread::scope(|scope| {
-        let part = &part;
-        let chunks = items.chunks(rows).enumerate();
-        let threads: Vec<_> =
-            chunks.map(|(chunk, items)| scope.spawn(move || part(chunk * rows, items))).collect();
-        let written =
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        parts.extend(written);
-    });
-    parts
+    out.write_all(table.text.as_bytes())
 }
 
 /// Rows of a table in memory.
+#[derive(Default)]
 struct Table {
     text: String,
     begun: bool,
 }
 
 impl Table {
-    fn new(rows: usize) -> Self {
-        Self { text: String::with_capacity(rows * 160), begun: false }
-    }
-
     fn separate(&mut self) {
         if self.begun {
             self.text.push(',');
@@ -176,10 +160,10 @@ pub(crate) const fn status(kind: Option<OrderEventKind>) -> &'static str {
 }
 
 /// One row per order.
-pub fn orders(record: &Record) -> Parts {
+pub fn orders(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "order,strategy,venue,symbol,side,type,requested_quantity,quantity,price,trigger,trigger_source,\
          time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason,origin";
-    table(header, &record.orders, |table, _, order| order_row(table, record, order))
+    table(out, header, &record.orders, |table, _, order| order_row(table, record, order))
 }
 
 fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
@@ -202,9 +186,9 @@ fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
 }
 
 /// One row per execution, with the rule of the exchange that produced it.
-pub fn fills(record: &Record) -> Parts {
+pub fn fills(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "ts,order,strategy,venue,symbol,side,price,quantity,notional,fee,slippage,liquidity,rule";
-    table(header, &record.fills, |table, _, fill| {
+    table(out, header, &record.fills, |table, _, fill| {
         let label = &record.instruments[fill.instrument.index()];
         let maker = fill.liquidity == Liquidity::Maker;
         table.plain(fill.ts).plain(fill.order.0).text(&record.strategies[fill.strategy.index()].name);
@@ -216,10 +200,10 @@ pub fn fills(record: &Record) -> Parts {
 }
 
 /// One row per closed position.
-pub fn trades(record: &Record) -> Parts {
+pub fn trades(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "trade,strategy,venue,symbol,side,opened_at,closed_at,quantity,entry_price,exit_price,gross_pnl,\
                   fees,funding,slippage,net_pnl,return,holding_s";
-    table(header, &record.trades, |table, index, trade| {
+    table(out, header, &record.trades, |table, index, trade| {
         let label = &record.instruments[trade.instrument.index()];
         let holding = (trade.closed_at.0 - trade.opened_at.0) as f64 / 1e9;
         table.plain(index + 1).text(&record.strategies[trade.strategy.index()].name);
@@ -231,23 +215,20 @@ pub fn trades(record: &Record) -> Parts {
     })
 }
 
-/// One row per payment of funding; `None` where there was none.
-pub fn funding(record: &Record) -> Option<Parts> {
-    if record.funding.is_empty() {
-        return None;
-    }
+/// One row per payment of funding.
+pub fn funding(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "ts,strategy,venue,symbol,position,mark,source,rate,paid";
-    Some(table(header, &record.funding, |table, _, payment| {
+    table(out, header, &record.funding, |table, _, payment| {
         let label = &record.instruments[payment.instrument.index()];
         table.plain(payment.ts).text(&record.strategies[payment.strategy.index()].name);
         table.text(&label.venue).text(&label.symbol).plain(payment.position).plain(payment.mark);
         table.word(funding_price(payment.source)).plain(payment.rate).plain(payment.paid);
         table.end();
-    }))
+    })
 }
 
 /// One row per bucket of the curves; a column per strategy where there are several.
-pub fn equity(record: &Record) -> Parts {
+pub fn equity(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let mut header = "ts,equity,low,high,drawdown,buy_and_hold".to_owned();
     let strategies = if record.strategies.len() > 1 { record.strategies.as_slice() } else { &[] };
     for strategy in strategies {
@@ -257,13 +238,13 @@ pub fn equity(record: &Record) -> Parts {
     let market = record.buy_and_hold(&record.portfolio);
     let balance = record.portfolio.initial_balance.to_f64();
     let start = record.portfolio.initial_balance;
-    let mut first = Table::new(1);
+    let mut first = Table::default();
+    first.word(&header).end();
     first.plain(record.from).plain(start).plain(start).plain(start).plain(0).plain(start);
     for strategy in strategies {
         first.plain(strategy.initial_balance);
     }
-    first.end();
-    let mut parts = table(&header, &record.portfolio.equity, |table, index, bucket| {
+    table(out, &first.text, &record.portfolio.equity, |table, index, bucket| {
         let drawdown = if bucket.of_peak < 1.0 { bucket.of_peak - 1.0 } else { 0.0 };
         table.plain(record.times[index]).optional(exact(bucket.last)).optional(exact(bucket.low));
         table.optional(exact(bucket.high)).plain(drawdown).optional(exact(market[index] * balance));
@@ -271,9 +252,7 @@ pub fn equity(record: &Record) -> Parts {
             table.optional(exact(strategy.equity[index].last));
         }
         table.end();
-    });
-    parts.insert(1, first.text);
-    parts
+    })
 }
 
 fn exact(value: f64) -> Option<Money> {
@@ -290,17 +269,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_several_parts_is_one_table() {
-        let items: Vec<usize> = (0..=2 * ROWS_TOGETHER).collect();
-        let parts = table("number,item", &items, |table, number, item| {
+    fn a_table_that_is_written_in_chunks_is_one_table() {
+        let items: Vec<usize> = (0..CHUNK_BYTES / 4).collect();
+        let mut written = Vec::new();
+        table(&mut written, "number,item", &items, |table, number, item| {
             table.plain(number).plain(item).end();
-        });
-        let text = parts.concat();
+        })
+        .unwrap();
+        assert!(written.len() > 2 * CHUNK_BYTES);
+        let text = String::from_utf8(written).unwrap();
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("number,item"));
         assert!(lines.enumerate().all(|(index, line)| line == format!("{index},{index}")));
         assert_eq!(text.lines().count(), items.len() + 1);
-        assert_eq!(table("a", &[(); 0], |_, _, ()| {}).concat(), "a\n");
+        let mut empty = Vec::new();
+        table(&mut empty, "a", &[(); 0], |_, _, ()| {}).unwrap();
+        assert_eq!(empty, b"a\n");
     }
 
     #[test]

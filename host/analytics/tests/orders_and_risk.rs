@@ -1,8 +1,12 @@
 //! What becomes of orders in all their ways, where every cost goes, and how near an account came to liquidation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs;
+use std::io::{self, Write};
+
 use cryptobot_analytics::{
-    AccountLabel, Collector, InstrumentLabel, RunInfo, Setup, Summary, orders::OrderRow, tables,
+    AccountLabel, Collector, InstrumentLabel, Record, RunFolder, RunInfo, Setup, Summary, orders::OrderRow,
+    tables,
 };
 use cryptobot_engine::{
     Cause, Decision, Entry, Evidence, Fault, FaultKind, Intent, Mark, Recorder, Scope, Signal, StateChange,
@@ -16,6 +20,13 @@ use cryptobot_model::{
 use proptest::prelude::*;
 
 const STRATEGY: StrategyId = StrategyId(0);
+
+/// A table as it is written.
+fn text(table: fn(&Record, &mut dyn Write) -> io::Result<()>, record: &Record) -> String {
+    let mut written = Vec::new();
+    table(record, &mut written).unwrap();
+    String::from_utf8(written).unwrap()
+}
 
 /// One strategy with two series, the second of which is of the second instrument.
 fn collector() -> Collector {
@@ -72,7 +83,7 @@ fn who_made_an_order_stands_in_its_row() {
     // The stop of a signal has no intent either.
     approve(&mut collector, 6);
     let record = collector.finish(&[]);
-    let rows = tables::orders(&record).concat();
+    let rows = text(tables::orders, &record);
     let origins: Vec<&str> = rows.lines().skip(1).filter_map(|row| row.rsplit(',').next()).collect();
     assert_eq!(origins, ["strategy", "kill", "after-fault", "after-fault", "kill", "signal"]);
 }
@@ -127,7 +138,7 @@ fn refused_orders_name_what_they_were_for() {
     decide(&mut collector, 1, refused(RefusalReason::Cooldown));
     step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::Cooldown));
     let record = collector.finish(&[]);
-    let table = tables::orders(&record).concat();
+    let table = text(tables::orders, &record);
     assert!(table.lines().nth(1).unwrap().contains(",s,v,Y,buy,market,3,0,"), "{table}");
     let counts = &Summary::new(&record, RunInfo::default()).refusals;
     assert_eq!(counts.len(), 1);
@@ -160,7 +171,7 @@ fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     assert_eq!((row(rows, 2).quantity.to_string(), row(rows, 2).terms.price), ("3".to_owned(), Some(90.0)));
     assert_eq!(row(rows, 4).status, Some(OrderEventKind::Rejected));
     assert_eq!((record.portfolio.orders, record.portfolio.refused), (2, 2));
-    assert!(tables::orders(&record).concat().lines().nth(3).unwrap().contains(",signal,,0,"));
+    assert!(text(tables::orders, &record).lines().nth(3).unwrap().contains(",signal,,0,"));
 }
 
 #[test]
@@ -278,7 +289,10 @@ fn liquidations_are_counted_with_what_they_cost() {
 #[test]
 fn there_is_a_table_of_funding_where_there_was_any() {
     let mut collector = collector();
-    assert_eq!(tables::funding(&collector.clone().finish(&[])), None);
+    let root = tempfile::tempdir().unwrap();
+    let folder = RunFolder::prepare(root.path()).unwrap();
+    folder.write_tables(&collector.clone().finish(&[])).unwrap();
+    assert!(root.path().join("orders.csv").is_file() && !root.path().join("funding.csv").exists());
     collector.entry(&Entry::Funding(&FundingPayment {
         ts: Timestamp(0),
         strategy: STRATEGY,
@@ -289,7 +303,8 @@ fn there_is_a_table_of_funding_where_there_was_any() {
         rate: "0.0001".parse().unwrap(),
         paid: "-0.0201".parse().unwrap(),
     }));
-    let table = tables::funding(&collector.finish(&[])).unwrap().concat();
+    folder.write_tables(&collector.finish(&[])).unwrap();
+    let table = fs::read_to_string(root.path().join("funding.csv")).unwrap();
     let row = "1970-01-01T00:00:00Z,s,v,Y,-2,100.5,mark-open,0.0001,-0.0201";
     assert_eq!(
         table.lines().collect::<Vec<_>>(),

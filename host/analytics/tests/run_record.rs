@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::io::{self, Write};
 
 use cryptobot_analytics::{
     AccountLabel, Collector, InstrumentLabel, Record, RunFolder, RunInfo, Setup, Summary, report, tables,
@@ -20,6 +21,13 @@ use random_run::RandomRun;
 
 fn played() -> (Record, RunInfo) {
     RandomRun::new(2_000, false).play()
+}
+
+/// A table as it is written.
+fn text(table: fn(&Record, &mut dyn Write) -> io::Result<()>, record: &Record) -> String {
+    let mut written = Vec::new();
+    table(record, &mut written).unwrap();
+    String::from_utf8(written).unwrap()
 }
 
 fn column(table: &str, name: &str) -> Vec<String> {
@@ -100,7 +108,7 @@ fn refused_orders_and_faults_are_kept() {
     collector.entry(&Entry::Fault { ts, strategy, fault: &fault });
     let record = collector.finish(&[]);
     assert_eq!((record.portfolio.intents, record.portfolio.orders, record.portfolio.refused), (2, 0, 2));
-    let orders = tables::orders(&record).concat();
+    let orders = text(tables::orders, &record);
     assert_eq!(column(&orders, "status"), ["rejected", "rejected"]);
     assert_eq!(column(&orders, "reason"), ["invalid-argument", "invalid-argument"]);
     assert_eq!(column(&orders, "time_in_force"), ["gtx", "gtx"]);
@@ -126,11 +134,11 @@ fn a_run_without_a_single_bar_has_no_figures() {
 fn tables_hold_every_row_exactly() {
     let (record, _) = played();
     let (orders, fills, trades) =
-        (tables::orders(&record).concat(), tables::fills(&record).concat(), tables::trades(&record).concat());
+        (text(tables::orders, &record), text(tables::fills, &record), text(tables::trades, &record));
     assert_eq!(orders.lines().count() - 1, record.orders.len());
     assert_eq!(fills.lines().count() - 1, record.fills.len());
     assert_eq!(trades.lines().count() - 1, record.trades.len());
-    assert_eq!(tables::equity(&record).concat().lines().count() - 2, record.times.len());
+    assert_eq!(text(tables::equity, &record).lines().count() - 2, record.times.len());
     assert_eq!(sum(&fills, "fee"), record.portfolio.costs.fees);
     assert_eq!(sum(&orders, "fees"), record.portfolio.costs.fees);
     assert_eq!(sum(&trades, "net_pnl"), record.trades.iter().map(|trade| trade.net_pnl).sum());
@@ -139,12 +147,12 @@ fn tables_hold_every_row_exactly() {
     let filled = column(&orders, "status").iter().filter(|status| *status == "filled").count();
     assert_eq!(filled + record.portfolio.refused as usize, record.orders.len());
     assert!(column(&orders, "symbol").iter().all(|symbol| symbol.ends_with("USDT")));
-    let funding = tables::funding(&record).unwrap().concat();
+    let funding = text(tables::funding, &record);
     assert_eq!(sum(&funding, "paid"), record.portfolio.costs.funding);
     let first = &record.fills[0];
     assert_eq!(column(&fills, "ts")[0], first.ts.to_string());
     assert_eq!(column(&fills, "side")[0], if first.side == Side::Buy { "buy" } else { "sell" });
-    let drawdowns = column(&tables::equity(&record).concat(), "drawdown");
+    let drawdowns = column(&text(tables::equity, &record), "drawdown");
     let deepest = drawdowns.iter().map(|text| text.parse::<f64>().unwrap()).fold(0.0, f64::min);
     assert!((deepest + record.portfolio.drawdowns.deepest.unwrap().depth).abs() < 1e-12);
 }

@@ -114,6 +114,10 @@ impl Changes {
 
     /// Steps of `markets` bars each, after `bars` bars, that can be made before one of them is due.
     pub(crate) fn rows_before(&self, bars: u64, markets: usize) -> u64 {
+        // A division for every stretch is a noticeable part of a run, and mostly nothing waits.
+        if self.bars == u64::MAX {
+            return u64::MAX;
+        }
         self.bars.saturating_sub(bars).div_ceil(markets.max(1) as u64)
     }
 

@@ -19,7 +19,7 @@ const LARGE: usize = 8 << 20;
 #[derive(Debug)]
 pub(crate) enum Rows {
     Few(Vec<BarInterval>),
-    Many { memory: MmapMut, bytes: usize },
+    Many { memory: MmapMut, count: usize },
 }
 
 impl Rows {
@@ -31,12 +31,12 @@ impl Rows {
         // A system without memory of this kind has memory of the other kind, or fails there.
         let Ok(mut memory) = MmapMut::map_anon(count * BAR) else { return Self::Few(bars.collect()) };
         prefer_large_pages(&memory);
-        let mut bytes = 0;
+        let mut kept = 0;
         for (bar, room) in bars.zip(memory.chunks_exact_mut(BAR)) {
             room.copy_from_slice(bar.as_bytes());
-            bytes += BAR;
+            kept += 1;
         }
-        Self::Many { memory, bytes }
+        Self::Many { memory, count: kept }
     }
 }
 
@@ -69,8 +69,8 @@ impl Deref for Rows {
         match self {
             Self::Few(bars) => bars,
             // Memory of its own begins at a page, and its bytes are those of whole bars.
-            Self::Many { memory, bytes } => {
-                <[BarInterval]>::ref_from_bytes(&memory[..*bytes]).unwrap_or_default()
+            Self::Many { memory, count } => {
+                <[BarInterval]>::ref_from_prefix_with_elems(memory, *count).map_or(&[], |(bars, _)| bars)
             }
         }
     }

@@ -135,32 +135,80 @@ const fn step(dividend_negative: bool, divisor_negative: bool) -> i64 {
     if dividend_negative == divisor_negative { 1 } else { -1 }
 }
 
-/// Writes a count of units without trailing zeros. Tables have millions of numbers: nothing is allocated unless padding
-/// is asked for.
+/// Writes a count of units without trailing zeros. Tables have millions of numbers: they are put together by hand, and
+/// nothing is allocated.
 fn write_units(units: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (whole, rest) = match u64::try_from(units.unsigned_abs()) {
+    let size = units.unsigned_abs();
+    let (whole, rest) = match u64::try_from(size) {
         Ok(size) => (u128::from(size / ONE as u64), size % ONE as u64),
-        Err(_) => (units.unsigned_abs() / ONE as u128, (units.unsigned_abs() % ONE as u128) as u64),
+        Err(_) => (size / ONE as u128, (size % ONE as u128) as u64),
     };
-    let mut digits = *b".00000000";
-    let mut left = rest;
-    for digit in digits[1..].iter_mut().rev() {
-        *digit = b'0' + (left % 10) as u8;
-        left /= 10;
+    let mut digits = Digits::default();
+    digits.fraction(rest);
+    match u64::try_from(whole) {
+        Ok(whole) => digits.whole(whole),
+        // Digits of a part are counted: those of the lower one include its leading zeros.
+        Err(_) => {
+            const PART: u128 = 10_u128.pow(19);
+            digits.exactly(19, (whole % PART) as u64);
+            digits.whole((whole / PART) as u64);
+        }
     }
-    let kept = digits.iter().rposition(|digit| (b'1'..=b'9').contains(digit)).map_or(0, |last| last + 1);
-    let fraction = std::str::from_utf8(&digits[..kept]).map_err(|_| fmt::Error)?;
     if f.width().is_some() {
-        return f.pad_integral(units >= 0, "", &format!("{whole}{fraction}"));
+        return f.pad_integral(units >= 0, "", digits.text()?);
     }
     if units < 0 {
-        f.write_str("-")?;
+        digits.push(b'-');
     }
-    match u64::try_from(whole) {
-        Ok(whole) => write!(f, "{whole}")?,
-        Err(_) => write!(f, "{whole}")?,
+    f.write_str(digits.text()?)
+}
+
+/// The text of a number, from its end.
+struct Digits {
+    room: [u8; 56],
+    begin: usize,
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { room: [0; 56], begin: 56 }
     }
-    f.write_str(fraction)
+}
+
+impl Digits {
+    fn push(&mut self, letter: u8) {
+        self.begin -= 1;
+        self.room[self.begin] = letter;
+    }
+
+    fn exactly(&mut self, count: u32, mut value: u64) {
+        for _ in 0..count {
+            self.push(b'0' + (value % 10) as u8);
+            value /= 10;
+        }
+    }
+
+    fn whole(&mut self, value: u64) {
+        self.exactly(value.checked_ilog10().unwrap_or_default() + 1, value);
+    }
+
+    /// Eight places after the point, without the zeros at the end.
+    fn fraction(&mut self, mut rest: u64) {
+        if rest == 0 {
+            return;
+        }
+        let mut places = SCALE;
+        while rest.is_multiple_of(10) {
+            rest /= 10;
+            places -= 1;
+        }
+        self.exactly(places, rest);
+        self.push(b'.');
+    }
+
+    fn text(&self) -> Result<&str, fmt::Error> {
+        std::str::from_utf8(&self.room[self.begin..]).map_err(|_| fmt::Error)
+    }
 }
 
 macro_rules! exact {
@@ -440,6 +488,15 @@ mod tests {
             prop_assert_eq!(div_one_half_even(short), div_half_even(short, ONE));
             let half = short / ONE * ONE + ONE / 2;
             prop_assert_eq!(div_one_half_even(half), div_half_even(half, ONE));
+        }
+
+        /// The text is that of the exact decimal, also beyond the words that nearly all numbers fit.
+        #[test]
+        fn texts_are_those_of_decimals(units in any::<i128>(), shift in 33_u32..127) {
+            let amount = Money::from_units(units >> shift);
+            prop_assert_eq!(amount.to_string(), amount.decimal().to_string());
+            let million = Money::from_units((units >> shift) / 1_000_000 * 1_000_000);
+            prop_assert_eq!(million.to_string(), million.decimal().to_string());
         }
 
         /// The integers do what exact decimals do, rounded once.

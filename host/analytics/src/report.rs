@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use cryptobot_model::Timestamp;
 use cryptobot_model::time::NANOS_PER_SECOND;
+use cryptobot_model::{ClosedTrade, Money, Timestamp};
 use serde::Serialize;
 
 use crate::curve::PriceBucket;
@@ -289,7 +289,9 @@ impl RollingData {
     fn new(record: &Record, summary: &Summary, samples: &Samples) -> Self {
         let risk_free = per_period(summary.metrics.risk_free, samples.period.per_year());
         let shortened = |values: Vec<Option<f64>>| values.into_iter().map(|value| value.map(short)).collect();
-        let wins = WINDOWS.map(|days| rolling_wins(record.from, &samples.times, &record.trades, days));
+        let closing = |trade: &ClosedTrade| (trade.closed_at, trade.net_pnl > Money::ZERO);
+        let closings: Vec<_> = record.trades.iter().map(closing).collect();
+        let wins = WINDOWS.map(|days| rolling_wins(record.from, &samples.times, &closings, days));
         Self {
             time: samples.times.iter().map(|ts| next_second(*ts)).collect(),
             windows: WINDOWS,

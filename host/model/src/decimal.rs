@@ -145,14 +145,13 @@ fn write_units(units: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     };
     let mut digits = Digits::default();
     digits.fraction(rest);
-    match u64::try_from(whole) {
-        Ok(whole) => digits.whole(whole),
-        // Digits of a part are counted: those of the lower one include its leading zeros.
-        Err(_) => {
-            const PART: u128 = 10_u128.pow(19);
-            digits.exactly(19, (whole % PART) as u64);
-            digits.whole((whole / PART) as u64);
-        }
+    if let Ok(whole) = u64::try_from(whole) {
+        digits.whole(whole);
+    } else {
+        // The lower part with its leading zeros.
+        const PART: u128 = 10_u128.pow(19);
+        digits.exactly(19, (whole % PART) as u64);
+        digits.whole((whole / PART) as u64);
     }
     if f.width().is_some() {
         return f.pad_integral(units >= 0, "", digits.text()?);

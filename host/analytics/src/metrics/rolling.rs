@@ -1,7 +1,7 @@
 //! Sharpe ratio and win rate over moving windows of days.
 
+use cryptobot_model::Timestamp;
 use cryptobot_model::time::NANOS_PER_DAY;
-use cryptobot_model::{ClosedTrade, Money, Timestamp};
 
 use super::ratios::sharpe;
 use super::sampling::{Samples, SamplingPeriod};
@@ -34,20 +34,26 @@ impl Wins {
     }
 }
 
-/// The trades that closed in the `days` up to each of `times`; none until the run is as old as the window. `trades` are
-/// in the order of closing.
-pub fn rolling_wins(from: Timestamp, times: &[Timestamp], trades: &[ClosedTrade], days: usize) -> Vec<Wins> {
+/// The trades that closed in the `days` up to each of `times`; none until the run is as old as the window. `closings`, when
+/// each trade closed and whether it won, are in the order of closing.
+pub fn rolling_wins(
+    from: Timestamp,
+    times: &[Timestamp],
+    closings: &[(Timestamp, bool)],
+    days: usize,
+) -> Vec<Wins> {
     let window = days as i64 * NANOS_PER_DAY;
     let (mut begin, mut end, mut won) = (0, 0, 0_usize);
-    let wins = |trade: &ClosedTrade| usize::from(trade.net_pnl > Money::ZERO);
     let mut windows = Vec::with_capacity(times.len());
     for ts in times {
-        while end < trades.len() && trades[end].closed_at <= *ts {
-            won += wins(&trades[end]);
+        while let Some((closed_at, wins)) = closings.get(end)
+            && closed_at <= ts
+        {
+            won += usize::from(*wins);
             end += 1;
         }
-        while begin < end && trades[begin].closed_at.0 <= ts.0 - window {
-            won -= wins(&trades[begin]);
+        while begin < end && closings[begin].0.0 <= ts.0 - window {
+            won -= usize::from(closings[begin].1);
             begin += 1;
         }
         let old_enough = ts.0 - from.0 >= window;

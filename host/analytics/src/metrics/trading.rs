@@ -32,33 +32,59 @@ pub struct TradeStatistics {
 impl TradeStatistics {
     /// The figures of `trades`. Sums are exact.
     pub fn of(trades: &[&ClosedTrade]) -> Self {
-        let results = || trades.iter().map(|trade| trade.net_pnl);
-        let (wins, won) = count_and_sum(results().filter(|result| *result > Money::ZERO));
-        let (losses, lost) = count_and_sum(results().filter(|result| *result < Money::ZERO));
-        let holding: f64 = trades.iter().map(|trade| (trade.closed_at.0 - trade.opened_at.0) as f64).sum();
-        let count = trades.len() as f64;
+        // All in one pass: hundreds of thousands of trades are more than the caches hold.
+        let mut tally = Tally::default();
+        for trade in trades {
+            tally.add(trade);
+        }
+        let Tally { wins, won, losses, lost, returns, holding, best, worst } = tally;
+        let (won, lost, count) = (won.to_f64(), lost.to_f64(), trades.len() as f64);
         Self {
             win_rate: share(wins, trades.len()),
             profit_factor: (losses > 0).then(|| won / -lost).and_then(finite),
             expectancy: finite((won + lost) / count),
-            average_trade_return: finite(
-                trades.iter().filter_map(|trade| trade_return(trade)).sum::<f64>() / count,
-            ),
+            average_trade_return: finite(returns / count),
             average_win: finite(won / wins as f64),
             average_loss: finite(lost / losses as f64),
-            best_trade: results().max().map(Money::to_f64),
-            worst_trade: results().min().map(Money::to_f64),
+            best_trade: best.map(Money::to_f64),
+            worst_trade: worst.map(Money::to_f64),
             average_holding_s: finite(holding / count / NANOS_PER_SECOND as f64),
         }
+    }
+}
+
+/// What trades add up to.
+#[derive(Default)]
+struct Tally {
+    wins: usize,
+    won: Money,
+    losses: usize,
+    lost: Money,
+    returns: f64,
+    /// Nanoseconds.
+    holding: f64,
+    best: Option<Money>,
+    worst: Option<Money>,
+}
+
+impl Tally {
+    fn add(&mut self, trade: &ClosedTrade) {
+        let result = trade.net_pnl;
+        if result > Money::ZERO {
+            self.wins += 1;
+            self.won += result;
+        } else if result < Money::ZERO {
+            self.losses += 1;
+            self.lost += result;
+        }
+        self.returns += trade_return(trade).unwrap_or_default();
+        self.holding += (trade.closed_at.0 - trade.opened_at.0) as f64;
+        self.best = self.best.max(Some(result));
+        self.worst = Some(self.worst.map_or(result, |worst| worst.min(result)));
     }
 }
 
 /// Net result as a fraction of the entry value; `None` for a trade without one.
 pub fn trade_return(trade: &ClosedTrade) -> Option<f64> {
     finite(trade.net_pnl.to_f64() / trade.quantity.at(trade.entry_price).to_f64())
-}
-
-fn count_and_sum(results: impl Iterator<Item = Money>) -> (usize, f64) {
-    let (count, sum) = results.fold((0, Money::ZERO), |(count, sum), result| (count + 1, sum + result));
-    (count, sum.to_f64())
 }

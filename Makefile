@@ -58,7 +58,8 @@ campaign: setup
 	PROPTEST_CASES=20000 cargo test --locked --package cryptobot-sim --lib
 	CRYPTOBOT_CASES=2000 cargo test --locked --package cryptobot-sim --test order_flows --test recorded
 	CRYPTOBOT_CASES=500 cargo test --locked --package cryptobot-determinism
-	PROPTEST_CASES=1000 cargo test --locked --package cryptobot-data --test store --test check
+	PROPTEST_CASES=1000 cargo test --locked --package cryptobot-data --test store
+	PROPTEST_CASES=100 cargo test --locked --package cryptobot-data --test check
 	CRYPTOBOT_CASES=200 cargo test --locked --package cryptobot-e2e --test e2e -- killed
 
 # Many mutations of what a stranger can hand over; another seed each time, which is printed.

@@ -88,7 +88,7 @@ enum Again {
 /// The configuration of a run with the values of a combination, one call per event whatever the file says.
 fn with_values(trials: &Trials, identity: &Identity, values: &[ParamValue]) -> RunConfig {
     let mut config = trials.config().clone();
-    config.delivery = Spelled(Delivery::Event);
+    config.delivery = Spelled(Delivery::Single);
     let several = config.bots.len() > 1;
     for (axis, value) in identity.axes.iter().zip(values) {
         for (name, bot) in &mut config.bots {

@@ -61,7 +61,8 @@ fn run(
     let params = [("requests", manner.requests), ("looks", manner.looks), ("panic_at", manner.panic_at)];
     let params = params.map(|(name, value)| (name.to_owned(), ParamValue::Integer(value))).to_vec();
     let strategy = match delivery {
-        Delivery::Event => noise().instantiate(desk, params, &Limits::default()),
+        Delivery::Single => noise().instantiate(desk, params, &Limits::default()),
+        Delivery::Event => noise().instantiate_driven(desk, params, &Limits::default()),
         Delivery::Paged | Delivery::Auto => noise().instantiate_paged(desk, params, &Limits::default()),
     };
     let mut engine = run.with_strategy_wanting(Box::new(strategy.unwrap()), ALL_WANTS).engine().into_engine();
@@ -75,9 +76,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(96)))]
 
     #[test]
-    fn pages_and_single_bars_leave_the_same_behind(setup in setups(1), manner in manners()) {
-        let (single, one, said) = run(&setup, manner, Delivery::Event).unwrap();
-        let (paged, other, wrote) = run(&setup, manner, Delivery::Paged).unwrap();
+    fn pages_and_single_bars_leave_the_same_behind(
+        setup in setups(1),
+        manner in manners(),
+        driven: bool,
+    ) {
+        let (single, one, said) = run(&setup, manner, Delivery::Single).unwrap();
+        prop_assert!(noise().is_driven() && noise().takes_pages());
+        let many = if driven { Delivery::Event } else { Delivery::Paged };
+        let (paged, other, wrote) = run(&setup, manner, many).unwrap();
         for (line, (single, paged)) in single.lines.iter().zip(&paged.lines).enumerate() {
             prop_assert_eq!(single, paged, "line {}", line);
         }
@@ -91,12 +98,16 @@ proptest! {
 
     /// At which bar it failed is not known, so that nothing that came of the run counts.
     #[test]
-    fn a_failure_inside_a_page_ends_the_run(setup in setups(1), panic_at in 1_i64..500) {
+    fn a_failure_inside_a_page_ends_the_run(
+        setup in setups(1),
+        panic_at in 1_i64..500,
+        driven: bool,
+    ) {
         let setup = Setup { symbols: 1, higher: false, ..setup };
         let manner = Manner { requests: 0, looks: 0, panic_at, look_back: 0 };
-        let (_, single, _) = run(&setup, manner, Delivery::Event).unwrap();
+        let (_, single, _) = run(&setup, manner, Delivery::Single).unwrap();
         prop_assert_eq!(single.faults.len(), 1);
-        match run(&setup, manner, Delivery::Paged) {
+        match run(&setup, manner, if driven { Delivery::Event } else { Delivery::Paged }) {
             Err(EngineError::InPage(fault)) => prop_assert_eq!(fault.kind, single.faults[0].1.kind),
             // A bar before which something was due was given to it by itself.
             Ok((_, paged, _)) => prop_assert_eq!(paged.faults[0].1.to_string(), single.faults[0].1.to_string()),

@@ -210,7 +210,7 @@ impl Slot {
         self.origin = Some(origin);
         let wants = self.wants;
         self.news.retain(|news| match news {
-            News::Order(_) => wants.orders,
+            News::Order(event) => wants.tell(event.kind),
             News::Closed(..) => wants.position_closes,
         });
     }
@@ -313,12 +313,13 @@ impl Slot {
         self.strategy.desk().has_requests()
     }
 
-    /// Keeps the news of an order for the strategy, if it wants any; tells whether it does.
+    /// Keeps the news of an order for the strategy, if it wants to know of this step; tells whether it does.
     pub(crate) fn tell_order(&mut self, event: &OrderEvent) -> bool {
-        if self.wants.orders {
+        let told = self.wants.tell(event.kind);
+        if told {
             self.news.push(News::Order(*event));
         }
-        self.wants.orders
+        told
     }
 
     /// The same for a position that closed.

@@ -36,6 +36,11 @@ impl OrderEventKind {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Rejected | Self::Filled | Self::Cancelled | Self::Expired)
     }
+
+    /// Whether it tells what became of the order: an execution, or its end. The others are steps on the way.
+    pub const fn is_outcome(self) -> bool {
+        self.is_final() || matches!(self, Self::PartiallyFilled)
+    }
 }
 
 /// One event of one order.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::params::ParamError;
-use crate::{InstrumentId, ParamSpec, ParamValue, SeriesId, Timeframe};
+use crate::{InstrumentId, OrderEventKind, ParamSpec, ParamValue, SeriesId, Timeframe};
 
 /// The kinds of events a plugin asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Wants {
     pub mark: bool,
     /// Funding payments.
     pub funding: bool,
-    /// Events of its own orders.
+    /// Every step of its own orders.
     pub orders: bool,
     /// Its positions when they close.
     pub position_closes: bool,
@@ -31,6 +31,15 @@ pub struct Wants {
     pub timers: bool,
     /// Model predictions.
     pub predictions: bool,
+    /// Of its own orders only what became of them: see [`OrderEventKind::is_outcome`].
+    pub outcomes: bool,
+}
+
+impl Wants {
+    /// Whether it is to be told of a step of its orders.
+    pub const fn tell(self, kind: OrderEventKind) -> bool {
+        self.orders || (self.outcomes && kind.is_outcome())
+    }
 }
 
 /// A series a plugin asks for, once per symbol of the run.

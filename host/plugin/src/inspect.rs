@@ -195,6 +195,7 @@ fn want_names(wants: Wants) -> Vec<&'static str> {
         (wants.orders, "orders"),
         (wants.position_closes, "position-closes"),
         (wants.timers, "timers"),
+        (wants.outcomes, "outcomes"),
     ]
     .into_iter()
     .filter_map(|(wanted, name)| wanted.then_some(name))

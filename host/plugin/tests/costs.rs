@@ -33,7 +33,9 @@ fn calls(report: &BenchReport, name: &str) -> Option<u64> {
 fn every_callback_is_counted_and_has_a_price() {
     let report = measured("trend", &[]).unwrap();
     assert_eq!((report.bars, report.rounds, calls(&report, "on-bar")), (2_000, 2, Some(2_000)));
-    assert!(report.orders > 0 && calls(&report, "on-order").unwrap() > report.orders, "{report:?}");
+    // It is told of the outcome of each order, and some are still open at the end.
+    let told = calls(&report, "on-order").unwrap();
+    assert!(told > 0 && told <= report.orders, "{report:?}");
     assert_eq!((calls(&report, "init"), calls(&report, "stop")), (Some(1), Some(1)));
     let figures = [report.compile_ms, report.load_ms.unwrap(), report.start_ms, report.bars_per_s];
     assert!(figures.iter().all(|figure| *figure > 0.0), "{report:?}");

@@ -25,11 +25,12 @@ use crate::values::{self, Series, State};
 use crate::watch::Watch;
 
 /// Functions that the host calls, with the number of their arguments.
-const CALLBACKS: [(&str, usize, &str); 7] = [
+const CALLBACKS: [(&str, usize, &str); 8] = [
     ("init", 0, "fn init()"),
     ("on_bar", 1, "fn on_bar(bar)"),
     ("on_series_bar", 2, "fn on_series_bar(series, bar)"),
     ("on_order", 1, "fn on_order(event)"),
+    ("on_outcome", 1, "fn on_outcome(event)"),
     ("on_position_close", 1, "fn on_position_close(trade)"),
     ("on_timer", 1, "fn on_timer(number)"),
     ("stop", 0, "fn stop()"),
@@ -107,6 +108,7 @@ impl Program {
             orders: self.has("on_order"),
             position_closes: self.has("on_position_close"),
             timers: self.has("on_timer"),
+            outcomes: self.has("on_outcome"),
             ..Wants::default()
         }
     }

@@ -176,7 +176,9 @@ impl Strategy for ScriptStrategy {
 
     fn on_order(&mut self, event: &OrderEvent) -> Result<(), Fault> {
         let (symbol, _) = self.place(event.series)?;
-        self.call(symbol, "on_order", (Event(*event),))
+        self.call(symbol, "on_order", (Event(*event),))?;
+        // A script that has both functions is told of every step.
+        if event.kind.is_outcome() { self.call(symbol, "on_outcome", (Event(*event),)) } else { Ok(()) }
     }
 
     fn on_position_close(&mut self, series: SeriesId, trade: &ClosedTrade) -> Result<(), Fault> {

@@ -157,7 +157,7 @@ fn parameters_are_declared_and_given() {
     );
     let info = script.describe(&Limits::default()).unwrap();
     assert_eq!((info.name.as_str(), info.version.as_str(), info.warmup_bars), ("mine", "1.2.0", 10));
-    assert!(info.wants.bars && info.wants.timers && !info.wants.orders);
+    assert!(info.wants.bars && info.wants.timers && !info.wants.orders && !info.wants.outcomes);
     assert_eq!(info.series[1].role, "day");
     let a = &info.params[0];
     assert_eq!(

@@ -23,7 +23,8 @@ A script has at least one whose name begins with `on_`. An event without a funct
 | `fn init()` | once for each symbol, before the first bar; orders are refused in it |
 | `fn on_bar(bar)` | a bar of the run's own series has closed |
 | `fn on_series_bar(series, bar)` | a bar of another declared series has closed |
-| `fn on_order(event)` | one of its orders took a step |
+| `fn on_order(event)` | one of its orders took a step, whichever |
+| `fn on_outcome(event)` | one of its orders was filled, whole or in part, or ended: rejected, cancelled, expired. Cheaper than `on_order`; with both, `on_order` comes first |
 | `fn on_position_close(trade)` | its position closed or changed sides |
 | `fn on_timer(number)` | a timer it had set has come |
 | `fn stop()` | once for each symbol, when the run is over |

@@ -118,6 +118,7 @@ fn wants(flags: types::Wants) -> Result<Wants, Fault> {
         orders: flags.contains(types::Wants::ORDERS),
         position_closes: flags.contains(types::Wants::POSITION_CLOSES),
         timers: flags.contains(types::Wants::TIMERS),
+        outcomes: flags.contains(types::Wants::OUTCOMES),
         ..Wants::default()
     })
 }

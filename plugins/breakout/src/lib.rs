@@ -84,7 +84,7 @@ impl Strategy for Breakout {
     }
 
     fn wants() -> Wants {
-        Wants::BARS | Wants::ORDERS | Wants::POSITION_CLOSES
+        Wants::BARS | Wants::OUTCOMES | Wants::POSITION_CLOSES
     }
 
     fn warmup(params: &Params) -> u32 {

@@ -39,7 +39,7 @@ impl Strategy for BuyAndHold {
     }
 
     fn wants() -> Wants {
-        Wants::BARS | Wants::ORDERS
+        Wants::BARS | Wants::OUTCOMES
     }
 }
 

@@ -69,8 +69,9 @@ impl Strategy for GuardedFlip {
         self.stop.protect(host, series, event, |fill| fill.price * (1.0 - distance * fill.side.sign()));
     }
 
+    /// All that a [`StopLoss`] looks at: executions and ends. Of the six steps of orders at a flip these are two.
     fn wants() -> Wants {
-        Wants::BARS | Wants::ORDERS
+        Wants::BARS | Wants::OUTCOMES
     }
 
     fn warmup(params: &Params) -> u32 {

@@ -79,7 +79,7 @@ impl Strategy for MeanReversion {
     }
 
     fn wants() -> Wants {
-        Wants::BARS | Wants::ORDERS
+        Wants::BARS | Wants::OUTCOMES
     }
 
     fn warmup(params: &Params) -> u32 {

@@ -80,7 +80,7 @@ impl Strategy for Trend {
     }
 
     fn wants() -> Wants {
-        Wants::BARS | Wants::ORDERS
+        Wants::BARS | Wants::OUTCOMES
     }
 
     fn warmup(params: &Params) -> u32 {

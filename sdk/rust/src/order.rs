@@ -364,4 +364,10 @@ impl OrderEventKind {
     pub const fn is_fill(self) -> bool {
         matches!(self, Self::PartiallyFilled | Self::Filled)
     }
+
+    /// Whether it tells what became of the order, an execution or its end: the steps that
+    /// [`Wants::OUTCOMES`](crate::Wants) asks for.
+    pub const fn is_outcome(self) -> bool {
+        self.is_final() || self.is_fill()
+    }
 }

@@ -6,7 +6,8 @@ use crate::{Host, Order, OrderEvent, OrderEventKind, OrderId, Series, Side, Trig
 
 /// A reduce-only stop-market order for the whole position of one series. Part of a strategy's state: give it every
 /// order event and clear it before the position is changed. [`StopLoss::protect`] does what most strategies want;
-/// [`StopLoss::on_order`] and [`StopLoss::set`] are its parts.
+/// [`StopLoss::on_order`] and [`StopLoss::set`] are its parts. It looks only at executions and ends: a strategy that needs
+/// only these asks for [`Wants::OUTCOMES`](crate::Wants) instead of all steps of its orders.
 ///
 /// ```
 /// # use cryptobot_sdk::prelude::*;

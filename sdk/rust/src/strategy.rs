@@ -39,7 +39,7 @@ pub trait Strategy: Serialize + DeserializeOwned + Sized + 'static {
     /// A bar of one of its series has closed.
     fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar);
 
-    /// One of its orders took a step.
+    /// One of its orders took a step: every one with [`Wants::ORDERS`], executions and ends with [`Wants::OUTCOMES`].
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
         let _ = (host, series, event);
     }
@@ -66,6 +66,11 @@ pub trait Strategy: Serialize + DeserializeOwned + Sized + 'static {
 
     /// The events it asks for: by default bars, its orders, closed positions and timers. An event that is not
     /// wanted costs nothing.
+    ///
+    /// `Wants::ORDERS` is every step of its orders. `Wants::OUTCOMES` is only what became of them: partly filled, filled,
+    /// rejected, cancelled and expired ([`OrderEventKind::is_outcome`](crate::OrderEventKind::is_outcome)). That is all
+    /// that most strategies look at, and it saves the calls for the other steps: two of the three of an order that is simply
+    /// filled or cancelled. What the host answers about orders and positions is the same with either, or neither.
     fn wants() -> Wants {
         Wants::BARS | Wants::ORDERS | Wants::POSITION_CLOSES | Wants::TIMERS
     }

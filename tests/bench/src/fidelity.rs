@@ -13,7 +13,7 @@ use cryptobot_model::{
 };
 use cryptobot_test_support::market::{START_MS, random_walk};
 use cryptobot_test_support::native::{Logic, Native};
-use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument};
+use cryptobot_test_support::run::{HashOnly, MemoryRun, desk, instrument};
 use cryptobot_test_support::sma_flip::SmaFlip;
 use cryptobot_wasm::{Limits as Sandbox, Plugin, Runtime, RuntimeConfig};
 
@@ -89,17 +89,16 @@ impl Doer {
         }
     }
 
-    /// The strategy, and what it wants to be told.
+    /// The strategy, and what it wants to be told: natively the same as the component.
     fn strategy(&self, way: Way, contract: &Instrument) -> (Box<dyn Strategy>, Wants) {
         let desk = desk(0, std::slice::from_ref(contract), &[Timeframe::MINUTE], 42);
         let bars_only = Wants { bars: true, ..Wants::default() };
-        let wants = if matches!(way, Way::Stops) { Wants { orders: true, ..bars_only } } else { bars_only };
-        match self {
+        let wants = if matches!(way, Way::Stops) { Wants { outcomes: true, ..bars_only } } else { bars_only };
+        let strategy: Box<dyn Strategy> = match self {
             Self::Native => {
                 let flip = SmaFlip::new(10, 30, 1.0);
                 let logic = Guarded { flip, stop: None, places_stops: matches!(way, Way::Stops) };
-                // As it always was measured: a native strategy is told everything.
-                (Box::new(Native::new(desk, logic)), ALL_WANTS)
+                Box::new(Native::new(desk, logic))
             }
             Self::Components(plugins) => {
                 let mut params = params();
@@ -110,9 +109,10 @@ impl Doer {
                 let plugin = &plugins[usize::from(guarded)];
                 #[expect(clippy::expect_used, reason = "a benchmark of first-party plugins")]
                 let strategy = plugin.instantiate(desk, params, &Sandbox::default()).expect("it starts");
-                (Box::new(strategy), wants)
+                Box::new(strategy)
             }
-        }
+        };
+        (strategy, wants)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use cryptobot_determinism::{Setup, Tape, empty_run, setups};
 use cryptobot_engine::{Delivery, Desk, DeskLimits, EngineError, LogLine, Outcome};
-use cryptobot_model::{Instrument, ParamValue, SeriesInfo, StrategyId, Timeframe};
+use cryptobot_model::{Instrument, ParamValue, SeriesInfo, StrategyId, Timeframe, Wants};
 use cryptobot_test_support::cases;
 use cryptobot_test_support::run::{ALL_WANTS, MemoryRun, series};
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
@@ -34,13 +34,16 @@ struct Manner {
     /// The bar at which it fails.
     panic_at: i64,
     look_back: usize,
+    /// Whether it looks only at executions and ends of its orders.
+    outcomes: bool,
 }
 
 fn manners() -> impl Strategy<Value = Manner> {
     let looks = prop::sample::select(vec![0, 30, 500]);
     let look_back = prop::sample::select(vec![0, 1, 50, 400]);
-    (prop::sample::select(vec![0, 5, 40, 300]), looks, look_back)
-        .prop_map(|(requests, looks, look_back)| Manner { requests, looks, panic_at: 0, look_back })
+    (prop::sample::select(vec![0, 5, 40, 300]), looks, look_back).prop_map(|(requests, looks, look_back)| {
+        Manner { requests, looks, panic_at: 0, look_back, outcomes: false }
+    })
 }
 
 fn desk(run: &MemoryRun, setup: &Setup, look_back: usize) -> Desk {
@@ -51,21 +54,24 @@ fn desk(run: &MemoryRun, setup: &Setup, look_back: usize) -> Desk {
 }
 
 /// What a run leaves behind: its entries and marks, its outcome and its log.
-fn run(
-    setup: &Setup,
-    manner: Manner,
-    delivery: Delivery,
-) -> Result<(Tape, Outcome, Vec<LogLine>), EngineError> {
+type Left = (Tape, Outcome, Vec<LogLine>);
+
+fn run(setup: &Setup, manner: Manner, delivery: Delivery) -> Result<Left, EngineError> {
+    run_wanting(setup, manner, ALL_WANTS, delivery)
+}
+
+fn run_wanting(setup: &Setup, manner: Manner, wants: Wants, delivery: Delivery) -> Result<Left, EngineError> {
     let run = empty_run(setup);
     let desk = desk(&run, setup, manner.look_back);
     let params = [("requests", manner.requests), ("looks", manner.looks), ("panic_at", manner.panic_at)];
-    let params = params.map(|(name, value)| (name.to_owned(), ParamValue::Integer(value))).to_vec();
+    let mut params = params.map(|(name, value)| (name.to_owned(), ParamValue::Integer(value))).to_vec();
+    params.push(("outcomes".to_owned(), ParamValue::Flag(manner.outcomes)));
     let strategy = match delivery {
         Delivery::Single => noise().instantiate(desk, params, &Limits::default()),
         Delivery::Event => noise().instantiate_driven(desk, params, &Limits::default()),
         Delivery::Paged | Delivery::Auto => noise().instantiate_paged(desk, params, &Limits::default()),
     };
-    let mut engine = run.with_strategy_wanting(Box::new(strategy.unwrap()), ALL_WANTS).engine().into_engine();
+    let mut engine = run.with_strategy_wanting(Box::new(strategy.unwrap()), wants).engine().into_engine();
     let mut tape = Tape::default();
     let outcome = engine.run(&mut tape, &mut |_| std::ops::ControlFlow::Continue(()))?;
     let logs = engine.into_strategies().iter_mut().flat_map(|strategy| strategy.desk().take_logs()).collect();
@@ -96,6 +102,25 @@ proptest! {
         prop_assert_eq!(said, wrote);
     }
 
+    /// Whoever does not look at the steps between need not be told of them.
+    #[test]
+    fn steps_that_are_ignored_and_steps_that_are_not_wanted_leave_the_same_behind(
+        setup in setups(1),
+        manner in manners(),
+    ) {
+        let manner = Manner { outcomes: true, ..manner };
+        let outcomes = Wants { orders: false, ..ALL_WANTS };
+        let (all, _, said) = run(&setup, manner, Delivery::Single).unwrap();
+        for delivery in [Delivery::Event, Delivery::Paged] {
+            let (less, _, wrote) = run_wanting(&setup, manner, outcomes, delivery).unwrap();
+            for (line, (all, less)) in all.lines.iter().zip(&less.lines).enumerate() {
+                prop_assert_eq!(all, less, "{:?}, line {}", delivery, line);
+            }
+            prop_assert_eq!(all.lines.len(), less.lines.len());
+            prop_assert_eq!(&said, &wrote);
+        }
+    }
+
     /// At which bar it failed is not known, so that nothing that came of the run counts.
     #[test]
     fn a_failure_inside_a_page_ends_the_run(
@@ -104,7 +129,7 @@ proptest! {
         driven: bool,
     ) {
         let setup = Setup { symbols: 1, higher: false, ..setup };
-        let manner = Manner { requests: 0, looks: 0, panic_at, look_back: 0 };
+        let manner = Manner { requests: 0, looks: 0, panic_at, look_back: 0, outcomes: false };
         let (_, single, _) = run(&setup, manner, Delivery::Single).unwrap();
         prop_assert_eq!(single.faults.len(), 1);
         match run(&setup, manner, if driven { Delivery::Event } else { Delivery::Paged }) {

@@ -75,6 +75,7 @@ pub const ALL_WANTS: Wants = Wants {
     position_closes: true,
     timers: true,
     predictions: false,
+    outcomes: true,
 };
 
 /// A run over markets in memory.

@@ -37,7 +37,7 @@ mod record;
 pub use record::{Fill, LogLine, Placed, Signaled, TapeRun};
 
 use crate::runtime::Runtime;
-use crate::{Bar, Host, MINUTE, Series, Strategy};
+use crate::{Bar, Host, MINUTE, OrderEventKind, Series, Strategy, Wants};
 use desk::{Desk, Terms};
 
 /// 2024-01-01T00:00:00Z.
@@ -173,7 +173,7 @@ impl Tape {
             runtime.host.backend.advance(now, &tape[step..end]);
             runtime.deliver_events();
             for (series, bar) in &tape[step..end] {
-                if S::wants().contains(crate::Wants::BARS) {
+                if S::wants().contains(Wants::BARS) {
                     runtime.on_bar(*series, bar);
                     runtime.deliver_events();
                 }
@@ -282,10 +282,10 @@ impl<S: Strategy> Runtime<S> {
         self.host.backend.process_intents();
         while let Some(event) = self.host.backend.next_event() {
             match event {
-                desk::Event::Order(event) if S::wants().contains(crate::Wants::ORDERS) => {
+                desk::Event::Order(event) if wants_step::<S>(event.kind) => {
                     self.on_order(&event);
                 }
-                desk::Event::Close(close) if S::wants().contains(crate::Wants::POSITION_CLOSES) => {
+                desk::Event::Close(close) if S::wants().contains(Wants::POSITION_CLOSES) => {
                     self.on_position_close(&close);
                 }
                 _ => continue,
@@ -307,6 +307,12 @@ impl<S: Strategy> Runtime<S> {
         next.host.backend.accept_orders();
         Ok(next)
     }
+}
+
+/// Whether the strategy is told of this step of its orders, as a host would.
+fn wants_step<S: Strategy>(kind: OrderEventKind) -> bool {
+    let wants = S::wants();
+    wants.contains(Wants::ORDERS) || (wants.contains(Wants::OUTCOMES) && kind.is_outcome())
 }
 
 fn bars_of(closes: impl IntoIterator<Item = f64>, timeframe_ns: i64) -> Vec<Bar> {

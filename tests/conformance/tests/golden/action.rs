@@ -1,6 +1,8 @@
 //! What the strategy of a case does.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use cryptobot_engine::{Bracket, Desk, Fault};
 use cryptobot_model::{
@@ -147,6 +149,8 @@ pub struct Script {
     /// When it learns that an order was filled, by the order's number.
     pub after_fill: BTreeMap<u64, Vec<Action>>,
     pub bar: usize,
+    /// What it was told of its orders.
+    pub told: Rc<RefCell<Vec<OrderEvent>>>,
 }
 
 impl Action {
@@ -191,6 +195,7 @@ impl Logic for Script {
     }
 
     fn on_order(&mut self, desk: &mut Desk, event: &OrderEvent) -> Result<(), Fault> {
+        self.told.borrow_mut().push(*event);
         if event.kind == OrderEventKind::Filled {
             for action in self.after_fill.get(&event.id.sequence()).into_iter().flatten() {
                 action.play(desk, event.series)?;

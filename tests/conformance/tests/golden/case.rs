@@ -1,17 +1,20 @@
 //! What a case is given, and how it is played.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use cryptobot_engine::{
     AccountKind, BarBlock, Command, ExchangeConfig, Latency, LatencyModel, Limits, MarginMode,
     MarginSettings, OperatorCommand, Outcome, RiskSettings, Scope, Slippage,
 };
 use cryptobot_model::{
-    Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, Price, PriceBand, Quantity, Rate,
-    Timeframe, Timestamp,
+    Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, OrderEvent, Price, PriceBand, Quantity,
+    Rate, Timeframe, Timestamp, Wants,
 };
 use cryptobot_test_support::market::START_MS;
-use cryptobot_test_support::run::{MemoryRun, Record, instrument};
+use cryptobot_test_support::native::Native;
+use cryptobot_test_support::run::{MemoryRun, Record, desk, instrument};
 use serde::Deserialize;
 
 use crate::action::{Action, Script};
@@ -161,8 +164,21 @@ fn minute() -> String {
     "1m".to_owned()
 }
 
+/// What came of a case.
+pub struct Played {
+    pub record: Record,
+    pub outcome: Outcome,
+    /// What the strategy was told of its orders.
+    pub told: Vec<OrderEvent>,
+}
+
 impl Case {
-    pub fn play(&self) -> (Record, Outcome) {
+    /// Whether reports are back in the step in which they are sent.
+    pub fn reports_at_once(&self) -> bool {
+        self.response_ms.unwrap_or(self.latency_ms) == 0.0
+    }
+
+    pub fn play(&self, wants: Wants) -> Played {
         let base: Timeframe = self.timeframe.parse().unwrap();
         let opens = self.opens(base);
         let volumes = self.bars.iter().map(|bar| bar[4]);
@@ -183,10 +199,17 @@ impl Case {
         let rate =
             |row: &FundingRow| FundingRate { ts: after_start(row.at_ms), rate: row.rate, mark: row.mark };
         run.funding.insert(0, self.funding.iter().map(rate).collect());
-        let script = Script { actions: self.actions.clone(), after_fill: self.after_fill.clone(), bar: 0 };
+        let told = Rc::new(RefCell::default());
+        let script = Script {
+            actions: self.actions.clone(),
+            after_fill: self.after_fill.clone(),
+            bar: 0,
+            told: Rc::clone(&told),
+        };
         let level = self.level();
         let mut record = Record::default();
-        let run = run.with(script, &[base], 0);
+        let desk = desk(0, &[self.instrument()], &[base], 0);
+        let run = run.with_strategy_wanting(Box::new(Native::new(desk, script)), wants);
         let outcome = match &self.recorded {
             Some(recorded) => {
                 let venue = recorded.venue(&self.instrument(), &self.exchange());
@@ -194,7 +217,8 @@ impl Case {
             }
             None => run.run_at(|exchange| Staged { exchange, level }, &mut record),
         };
-        (record, outcome)
+        let told = told.take();
+        Played { record, outcome, told }
     }
 
     fn instrument(&self) -> Instrument {

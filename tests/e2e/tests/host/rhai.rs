@@ -39,6 +39,66 @@ fn a_script_trades_as_the_component_does() {
     assert_eq!(inspected["wants"], serde_json::json!(["bars"]));
 }
 
+/// `plugins/guarded-flip` as a script.
+const GUARDED: &str = r#"
+let fast = sma(10);
+let slow = sma(30);
+state.target = 0.0;
+state.stop = 0;
+state.replaced = 0;
+
+fn clear() {
+    if state.stop != 0 { cancel(state.stop); state.replaced = state.stop; state.stop = 0; }
+}
+
+fn on_bar(bar) {
+    let target = if fast > slow { 0.1 } else if fast < slow { -0.1 } else { return };
+    if target != state.target {
+        state.target = target;
+        clear();
+        target_position(target);
+    }
+}
+
+fn on_outcome(event) {
+    if event.id == state.stop || event.id == state.replaced {
+        if event.id == state.stop { state.stop = 0; }
+        if event.kind == "rejected" { target_position(0.0); }
+        return;
+    }
+    if event.kind != "filled" { return; }
+    clear();
+    if position() > 0.0 {
+        state.stop = sell(position(), #{stop: event.price * (1.0 - 0.01), watch: "last", reduce_only: true});
+    } else if position() < 0.0 {
+        state.stop = buy(-position(), #{stop: event.price * (1.0 + 0.01), watch: "last", reduce_only: true});
+    }
+}
+"#;
+
+#[test]
+fn a_script_and_a_component_that_want_outcomes_do_the_same() {
+    let sandbox = sandbox().with_plugin("guarded-flip");
+    sandbox.write("guarded.rhai", GUARDED);
+    let run = "--timeframe 15m --to 2024-03-01 --leverage 3 --format json";
+    let set = "--set quantity=0.1 --set stop=0.01";
+    let component = sandbox.host(&format!("run --plugin guarded-flip {set} --out a {run}")).expect(0).json();
+    let script = sandbox.host(&format!("run --plugin guarded.rhai --out b {run}")).expect(0).json();
+    assert!(component["orders"].as_u64() > component["fills"].as_u64(), "stops are replaced: {component}");
+    assert_eq!(script["journal_sha256"], component["journal_sha256"]);
+    let paged = format!("run --plugin guarded-flip {set} --delivery paged --out c {run}");
+    assert_eq!(sandbox.host(&paged).expect(0).json()["journal_sha256"], component["journal_sha256"]);
+    for plugin in ["guarded-flip", "guarded.rhai"] {
+        let inspected = sandbox.host(&format!("plugin inspect {plugin} --format json")).expect(0).json();
+        assert_eq!(inspected["wants"], serde_json::json!(["bars", "outcomes"]), "{plugin}");
+        let shown = sandbox.host(&format!("plugin inspect {plugin}")).expect(0).stdout;
+        assert!(shown.contains("wants bars, outcomes"), "{shown}");
+    }
+    // Every step of the stops is in the journal, whoever was told of it.
+    let orders = sandbox.read("a/orders.csv");
+    assert!(["cancelled", "filled", "rejected"].iter().all(|end| orders.contains(end)), "{orders}");
+}
+
 #[test]
 fn the_benchmark_job_of_the_script_gives_the_journal_of_the_component() {
     let sandbox = sandbox();

@@ -13,6 +13,8 @@ params! {
         looks: u32 = 300, range = 0..=1_000;
         /// A bar at which it panics; 0 = none.
         panic_at: u32 = 0, range = 0..=1_000_000;
+        /// Of its orders it looks only at executions and ends.
+        outcomes: bool = false;
     }
 }
 
@@ -180,6 +182,9 @@ impl Strategy for Noise {
     }
 
     fn on_order(&mut self, host: &mut Host, series: &Series, event: &OrderEvent) {
+        if self.params.outcomes && !event.kind.is_outcome() {
+            return;
+        }
         self.see(event.id ^ event.ts as u64 ^ event.remaining.to_bits());
         if event.price > 0.0 && self.draw(8) == 0 {
             self.look(host);

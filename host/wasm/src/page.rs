@@ -206,6 +206,11 @@ impl Page {
 
 impl paging::Host for HostState {
     fn cursor(&mut self, row: u32) -> Result<()> {
+        if self.page.bars_only {
+            // The driver tells where the plugin is. The plugin has no page, and could only look ahead.
+            let message = format!("`cursor({row})` is not ahead among the rows 0..0");
+            return Err(Fault::new(FaultKind::Contract, message).into());
+        }
         Ok(self.page.move_to(row, &mut self.desk)?)
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
         // Where it happened is only known where bars are handed over one by one. With `event` that makes no difference but
         // in time; who asked for pages is told.
         if config.delivery.0 != Delivery::Event {
-            output::complain(format_args!("a plugin failed inside a page ({fault}); running again bar by bar"));
+            output::complain(format_args!(
+                "a plugin failed inside a page ({fault}); running again bar by bar"
+            ));
         }
         config.delivery = Spelled(Delivery::Single);
         finished = execute(config, &environment, live, &interrupted);

@@ -129,7 +129,7 @@ impl<'a> Around<'a> {
         let given: Vec<_> = (1..).zip(&self.wrapped).map(from).collect();
         instances.instantiate(module, given);
         into.section(&instances);
-        into.section(&ModuleSection(&modules::driver(self.main.on_bar)));
+        into.section(&ModuleSection(&modules::driver(self.main.on_bar, self.main.post_return)));
         let main = self.gate() + self.wrapped.len() as u32 + 1;
         let mut driver = InstanceSection::new();
         let given = [("main", ModuleArg::Instance(main)), ("gate", ModuleArg::Instance(self.gate()))];
@@ -257,6 +257,134 @@ impl ReencodeComponent for Around<'_> {
             // Names by number, of which many are others now; they are for people who read the component.
             Payload::CustomSection(section) if section.name() == "component-name" => Ok(()),
             payload => component_utils::parse_component_payload(self, into, payload, whole),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use wasm_encoder::{
+        CodeSection, EntityType, ExportSection, Function, FunctionSection, ImportSection, Module, TypeSection,
+    };
+    use wasmparser::{Validator, WasmFeatures};
+    use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+    use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+
+    use super::*;
+    use crate::relay;
+
+    fn component(world: &str) -> Vec<u8> {
+        let mut resolve = Resolve::default();
+        let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/v0.1");
+        let (package, _) = resolve.push_dir(contract).unwrap();
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
+        let mut module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+        ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    }
+
+    /// Core modules of the component itself.
+    fn modules(component: &[u8]) -> Vec<&[u8]> {
+        let found = Parser::new(0).parse_all(component).filter_map(|payload| match payload.unwrap() {
+            Payload::ModuleSection { unchecked_range, .. } => {
+                Some(&component[unchecked_range.start as usize..unchecked_range.end as usize])
+            }
+            _ => None,
+        });
+        found.collect()
+    }
+
+    #[test]
+    fn a_driven_component_is_valid_and_has_the_plugins_modules_as_they_are() {
+        for world in ["strategy", "paged-strategy"] {
+            let plain = component(world);
+            let driven = driven(&plain).unwrap();
+            let relayed = relay::relayed(&driven).unwrap();
+            for made in [&driven, &relayed] {
+                Validator::new_with_features(WasmFeatures::all()).validate_all(made).unwrap();
+            }
+            let (before, after) = (modules(&plain), modules(&driven));
+            assert_eq!(after.len(), before.len() + 2, "a gate and a driver");
+            assert!(before.iter().all(|module| after.contains(module)));
+        }
+    }
+
+    #[test]
+    fn functions_by_which_a_plugin_asks_are_known() {
+        let plain = component("strategy");
+        let main = Main::find(&plain).unwrap();
+        let asks = |module: &str| {
+            let mut theirs = main.imports.iter().filter(|import| import.module.contains(module));
+            theirs.next().unwrap().is_wish
+        };
+        assert!(["/orders@", "/advanced-orders@", "/signals@", "/timers@"].into_iter().all(asks));
+        assert!(!["/log@", "/clock@", "/random@", "/market@", "/account@"].into_iter().any(asks));
+    }
+
+    #[test]
+    fn other_components_stay_as_they_are() {
+        assert_eq!(driven(&component("model")), None, "it has no on-bar");
+        assert_eq!(driven(&Component::new().finish()), None);
+        let twice = driven(&component("strategy")).unwrap();
+        assert_eq!(driven(&twice), None, "its names are taken");
+    }
+
+    /// A module with a function, which is exported; where it takes one, it calls that.
+    fn library(takes: bool) -> Module {
+        let (mut types, mut imports, mut functions) =
+            (TypeSection::new(), ImportSection::new(), FunctionSection::new());
+        let (mut exports, mut code, mut body) = (ExportSection::new(), CodeSection::new(), Function::new([]));
+        types.ty().function([], []);
+        if takes {
+            imports.import("from", "function", EntityType::Function(0));
+            body.instructions().call(0);
+        }
+        body.instructions().end();
+        functions.function(0);
+        exports.export("function", ExportKind::Func, takes.into());
+        code.function(&body);
+        let mut module = Module::new();
+        module.section(&types).section(&imports).section(&functions).section(&exports).section(&code);
+        module
+    }
+
+    #[test]
+    fn code_that_could_ask_the_host_past_the_gate_is_not_driven() {
+        let mut whole = component("strategy");
+        let instances = Parser::new(0).parse_all(&whole).map(|payload| match payload.unwrap() {
+            Payload::InstanceSection(section) => section.count(),
+            _ => 0,
+        });
+        let (instances, count) = (instances.sum(), modules(&whole).len() as u32);
+        let mut library_of = |takes: bool, module, given: Vec<(&str, ModuleArg)>| {
+            let (mut into, mut section) = (Component::new(), InstanceSection::new());
+            section.instantiate(module, given);
+            into.section(&ModuleSection(&library(takes))).section(&section);
+            // Without the eight bytes that every component begins with.
+            whole.extend_from_slice(&into.finish()[8..]);
+            driven(&whole)
+        };
+        let alone = library_of(false, count, Vec::new());
+        assert!(alone.is_some(), "it takes nothing, and asks nobody");
+        let between = library_of(true, count + 1, vec![("from", ModuleArg::Instance(instances))]);
+        assert_eq!(between, None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// What is put into the compiler has been checked; still, nothing here may depend on that.
+        #[test]
+        fn damage_is_no_panic(at in any::<prop::sample::Index>(), byte: u8, length in any::<prop::sample::Index>()) {
+            let mut bytes = component("strategy");
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = driven(&bytes);
+            bytes.truncate(length.index(bytes.len()));
+            let _ = driven(&bytes);
         }
     }
 }

@@ -105,14 +105,20 @@ fn realloc() -> Function {
     function
 }
 
-/// A module that calls `on-bar`, an export of the plugin by this name, for one row of the page after another.
-pub(super) fn driver(on_bar: &str) -> Module {
+/// A module that calls `on-bar`, an export of the plugin by this name, for one row of the page after another, and what is
+/// to be called after it.
+pub(super) fn driver(on_bar: &str, post_return: Option<&str>) -> Module {
     let (mut types, mut from, mut globals) = (TypeSection::new(), ImportSection::new(), GlobalSection::new());
     types.ty().function(ON_BAR, []);
     types.ty().function([ValType::I32; 2], []);
     types.ty().function([ValType::I32; 4], []);
     types.ty().function([ValType::I32; 2], [ValType::I32]);
+    types.ty().function([], []);
     from.import("main", on_bar, EntityType::Function(0));
+    if let Some(post_return) = post_return {
+        from.import("main", post_return, EntityType::Function(4));
+    }
+    let imported = 1 + u32::from(post_return.is_some());
     from.import("gate", "memory", EntityType::Memory(MEMORY));
     for name in GLOBALS {
         from.import("gate", name, EntityType::Global(SHARED));
@@ -122,9 +128,10 @@ pub(super) fn driver(on_bar: &str) -> Module {
     }
     let (mut functions, mut exports, mut code) =
         (FunctionSection::new(), ExportSection::new(), CodeSection::new());
-    for (of_type, (name, body)) in (1..).zip([("layout", layout()), ("load", load()), ("run", run())]) {
-        functions.function(of_type);
-        exports.export(name, ExportKind::Func, of_type);
+    let own = [("layout", layout()), ("load", load()), ("run", run(post_return.is_some()))];
+    for (number, (name, body)) in (0..).zip(own) {
+        functions.function(number + 1);
+        exports.export(name, ExportKind::Func, number + imported);
         code.function(&body);
     }
     let mut module = Module::new();
@@ -159,7 +166,7 @@ fn load() -> Function {
 }
 
 /// `run(at, until)`: delivers rows up to the first one in which the plugin asked for something; returns the row behind.
-fn run() -> Function {
+fn run(post_return: bool) -> Function {
     let (row, until) = (0, 1);
     let (place, time, values) = (2, 3, 4);
     let mut function = Function::new([(3, ValType::I32)]);
@@ -179,6 +186,9 @@ fn run() -> Function {
         body.local_get(values).f64_load(at(8 * value, 3));
     }
     body.call(0);
+    if post_return {
+        body.call(1);
+    }
     body.local_get(row).i32_const(1).i32_add().local_set(row);
     body.local_get(values).i32_const(8 * BAR_VALUES as i32).i32_add().local_set(values);
     body.local_get(place).i32_const(1).i32_add().local_tee(place).global_get(WIDTH).i32_eq();

@@ -1,6 +1,6 @@
 //! What has to be known of a component to drive it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasm_encoder::ValType;
 use wasmparser::{
@@ -32,8 +32,9 @@ pub(super) struct Main<'a> {
     pub(super) functions: u32,
     /// What the instance is made with: names and core instances.
     pub(super) arguments: Vec<(&'a str, u32)>,
-    /// The name of its export `on-bar`.
+    /// The names of its export `on-bar`, and of what is to be called after it.
     pub(super) on_bar: &'a str,
+    pub(super) post_return: Option<&'a str>,
     pub(super) imports: Vec<Import<'a>>,
     /// In all of the component: core functions, core memories and functions.
     pub(super) core_functions: u32,
@@ -55,8 +56,8 @@ struct Counts<'a> {
     instances: Vec<Option<Instantiated<'a>>>,
     /// Of each core function, the instance and export that it is, where it is one.
     functions: Vec<Option<(u32, &'a str)>>,
-    /// The core functions behind functions whose results are to be given back by a call.
-    with_post_return: BTreeSet<u32>,
+    /// Of core functions behind functions, those that are to be called afterwards.
+    post_returns: BTreeMap<u32, u32>,
     memories: u32,
     component_functions: u32,
     /// Whether there is something by a name of the driver's.
@@ -74,6 +75,8 @@ impl<'a> Main<'a> {
                 Payload::Version { .. } => depth += 1,
                 Payload::End(_) => depth = depth.checked_sub(1)?,
                 _ if depth == 1 => counts.add(component, &payload)?,
+                // Code that the gate does not stand around.
+                Payload::ModuleSection { .. } => return None,
                 _ => {}
             }
         }
@@ -115,8 +118,10 @@ impl<'a> Counts<'a> {
                     match function.ok()? {
                         CanonicalFunction::Lift { core_func_index, options, .. } => {
                             self.component_functions += 1;
-                            if options.iter().any(|option| matches!(option, CanonicalOption::PostReturn(_))) {
-                                self.with_post_return.insert(core_func_index);
+                            for option in options {
+                                if let CanonicalOption::PostReturn(after) = option {
+                                    self.post_returns.insert(core_func_index, after);
+                                }
                             }
                         }
                         _ => self.functions.push(None),
@@ -162,11 +167,22 @@ impl<'a> Counts<'a> {
                 .map(|(instance, name)| (index as u32, instance, name))
         });
         let (function, instance, on_bar) = found?;
-        if self.is_taken || self.with_post_return.contains(&function) {
+        if self.is_taken {
             return None;
         }
+        let post_return = match self.post_returns.get(&function) {
+            None => None,
+            Some(after) => match (*self.functions.get(*after as usize)?)? {
+                (of, name) if of == instance => Some(name),
+                _ => return None,
+            },
+        };
         let made = self.instances.get_mut(instance as usize)?.take()?;
         let module = *self.modules.get(made.module as usize)?;
+        let mut others = self.instances.iter().flatten().map(|other| self.modules.get(other.module as usize));
+        if !others.all(|other| other.is_some_and(|module| is_passive(module))) {
+            return None;
+        }
         let of_type = type_of(module, on_bar)?;
         if values(of_type.params())? != ON_BAR || !of_type.results().is_empty() {
             return None;
@@ -177,12 +193,32 @@ impl<'a> Counts<'a> {
             functions: made.functions,
             arguments: made.arguments,
             on_bar,
+            post_return,
             imports: imports(module)?,
             core_functions: self.functions.len() as u32,
             memories: self.memories,
             component_functions: self.component_functions,
         })
     }
+}
+
+/// Whether a module calls nothing but what its caller gave it: it has no code, or takes no functions. So does whatever an
+/// encoder puts beside a plugin's own module, and no adapter or library that could ask the host past the gate.
+fn is_passive(module: &[u8]) -> bool {
+    let (mut takes, mut has_code) = (false, false);
+    for payload in Parser::new(0).parse_all(module) {
+        match payload {
+            Ok(Payload::ImportSection(section)) => {
+                let mut imports = section.into_imports();
+                takes |= imports
+                    .any(|import| !matches!(import, Ok(import) if !matches!(import.ty, TypeRef::Func(_))));
+            }
+            Ok(Payload::CodeSectionStart { count, .. }) => has_code |= count > 0,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    !(takes && has_code)
 }
 
 /// What a module imports; `None` where that is not only functions.

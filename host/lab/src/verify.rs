@@ -33,7 +33,7 @@ impl Verifier<'_> {
             .enumerate()
             .flat_map(|(place, leader)| leader.rows.iter().map(move |row| (place + 1, row)))
             .collect();
-        let mut verification = Verification { delivery: "event".to_owned(), ..Verification::default() };
+        let mut verification = Verification { delivery: "single".to_owned(), ..Verification::default() };
         let again = |at: u64, stop: &(dyn Fn() -> bool + Sync)| {
             let (rank, row) = runs[at as usize];
             self.again(rank, row, stop)

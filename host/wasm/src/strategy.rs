@@ -207,29 +207,32 @@ impl WasmStrategy {
         }
     }
 
+    /// Says what a step consists of, which stays.
+    fn lay_out(&mut self, ahead: &Ahead<'_>) -> Result<(), Fault> {
+        let Self { paging, instance, .. } = self;
+        let HostState { page, desk, .. } = instance.store.data_mut();
+        match paging {
+            Some(Paging::Plugin(pages)) => {
+                let (layout, look_back) = (page.lay_out(ahead, desk), desk.look_back() as u32);
+                let call = |_: &Guests, store: &mut _| pages.call_layout(store, &layout, look_back);
+                instance.call(GuestCall::OnBar, instance.callback, call)
+            }
+            Some(Paging::Driver(driver)) => {
+                let series = page.lay_out_bars(ahead);
+                let call = |_: &Guests, store: &mut _| driver.call_layout(store, &series);
+                instance.call(GuestCall::OnBar, instance.callback, call)
+            }
+            None => Ok(()),
+        }
+    }
+
     #[inline(never)]
     fn load_page(&mut self, ahead: &Ahead<'_>) -> Result<usize, Fault> {
         if ahead.first_row() > 0 {
             return Err(Fault::new(FaultKind::Contract, "a page begins with a step"));
         }
-        let HostState { page, desk, .. } = self.instance.store.data_mut();
-        if page.rows() == 0 {
-            match &self.paging {
-                Some(Paging::Driver(_)) => {
-                    let series = page.lay_out_bars(ahead);
-                    self.paged(|paging, store| match paging {
-                        Paging::Driver(driver) => driver.call_layout(store, &series),
-                        Paging::Plugin(_) => Ok(()),
-                    })?;
-                }
-                _ => {
-                    let (layout, look_back) = (page.lay_out(ahead, desk), desk.look_back() as u32);
-                    self.paged(|paging, store| match paging {
-                        Paging::Plugin(pages) => pages.call_layout(store, &layout, look_back),
-                        Paging::Driver(_) => Ok(()),
-                    })?;
-                }
-            }
+        if self.instance.store.data().page.rows() == 0 {
+            self.lay_out(ahead)?;
         }
         let HostState { page, desk, .. } = self.instance.store.data_mut();
         page.write(ahead, desk);

@@ -48,10 +48,32 @@ pub(crate) fn driven(component: &[u8]) -> Option<Vec<u8>> {
     let main = Main::find(component)?;
     let mut around = Around { depth: 0, wrapped: namespaces(&main), instances: 0, main };
     let mut into = Component::new();
-    around.begin(&mut into);
+    begin(&mut into);
     around.parse_component(&mut into, Parser::new(0), component).ok()?;
     around.finish(&mut into);
     Some(into.finish())
+}
+
+/// What everything else stands behind: the host's function, as an instance of its own.
+fn begin(into: &mut Component) {
+    let number = ComponentValType::Primitive(PrimitiveValType::U32);
+    let none: Option<ComponentValType> = None;
+    let mut types = ComponentTypeSection::new();
+    types.function().params([("row", number)]).result(none);
+    for of in [PrimitiveValType::U32, PrimitiveValType::S64, PrimitiveValType::F64] {
+        types.defined_type().list(of);
+    }
+    types.function().params([("series", ComponentValType::Type(NUMBERS))]).result(none);
+    let lists = [("times", TIMES), ("values", VALUES)].map(|(name, of)| (name, ComponentValType::Type(of)));
+    types.function().params(lists).result(none);
+    types.function().params([("at", number), ("until", number)]).result(Some(number));
+    let mut imports = ComponentImportSection::new();
+    imports.import(CURSOR, ComponentTypeRef::Func(CURSOR_TYPE));
+    let mut canonical = CanonicalFunctionSection::new();
+    canonical.lower(0, []);
+    let mut instances = InstanceSection::new();
+    instances.export_items([("cursor", ExportKind::Func, 0)]);
+    into.section(&types).section(&imports).section(&canonical).section(&instances);
 }
 
 /// The core instances that the plugin's module takes its functions from, by name.
@@ -74,29 +96,6 @@ struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    /// What everything else stands behind: the host's function, as an instance of its own.
-    fn begin(&self, into: &mut Component) {
-        let number = ComponentValType::Primitive(PrimitiveValType::U32);
-        let none: Option<ComponentValType> = None;
-        let mut types = ComponentTypeSection::new();
-        types.function().params([("row", number)]).result(none);
-        for of in [PrimitiveValType::U32, PrimitiveValType::S64, PrimitiveValType::F64] {
-            types.defined_type().list(of);
-        }
-        types.function().params([("series", ComponentValType::Type(NUMBERS))]).result(none);
-        let lists =
-            [("times", TIMES), ("values", VALUES)].map(|(name, of)| (name, ComponentValType::Type(of)));
-        types.function().params(lists).result(none);
-        types.function().params([("at", number), ("until", number)]).result(Some(number));
-        let mut imports = ComponentImportSection::new();
-        imports.import(CURSOR, ComponentTypeRef::Func(CURSOR_TYPE));
-        let mut canonical = CanonicalFunctionSection::new();
-        canonical.lower(0, []);
-        let mut instances = InstanceSection::new();
-        instances.export_items([("cursor", ExportKind::Func, 0)]);
-        into.section(&types).section(&imports).section(&canonical).section(&instances);
-    }
-
     /// The gate, and instances that stand for those which the plugin's module takes its functions from.
     fn put_gate(&self, into: &mut Component) {
         let Main { arguments, imports, .. } = &self.main;

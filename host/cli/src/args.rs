@@ -104,8 +104,10 @@ pub(crate) enum Mode {
 /// How bars are handed to plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Delivery {
-    /// One call per bar: the reference.
+    /// One call of the plugin per bar, many of them in one call of the host where it can be driven.
     Event,
+    /// One call of the host per bar: the reference.
+    Single,
     /// Pages of bars; refused where that is impossible.
     Paged,
     /// Pages of bars where that is possible.
@@ -116,6 +118,7 @@ impl From<Delivery> for cryptobot_engine::Delivery {
     fn from(delivery: Delivery) -> Self {
         match delivery {
             Delivery::Event => Self::Event,
+            Delivery::Single => Self::Single,
             Delivery::Paged => Self::Paged,
             Delivery::Auto => Self::Auto,
         }

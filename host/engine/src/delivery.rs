@@ -6,9 +6,13 @@ use std::str::FromStr;
 /// How events are handed to a strategy. Every way gives the same journal; they differ in speed only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// One call per event: the reference.
+    /// One call of the strategy per event. Where the strategy can be driven, the host hands over many bars at once to a
+    /// driver beside it, which makes these calls.
     #[default]
     Event,
+    /// One call of the host per event, without a driver: the reference, and the way in which it is known at which event a
+    /// strategy failed.
+    Single,
     /// Pages of rows, of which the strategy takes as many as nothing else can happen in; refused where that is
     /// impossible.
     Paged,
@@ -18,12 +22,13 @@ pub enum Delivery {
 
 impl Delivery {
     /// All of them, in the order of their documentation.
-    pub const ALL: [Self; 3] = [Self::Event, Self::Paged, Self::Auto];
+    pub const ALL: [Self; 4] = [Self::Event, Self::Single, Self::Paged, Self::Auto];
 
     /// As it is written on the command line and in run files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Event => "event",
+            Self::Single => "single",
             Self::Paged => "paged",
             Self::Auto => "auto",
         }
@@ -38,7 +43,7 @@ impl fmt::Display for Delivery {
 
 /// A text that names no delivery.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no delivery; write event, paged or auto")]
+#[error("`{0}` is no delivery; write event, single, paged or auto")]
 pub struct ParseDeliveryError(String);
 
 impl FromStr for Delivery {
@@ -59,6 +64,8 @@ mod tests {
         for delivery in Delivery::ALL {
             assert_eq!(delivery.to_string().parse(), Ok(delivery));
         }
-        assert!("pages".parse::<Delivery>().unwrap_err().to_string().contains("event, paged or auto"));
+        assert!(
+            "pages".parse::<Delivery>().unwrap_err().to_string().contains("event, single, paged or auto")
+        );
     }
 }

@@ -33,7 +33,7 @@ impl Verifier<'_> {
             .enumerate()
             .flat_map(|(place, leader)| leader.rows.iter().map(move |row| (place + 1, row)))
             .collect();
-        let mut verification = Verification { delivery: "event".to_owned(), ..Verification::default() };
+        let mut verification = Verification { delivery: "single".to_owned(), ..Verification::default() };
         let again = |at: u64, stop: &(dyn Fn() -> bool + Sync)| {
             let (rank, row) = runs[at as usize];
             self.again(rank, row, stop)
@@ -88,7 +88,7 @@ enum Again {
 /// The configuration of a run with the values of a combination, one call per event whatever the file says.
 fn with_values(trials: &Trials, identity: &Identity, values: &[ParamValue]) -> RunConfig {
     let mut config = trials.config().clone();
-    config.delivery = Spelled(Delivery::Event);
+    config.delivery = Spelled(Delivery::Single);
     let several = config.bots.len() > 1;
     for (axis, value) in identity.axes.iter().zip(values) {
         for (name, bot) in &mut config.bots {

@@ -225,7 +225,7 @@ impl Plugin {
     }
 
     /// A strategy at a desk. `params` are all declared parameters in the declared order, already checked. It gets its bars
-    /// in pages where `delivery` allows it and it takes them.
+    /// as `delivery` says, where it can.
     pub fn instantiate(
         &self,
         desk: Desk,
@@ -234,10 +234,13 @@ impl Plugin {
         delivery: Delivery,
     ) -> Result<Box<dyn Strategy>, Fault> {
         Ok(match self {
-            Self::Component(plugin) if delivery == Delivery::Event => {
-                Box::new(plugin.instantiate(desk, params, &limits.component)?)
-            }
-            Self::Component(plugin) => Box::new(plugin.instantiate_paged(desk, params, &limits.component)?),
+            Self::Component(plugin) => Box::new(match delivery {
+                Delivery::Single => plugin.instantiate(desk, params, &limits.component)?,
+                Delivery::Event => plugin.instantiate_driven(desk, params, &limits.component)?,
+                Delivery::Paged | Delivery::Auto => {
+                    plugin.instantiate_paged(desk, params, &limits.component)?
+                }
+            }),
             Self::Script(script) => Box::new(script.instantiate(desk, params, &limits.script)),
         })
     }

@@ -188,7 +188,7 @@ impl Trial<'_> {
             self.info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
         let mut strategy = self
             .plugin
-            .instantiate(desk, params, self.limits, Delivery::Event)
+            .instantiate(desk, params, self.limits, Delivery::Single)
             .map_err(named("instantiation"))?;
         strategy.init().map_err(named("init"))?;
         Ok(strategy)

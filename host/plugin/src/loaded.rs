@@ -52,6 +52,6 @@ impl Loaded {
 
     /// A new instance at a desk. `params` are all declared parameters in the declared order, already checked.
     pub fn start(&self, desk: Desk, params: &[(String, ParamValue)]) -> Result<Box<dyn Strategy>, Fault> {
-        self.plugin.instantiate(desk, params.to_vec(), &self.limits, Delivery::Event)
+        self.plugin.instantiate(desk, params.to_vec(), &self.limits, Delivery::Single)
     }
 }

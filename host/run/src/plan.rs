@@ -86,7 +86,7 @@ fn runtime(config: &RunConfig, environment: &Environment) -> RuntimeConfig {
 pub(crate) fn resolve(wanted: Delivery, bots: &[LoadedBot]) -> Result<Delivery, RunError> {
     let obstacle = match bots {
         [bot] if bot.plugin.takes_pages() => {
-            return Ok(if wanted == Delivery::Event { wanted } else { Delivery::Paged });
+            return Ok(if wanted == Delivery::Auto { Delivery::Paged } else { wanted });
         }
         [bot] => format!("{} takes its bars one by one only", bot.name),
         bots => format!(
@@ -97,7 +97,7 @@ pub(crate) fn resolve(wanted: Delivery, bots: &[LoadedBot]) -> Result<Delivery, 
     if wanted == Delivery::Paged {
         return Err(RunError::config("delivery", format!("paged: {obstacle}; use auto or event")));
     }
-    Ok(Delivery::Event)
+    Ok(if wanted == Delivery::Single { wanted } else { Delivery::Event })
 }
 
 /// Loads the bots and leaves out those whose plugin cannot be loaded or is not made for what they trade.
@@ -157,16 +157,21 @@ impl Plan {
             supplies.push(supply);
             funding.push(rates);
         }
-        let delivery = match (config.mode, config.delivery.0) {
-            (Mode::Backtest, wanted) => resolve(wanted, &bots)?,
+        let (delivery, of_versions) = match (config.mode, config.delivery.0) {
+            (Mode::Backtest, wanted) => {
+                let resolved = resolve(wanted, &bots)?;
+                (resolved, resolved)
+            }
             (_, Delivery::Paged) => {
                 let problem = format!("paged: bars arrive one by one in a {}", config.mode.run_mode());
                 return Err(RunError::config("delivery", problem));
             }
-            _ => Delivery::Event,
+            // There is one bar at a time, and nothing to drive.
+            _ => (Delivery::Event, Delivery::Single),
         };
-        let of =
-            |(bot, series): (&LoadedBot, _)| version(&bot.plugin, &bot.info, series, &bot.limits, delivery);
+        let of = |(bot, series): (&LoadedBot, _)| {
+            version(&bot.plugin, &bot.info, series, &bot.limits, of_versions)
+        };
         let plan = Self {
             versions: bots.iter().zip(series).map(of).collect(),
             identity: identity::begin(&config, &bots, reference_sha256(&instruments), delivery)?,
@@ -221,7 +226,7 @@ impl Plan {
     pub(crate) fn rehearse(&self) -> Result<(), RunError> {
         let mut first_fault = None;
         for (slot, bot) in self.bots.iter().enumerate() {
-            let mut strategy = instantiate(bot, self.desk(slot), bot.params.clone(), Delivery::Event)?;
+            let mut strategy = instantiate(bot, self.desk(slot), bot.params.clone(), Delivery::Single)?;
             strategy.desk().begin(self.from);
             match strategy.init() {
                 Ok(()) => return Ok(()),

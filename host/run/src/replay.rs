@@ -184,7 +184,7 @@ pub fn replay(
     let (mut stopped, mut played) = (false, None);
     let ended = if plan.config.mode == Mode::Backtest {
         let feeds = supplies.into_iter().map(Supply::once).collect::<Result<_, _>>()?;
-        let engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
+        let engine = plan.engine(feeds, plan.params(), Delivery::Single)?;
         let ended = backtest(engine, &plan, &mut recorder, &mut |at| {
             stopped = progress(at).is_break();
             // An interrupted run ended at one of these looks.

@@ -35,6 +35,6 @@ impl Successors {
         let later = changes::load_file(file, name, bot, &loader, &gate)?;
         permissions::check_instruments(name, bot, &later.instruments)?;
         let series = markets::series_of(bot, &later.info, instruments)?;
-        Ok(version(&later.plugin, &later.info, series, &later.limits, Delivery::Event))
+        Ok(version(&later.plugin, &later.info, series, &later.limits, Delivery::Single))
     }
 }

@@ -146,7 +146,7 @@ impl Trials {
     ) -> Result<Option<Trial>, RunError> {
         match self.run_once(params.clone(), delivery, stop) {
             // The fault of a plugin is an event only where it is known when it happened.
-            Err(RunError::InPage(_)) => self.run_once(params, Delivery::Event, stop),
+            Err(RunError::InPage(_)) => self.run_once(params, Delivery::Single, stop),
             other => other,
         }
     }

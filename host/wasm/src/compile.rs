@@ -21,6 +21,7 @@ use wasmtime::component::Component;
 
 use crate::cache;
 use crate::contract::{LoadError, MAX_COMPONENT_BYTES, first_line};
+use crate::drive;
 use crate::relay;
 use crate::runtime::engine_config;
 
@@ -79,7 +80,11 @@ impl Compiler {
         strict: bool,
         component: &[u8],
     ) -> Result<Component, LoadError> {
-        let relayed = relay::relayed(component).filter(|relayed| relayed.len() as u64 <= MAX_COMPONENT_BYTES);
+        let fits = |made: &Vec<u8>| made.len() as u64 <= MAX_COMPONENT_BYTES;
+        // Where instructions are counted, only the plugin's own are.
+        let driven = if strict { None } else { drive::driven(component).filter(fits) };
+        let component = driven.as_deref().unwrap_or(component);
+        let relayed = relay::relayed(component).filter(fits);
         let component = relayed.as_deref().unwrap_or(component);
         match self {
             Self::InProcess => Component::from_binary(engine, component)

@@ -28,10 +28,11 @@ pub(crate) struct HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(desk: Desk, limits: &Limits) -> Self {
+    /// `spare` bytes of its memory are the host's own.
+    pub(crate) fn new(desk: Desk, limits: &Limits, spare: usize) -> Self {
         Self {
             desk,
-            guard: Guard::new(limits),
+            guard: Guard::new(limits, spare),
             error_line: None,
             clock: CallClock::new(limits.total_ms),
             page: Box::default(),

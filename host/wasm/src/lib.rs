@@ -13,6 +13,7 @@ mod compile;
 mod contract;
 mod convert;
 mod describe;
+mod drive;
 mod fault;
 mod file;
 mod host;

@@ -85,6 +85,8 @@ const PARTS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Guard {
     memory_bytes: Budget,
+    /// Of it, what is the host's own.
+    spare: usize,
     table_elements: Budget,
 }
 
@@ -107,20 +109,22 @@ impl Budget {
 }
 
 impl Guard {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// `spare` bytes of memory are the host's own.
+    pub(crate) fn new(limits: &Limits, spare: usize) -> Self {
         Self {
-            memory_bytes: Budget { used: 0, limit: limits.memory_bytes },
+            spare,
+            memory_bytes: Budget { used: 0, limit: limits.memory_bytes.saturating_add(spare) },
             table_elements: Budget { used: 0, limit: limits.table_elements },
         }
     }
 
     /// Linear memory in use, bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.memory_bytes.used
+        self.memory_bytes.used.saturating_sub(self.spare)
     }
 
     fn memory_fault(&self, wanted: &str) -> Fault {
-        let limit = self.memory_bytes.limit as f64 / f64::from(1 << 20);
+        let limit = (self.memory_bytes.limit - self.spare) as f64 / f64::from(1 << 20);
         Fault::new(FaultKind::Memory, format!("wanted {wanted}; a plugin may have {limit} MiB"))
     }
 }

@@ -8,6 +8,7 @@ use wasmtime::Result;
 
 use crate::bindings::pages::cryptobot::plugin::paging;
 use crate::bindings::pages::exports::cryptobot::plugin::paged::{Column, Row};
+use crate::drive;
 use crate::host::HostState;
 
 /// `open, high, low, close, volume`.
@@ -20,6 +21,10 @@ pub(crate) struct Page {
     rows: Vec<(SeriesId, usize)>,
     /// Values of a step.
     width: usize,
+    /// Whether there are no values of indicators among them.
+    bars_only: bool,
+    /// Steps that a page may have.
+    most_steps: usize,
     /// Close time of each step.
     pub(crate) steps: Vec<i64>,
     /// Values of all steps.
@@ -45,6 +50,17 @@ impl Page {
         self.rows.len()
     }
 
+    /// What a step consists of for a driver, which delivers bars and nothing else: the series of its rows.
+    pub(crate) fn lay_out_bars(&mut self, ahead: &Ahead<'_>) -> Vec<u32> {
+        self.rows = ahead.rows().iter().enumerate().map(|(row, of)| (of.series, row * BAR_VALUES)).collect();
+        self.width = self.rows.len() * BAR_VALUES;
+        self.bars_only = true;
+        // With the layout, and aligned.
+        let room = drive::MEMORY_BYTES.saturating_sub(16 + 4 * self.rows.len());
+        self.most_steps = (room / (size_of::<i64>() + self.width * size_of::<f64>())).max(1);
+        ahead.rows().iter().map(|row| row.series.0).collect()
+    }
+
     /// What a step consists of, which is found out once: series and indicators of an instance do not change.
     pub(crate) fn lay_out(&mut self, ahead: &Ahead<'_>, desk: &Desk) -> Vec<Row> {
         self.width = 0;
@@ -53,6 +69,7 @@ impl Page {
             let columns = outputs.map(|(indicator, output)| Column { indicator, output }).collect();
             Row { series: series.0, columns }
         };
+        self.most_steps = usize::MAX;
         let layout: Vec<Row> = ahead.rows().iter().map(|of_step| row(of_step.series)).collect();
         for row in &layout {
             self.rows.push((SeriesId(row.series), self.width));
@@ -70,7 +87,7 @@ impl Page {
 
     /// Writes the steps at hand.
     pub(crate) fn write(&mut self, ahead: &Ahead<'_>, desk: &Desk) {
-        let steps = ahead.at_hand();
+        let steps = ahead.at_hand().min(self.most_steps);
         self.next_step = 0;
         self.steps.resize(steps, 0);
         self.values.resize(steps * self.width, 0.0);
@@ -84,7 +101,7 @@ impl Page {
                 values[..BAR_VALUES].copy_from_slice(&[open, high, low, close, volume]);
             }
         }
-        if !desk.indicators().is_empty() {
+        if !self.bars_only && !desk.indicators().is_empty() {
             self.write_indicators(desk.indicators().clone());
         }
     }
@@ -148,7 +165,7 @@ impl Page {
     }
 
     /// Moves to a row.
-    fn move_to(&mut self, row: u32, desk: &mut Desk) -> Result<(), Fault> {
+    pub(crate) fn move_to(&mut self, row: u32, desk: &mut Desk) -> Result<(), Fault> {
         if !self.open.contains(&row) || self.cursor.is_some_and(|at| at >= row) {
             let message = format!("`cursor({row})` is not ahead among the rows {:?}", self.open);
             return Err(Fault::new(FaultKind::Contract, message));
@@ -189,6 +206,11 @@ impl Page {
 
 impl paging::Host for HostState {
     fn cursor(&mut self, row: u32) -> Result<()> {
+        if self.page.bars_only {
+            // The driver tells where the plugin is. The plugin has no page, and could only look ahead.
+            let message = format!("`cursor({row})` is not ahead among the rows 0..0");
+            return Err(Fault::new(FaultKind::Contract, message).into());
+        }
         Ok(self.page.move_to(row, &mut self.desk)?)
     }
 }

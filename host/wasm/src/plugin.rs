@@ -9,6 +9,7 @@ use cryptobot_model::{ParamValue, PluginInfo, StrategyId};
 use crate::bindings::Ready;
 use crate::contract::Surface;
 use crate::describe;
+use crate::drive;
 use crate::file::PluginFile;
 use crate::host::HostState;
 use crate::limits::Limits;
@@ -121,10 +122,26 @@ impl Plugin {
         Ok(if self.takes_pages() { strategy.in_pages() } else { strategy })
     }
 
+    /// The same strategy; its `on-bar` is called by a driver where it can be, so that one call of the host delivers many
+    /// bars.
+    pub fn instantiate_driven(
+        &self,
+        desk: Desk,
+        params: Vec<(String, ParamValue)>,
+        limits: &Limits,
+    ) -> Result<WasmStrategy, Fault> {
+        Ok(self.instantiate(desk, params, limits)?.driven())
+    }
+
+    /// Whether it can be driven.
+    pub fn is_driven(&self) -> bool {
+        self.pre.is_driven()
+    }
+
     fn start(&self, desk: Desk, limits: &Limits) -> Result<Instance, Fault> {
         Instance::start(
             &self.pre,
-            HostState::new(desk, limits),
+            HostState::new(desk, limits, if self.is_driven() { drive::MEMORY_BYTES } else { 0 }),
             *limits,
             self.strict,
             Arc::clone(&self.ticker),

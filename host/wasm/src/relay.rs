@@ -203,7 +203,7 @@ impl<'a> Outline<'a> {
 }
 
 /// The type of a function that a module exports.
-fn type_of(module: &[u8], name: &str) -> Option<FuncType> {
+pub(crate) fn type_of(module: &[u8], name: &str) -> Option<FuncType> {
     let (mut types, mut functions) = (Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(module) {
         match payload.ok()? {
@@ -236,7 +236,7 @@ fn type_of(module: &[u8], name: &str) -> Option<FuncType> {
 }
 
 /// Types of parameters or results; what crosses the border of a component are numbers only.
-fn values(types: &[wasmparser::ValType]) -> Option<Vec<ValType>> {
+pub(crate) fn values(types: &[wasmparser::ValType]) -> Option<Vec<ValType>> {
     let number = |of_type: &wasmparser::ValType| match of_type {
         wasmparser::ValType::I32 => Some(ValType::I32),
         wasmparser::ValType::I64 => Some(ValType::I64),

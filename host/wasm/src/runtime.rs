@@ -106,7 +106,7 @@ impl Runtime {
             reason: first_line(&format!("{error:#}")),
         };
         let pre = self.linker.instantiate_pre(&component).map_err(mismatch)?;
-        let pre = Ready::new(version, pre).map_err(mismatch)?;
+        let pre = Ready::new(file.surface(), pre).map_err(mismatch)?;
         Ok(Plugin::new(pre, Arc::clone(&self.ticker), self.strict, file, outcome))
     }
 

@@ -9,7 +9,7 @@ use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timest
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::cryptobot::plugin::lifecycle::Info;
-use crate::bindings::{Guest, Guests, Pages, Ready};
+use crate::bindings::{Driver, Guest, Guests, Instantiated, Pages, Ready};
 use crate::convert;
 use crate::fault;
 use crate::host::HostState;
@@ -29,6 +29,8 @@ pub(crate) struct Instance {
     guest: Guests,
     /// The exports for pages, where the plugin has them.
     pages: Option<Pages>,
+    /// The driver that it was compiled with.
+    driver: Option<Driver>,
     callback: Allowance,
     lifecycle: Allowance,
     strict: bool,
@@ -56,7 +58,7 @@ impl Instance {
             Ok(UpdateDeadline::Continue(1))
         });
         grant(&mut store, lifecycle, strict);
-        let (guest, pages) = pre.instantiate(&mut store).map_err(|error| {
+        let Instantiated { guests: guest, pages, driver } = pre.instantiate(&mut store).map_err(|error| {
             let fault = fault_of(&store, &error, lifecycle);
             Fault { call: Some(GuestCall::Instantiate), ..fault }
         })?;
@@ -64,6 +66,7 @@ impl Instance {
             store,
             guest,
             pages,
+            driver,
             callback: allow(limits.callback_deadline_ms, limits.callback_fuel),
             lifecycle,
             strict,
@@ -142,12 +145,20 @@ fn grant(store: &mut Store<HostState>, allowance: Allowance, strict: bool) {
     }
 }
 
+/// Who goes through a page of bars.
+enum Paging {
+    /// The plugin itself.
+    Plugin(Pages),
+    /// A driver, which calls the plugin for each.
+    Driver(Driver),
+}
+
 /// A plugin as a strategy of a run.
 pub struct WasmStrategy {
     instance: Instance,
     params: Vec<(String, ParamValue)>,
-    /// How the plugin takes pages of bars, where it gets any.
-    pages: Option<Pages>,
+    /// Where it gets several bars in a call of the host.
+    paging: Option<Paging>,
 }
 
 impl fmt::Debug for WasmStrategy {
@@ -158,12 +169,18 @@ impl fmt::Debug for WasmStrategy {
 
 impl WasmStrategy {
     pub(crate) fn new(instance: Instance, params: Vec<(String, ParamValue)>) -> Self {
-        Self { instance, params, pages: None }
+        Self { instance, params, paging: None }
     }
 
     /// Takes its bars in pages from now on, if it can.
     pub(crate) fn in_pages(mut self) -> Self {
-        self.pages = self.instance.pages.take();
+        self.paging = self.instance.pages.take().map(Paging::Plugin);
+        self
+    }
+
+    /// Gets its bars from a driver from now on, if it has one.
+    pub(crate) fn driven(mut self) -> Self {
+        self.paging = self.instance.driver.take().map(Paging::Driver);
         self
     }
 
@@ -179,11 +196,33 @@ impl WasmStrategy {
         let begin = page.open_rows().start;
         loop {
             let rows = self.instance.store.data().page.open_rows();
-            let end = self.paged(|pages, store| pages.call_run(store, rows.start, rows.end))?;
+            let end = self.paged(|paging, store| match paging {
+                Paging::Plugin(pages) => pages.call_run(store, rows.start, rows.end),
+                Paging::Driver(driver) => driver.call_run(store, rows.start, rows.end),
+            })?;
             let HostState { page, desk, .. } = self.instance.store.data_mut();
             if page.advance(end, desk)? {
                 return Ok(((end - begin) as usize, desk.has_requests()));
             }
+        }
+    }
+
+    /// Says what a step consists of, which stays.
+    fn lay_out(&mut self, ahead: &Ahead<'_>) -> Result<(), Fault> {
+        let Self { paging, instance, .. } = self;
+        let HostState { page, desk, .. } = instance.store.data_mut();
+        match paging {
+            Some(Paging::Plugin(pages)) => {
+                let (layout, look_back) = (page.lay_out(ahead, desk), desk.look_back() as u32);
+                let call = |_: &Guests, store: &mut _| pages.call_layout(store, &layout, look_back);
+                instance.call(GuestCall::OnBar, instance.callback, call)
+            }
+            Some(Paging::Driver(driver)) => {
+                let series = page.lay_out_bars(ahead);
+                let call = |_: &Guests, store: &mut _| driver.call_layout(store, &series);
+                instance.call(GuestCall::OnBar, instance.callback, call)
+            }
+            None => Ok(()),
         }
     }
 
@@ -192,15 +231,16 @@ impl WasmStrategy {
         if ahead.first_row() > 0 {
             return Err(Fault::new(FaultKind::Contract, "a page begins with a step"));
         }
-        let HostState { page, desk, .. } = self.instance.store.data_mut();
-        if page.rows() == 0 {
-            let (layout, look_back) = (page.lay_out(ahead, desk), desk.look_back() as u32);
-            self.paged(|pages, store| pages.call_layout(store, &layout, look_back))?;
+        if self.instance.store.data().page.rows() == 0 {
+            self.lay_out(ahead)?;
         }
         let HostState { page, desk, .. } = self.instance.store.data_mut();
         page.write(ahead, desk);
         let (steps, values) = (std::mem::take(&mut page.steps), std::mem::take(&mut page.values));
-        self.paged(|pages, store| pages.call_load_page(store, &steps, &values))?;
+        self.paged(|paging, store| match paging {
+            Paging::Plugin(pages) => pages.call_load_page(store, &steps, &values),
+            Paging::Driver(driver) => driver.call_load(store, &steps, &values),
+        })?;
         let page = &mut self.instance.store.data_mut().page;
         (page.steps, page.values) = (steps, values);
         Ok(0)
@@ -208,12 +248,12 @@ impl WasmStrategy {
 
     fn paged<R>(
         &mut self,
-        call: impl FnOnce(&Pages, &mut Store<HostState>) -> wasmtime::Result<R>,
+        call: impl FnOnce(&Paging, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
-        let Some(pages) = &self.pages else {
+        let Some(paging) = &self.paging else {
             return Err(Fault::new(FaultKind::Contract, "it takes no pages"));
         };
-        self.instance.call(GuestCall::OnBar, self.instance.callback, |_, store| call(pages, store))
+        self.instance.call(GuestCall::OnBar, self.instance.callback, |_, store| call(paging, store))
     }
 
     fn refuse(&mut self, call: GuestCall, reason: &str) -> Fault {
@@ -242,7 +282,7 @@ impl Strategy for WasmStrategy {
     }
 
     fn takes_pages(&self) -> bool {
-        self.pages.is_some()
+        self.paging.is_some()
     }
 
     fn take_page(&mut self, ahead: &Ahead<'_>) -> (usize, Result<bool, Fault>) {

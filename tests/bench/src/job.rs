@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cryptobot_engine::{BarBlock, Strategy};
+use cryptobot_engine::{BarBlock, Delivery, Strategy};
 use cryptobot_model::{Instrument, ParamValue, Timeframe, Wants};
 use cryptobot_rhai::Script;
 use cryptobot_test_support::market::random_walk;
@@ -33,7 +33,9 @@ pub(crate) fn profile(plugin: &str, way: &str, rounds: usize, symbols: usize) ->
     for _ in 0..rounds {
         let (took, _) = engine(&markets, |markets| match way {
             "native" => native(markets, wants),
-            way => component(markets, &plugin, wants, way == "pages"),
+            "single" => component(markets, &plugin, wants, Delivery::Single),
+            "pages" => component(markets, &plugin, wants, Delivery::Paged),
+            _ => component(markets, &plugin, wants, Delivery::Event),
         });
         best = best.min(took);
     }
@@ -61,7 +63,8 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         Ok(script) => script,
         Err(error) => return failed(&error.to_string()),
     };
-    let [mut arrays, mut bare, mut bare_told, mut event, mut told, mut paged, mut scripted] = [f64::MAX; 7];
+    let [mut arrays, mut bare, mut bare_told, mut event, mut single, mut told, mut paged, mut scripted] =
+        [f64::MAX; 8];
     let [mut many, mut paged_many] = [f64::MAX; 2];
     let mut hashes = Vec::new();
     for _ in 0..rounds {
@@ -72,13 +75,16 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         let (took, hash) = engine(&one, |markets| native(markets, ALL_WANTS));
         bare_told = bare_told.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, false));
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, Delivery::Event));
         event = event.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, true));
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, Delivery::Single));
+        single = single.min(took);
+        hashes.push(hash);
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, wants, Delivery::Paged));
         paged = paged.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&one, |markets| component(markets, &plugin, ALL_WANTS, false));
+        let (took, hash) = engine(&one, |markets| component(markets, &plugin, ALL_WANTS, Delivery::Event));
         told = told.min(took);
         hashes.push(hash);
     }
@@ -86,9 +92,9 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         let (took, hash) = engine(&one, |markets| from_script(markets, &script, wants));
         scripted = scripted.min(took);
         hashes.push(hash);
-        let (took, hash) = engine(&ten, |markets| component(markets, &plugin, wants, false));
+        let (took, hash) = engine(&ten, |markets| component(markets, &plugin, wants, Delivery::Event));
         many = many.min(took);
-        let (took, in_pages) = engine(&ten, |markets| component(markets, &plugin, wants, true));
+        let (took, in_pages) = engine(&ten, |markets| component(markets, &plugin, wants, Delivery::Paged));
         paged_many = paged_many.min(took);
         if hash != in_pages {
             return failed("pages and single bars gave different journals");
@@ -101,6 +107,7 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         ("native strategy", bare),
         ("native strategy, told of every order", bare_told),
         ("component", event),
+        ("component, one call of the host per bar", single),
         ("component, pages", paged),
         ("component, told of every order", told),
         ("script", scripted),
@@ -163,15 +170,15 @@ fn component(
     markets: Vec<(Instrument, BarBlock)>,
     plugin: &Plugin,
     wants: Wants,
-    in_pages: bool,
+    delivery: Delivery,
 ) -> MemoryRun {
     let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
     let limits = Limits::default();
-    let strategy = if in_pages {
-        plugin.instantiate_paged(desk, params(), &limits)
-    } else {
-        plugin.instantiate(desk, params(), &limits)
+    let strategy = match delivery {
+        Delivery::Event => plugin.instantiate_driven(desk, params(), &limits),
+        Delivery::Single => plugin.instantiate(desk, params(), &limits),
+        Delivery::Paged | Delivery::Auto => plugin.instantiate_paged(desk, params(), &limits),
     };
     #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
     let strategy: Box<dyn Strategy> = Box::new(strategy.expect("sma-flip starts"));

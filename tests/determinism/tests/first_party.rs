@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cryptobot_engine::{Desk, DeskLimits, ExchangeConfig, Latency, Sizer};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, ExchangeConfig, Latency, Sizer};
 use cryptobot_model::{Instrument, ParamValue, PluginInfo, StrategyId, Timeframe, Wants};
 use cryptobot_test_support::market::wild_walk;
 use cryptobot_test_support::run::{MemoryRun, Record, instrument, series};
@@ -45,7 +45,7 @@ fn params(info: &PluginInfo, given: &[(&str, f64)]) -> Vec<(String, ParamValue)>
     info.params.iter().map(|spec| (spec.name.clone(), value(&spec.name, &spec.default))).collect()
 }
 
-fn run(plugin: &Plugin, params: &[(String, ParamValue)], wants: Wants, paged: bool) -> Record {
+fn run(plugin: &Plugin, params: &[(String, ParamValue)], wants: Wants, delivery: Delivery) -> Record {
     let markets = [7, 8].map(|seed| (instrument(&format!("S{seed}")), wild_walk(3_000, seed, 2)));
     let mut run = MemoryRun::new(markets.to_vec());
     run.exchange = ExchangeConfig { latency: Latency::constant(50_000_000), ..ExchangeConfig::default() };
@@ -54,10 +54,10 @@ fn run(plugin: &Plugin, params: &[(String, ParamValue)], wants: Wants, paged: bo
     let series = series(&instruments, &[Timeframe::MINUTE]);
     let desk = Desk::new(StrategyId(0), series, instruments.len(), 500, 42, DeskLimits::default());
     let (params, limits) = (params.to_vec(), Limits::default());
-    let strategy = if paged {
-        plugin.instantiate_paged(desk, params, &limits)
-    } else {
-        plugin.instantiate(desk, params, &limits)
+    let strategy = match delivery {
+        Delivery::Single => plugin.instantiate(desk, params, &limits),
+        Delivery::Event => plugin.instantiate_driven(desk, params, &limits),
+        Delivery::Paged | Delivery::Auto => plugin.instantiate_paged(desk, params, &limits),
     };
     let mut record = Record::default();
     let outcome = run.with_strategy_wanting(Box::new(strategy.unwrap()), wants).run(&mut record);
@@ -72,17 +72,17 @@ fn plugins_that_want_outcomes_need_no_other_steps() {
         let info = plugin.describe(&Limits::default()).unwrap();
         assert!(info.wants.outcomes && !info.wants.orders, "{name}");
         let params = params(&info, given);
-        let every_step = run(&plugin, &params, Wants { orders: true, ..info.wants }, false);
+        let every_step = run(&plugin, &params, Wants { orders: true, ..info.wants }, Delivery::Single);
         let fills = every_step.fills.len();
         assert!(fills > 100 || name == "buy-and-hold" && fills == 2, "{name}: {fills} fills");
         let hash = every_step.journal_hash();
-        for paged in [false, true] {
-            let outcomes = run(&plugin, &params, info.wants, paged);
-            assert_eq!(outcomes.journal_hash(), hash, "{name}, paged: {paged}");
+        for delivery in Delivery::ALL {
+            let outcomes = run(&plugin, &params, info.wants, delivery);
+            assert_eq!(outcomes.journal_hash(), hash, "{name}, {delivery}");
         }
         // The wish matters, or nothing of this would say anything.
         let deaf = Wants { outcomes: false, ..info.wants };
-        let differs = run(&plugin, &params, deaf, false).journal_hash() != hash;
+        let differs = run(&plugin, &params, deaf, Delivery::Single).journal_hash() != hash;
         assert_eq!(differs, name != "buy-and-hold", "{name}");
     }
 }

@@ -67,7 +67,8 @@ fn run_wanting(setup: &Setup, manner: Manner, wants: Wants, delivery: Delivery) 
     let mut params = params.map(|(name, value)| (name.to_owned(), ParamValue::Integer(value))).to_vec();
     params.push(("outcomes".to_owned(), ParamValue::Flag(manner.outcomes)));
     let strategy = match delivery {
-        Delivery::Event => noise().instantiate(desk, params, &Limits::default()),
+        Delivery::Single => noise().instantiate(desk, params, &Limits::default()),
+        Delivery::Event => noise().instantiate_driven(desk, params, &Limits::default()),
         Delivery::Paged | Delivery::Auto => noise().instantiate_paged(desk, params, &Limits::default()),
     };
     let mut engine = run.with_strategy_wanting(Box::new(strategy.unwrap()), wants).engine().into_engine();
@@ -81,9 +82,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(96)))]
 
     #[test]
-    fn pages_and_single_bars_leave_the_same_behind(setup in setups(1), manner in manners()) {
-        let (single, one, said) = run(&setup, manner, Delivery::Event).unwrap();
-        let (paged, other, wrote) = run(&setup, manner, Delivery::Paged).unwrap();
+    fn pages_and_single_bars_leave_the_same_behind(
+        setup in setups(1),
+        manner in manners(),
+        driven: bool,
+    ) {
+        let (single, one, said) = run(&setup, manner, Delivery::Single).unwrap();
+        prop_assert!(noise().is_driven() && noise().takes_pages());
+        let many = if driven { Delivery::Event } else { Delivery::Paged };
+        let (paged, other, wrote) = run(&setup, manner, many).unwrap();
         for (line, (single, paged)) in single.lines.iter().zip(&paged.lines).enumerate() {
             prop_assert_eq!(single, paged, "line {}", line);
         }
@@ -103,7 +110,7 @@ proptest! {
     ) {
         let manner = Manner { outcomes: true, ..manner };
         let outcomes = Wants { orders: false, ..ALL_WANTS };
-        let (all, _, said) = run(&setup, manner, Delivery::Event).unwrap();
+        let (all, _, said) = run(&setup, manner, Delivery::Single).unwrap();
         for delivery in [Delivery::Event, Delivery::Paged] {
             let (less, _, wrote) = run_wanting(&setup, manner, outcomes, delivery).unwrap();
             for (line, (all, less)) in all.lines.iter().zip(&less.lines).enumerate() {
@@ -116,12 +123,16 @@ proptest! {
 
     /// At which bar it failed is not known, so that nothing that came of the run counts.
     #[test]
-    fn a_failure_inside_a_page_ends_the_run(setup in setups(1), panic_at in 1_i64..500) {
+    fn a_failure_inside_a_page_ends_the_run(
+        setup in setups(1),
+        panic_at in 1_i64..500,
+        driven: bool,
+    ) {
         let setup = Setup { symbols: 1, higher: false, ..setup };
         let manner = Manner { requests: 0, looks: 0, panic_at, look_back: 0, outcomes: false };
-        let (_, single, _) = run(&setup, manner, Delivery::Event).unwrap();
+        let (_, single, _) = run(&setup, manner, Delivery::Single).unwrap();
         prop_assert_eq!(single.faults.len(), 1);
-        match run(&setup, manner, Delivery::Paged) {
+        match run(&setup, manner, if driven { Delivery::Event } else { Delivery::Paged }) {
             Err(EngineError::InPage(fault)) => prop_assert_eq!(fault.kind, single.faults[0].1.kind),
             // A bar before which something was due was given to it by itself.
             Ok((_, paged, _)) => prop_assert_eq!(paged.faults[0].1.to_string(), single.faults[0].1.to_string()),

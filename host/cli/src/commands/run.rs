@@ -31,9 +31,14 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
     let interrupted = interruption();
     let mut finished = execute(config.clone(), &environment, live, &interrupted);
     if let Err(RunError::InPage(fault)) = finished {
-        // Where it happened is only known where bars are handed over one by one.
-        output::complain(format_args!("a plugin failed inside a page ({fault}); running again bar by bar"));
-        config.delivery = Spelled(Delivery::Event);
+        // Where it happened is only known where bars are handed over one by one. With `event` that makes no difference but
+        // in time; who asked for pages is told.
+        if config.delivery.0 != Delivery::Event {
+            output::complain(format_args!(
+                "a plugin failed inside a page ({fault}); running again bar by bar"
+            ));
+        }
+        config.delivery = Spelled(Delivery::Single);
         finished = execute(config, &environment, live, &interrupted);
     }
     let finished = finished?;

@@ -129,7 +129,7 @@ fn show(finished: &Finished, format: Format) -> Result<ExitCode, CommandError> {
         }
     }
     for differing in &document.verification.differing {
-        let reason = if document.delivery == "event" {
+        let reason = if document.delivery != "paged" {
             "it does not do the same with the same inputs"
         } else {
             "it read ahead in its pages, or does not do the same with the same inputs"

@@ -149,7 +149,7 @@ impl Session {
                 return Ok(());
             }
             let feeds = self.inlets.iter().map(Inlet::feed).collect();
-            let engine = plan.engine(feeds, plan.params(), Delivery::Event)?;
+            let engine = plan.engine(feeds, plan.params(), Delivery::Single)?;
             let mut engine = engine.with_calls(&self.calls).with_operator();
             engine.start(recorder);
             self.engine = Some(engine);

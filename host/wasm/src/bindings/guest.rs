@@ -1,12 +1,14 @@
 //! The exports of a plugin, whatever version of the contract it was built for.
 
-use wasmtime::component::{HasSelf, InstancePre, Linker};
-use wasmtime::{Engine, Result, Store};
+use wasmtime::component::{Func, HasSelf, Instance, InstancePre, Linker, TypedFunc};
+use wasmtime::{Engine, Error, Result, Store, StoreContextMut};
 
 use crate::bindings::cryptobot::plugin::types::{Bar, OrderEvent, Param, PositionClose, SeriesInfo};
 use crate::bindings::exports::cryptobot::plugin::lifecycle::Info;
 use crate::bindings::v0_1::pages::PagesIndices;
 use crate::bindings::{v0_0, v0_1};
+use crate::contract::Surface;
+use crate::drive;
 use crate::host::HostState;
 use crate::version::ContractVersion;
 
@@ -99,6 +101,45 @@ impl Guest for v0_1::Strategy {
 /// The exports of a plugin that takes pages.
 pub(crate) type Pages = v0_1::pages::exports::cryptobot::plugin::paged::Guest;
 
+/// The exports of a driver.
+pub(crate) struct Driver {
+    layout: Func,
+    load: Func,
+    run: TypedFunc<(u32, u32), (u32,)>,
+}
+
+impl Driver {
+    fn of(store: &mut Store<HostState>, instance: &Instance) -> Result<Self> {
+        let mut export = |name: &str| {
+            let found = instance.get_func(&mut *store, name);
+            found.ok_or_else(|| Error::msg(format!("the driver has no {name}")))
+        };
+        let [layout, load, run] = drive::EXPORTS.map(&mut export);
+        Ok(Self { layout: layout?, load: load?, run: run?.typed(&*store)? })
+    }
+
+    /// Says of which series the rows of a step are.
+    pub(crate) fn call_layout(&self, store: &mut Store<HostState>, series: &[u32]) -> Result<()> {
+        self.layout.typed::<(&[u32],), ()>(&*store)?.call(store, (series,))
+    }
+
+    /// Hands over a page: the close time of each step, and `open, high, low, close, volume` of each row.
+    pub(crate) fn call_load(
+        &self,
+        store: &mut Store<HostState>,
+        times: &[i64],
+        values: &[f64],
+    ) -> Result<()> {
+        self.load.typed::<(&[i64], &[f64]), ()>(&*store)?.call(store, (times, values))
+    }
+
+    /// Calls `on-bar` for the rows from `at` on, before `until`, up to the first one in which the plugin asked for
+    /// something; returns the row behind it.
+    pub(crate) fn call_run(&self, store: &mut Store<HostState>, at: u32, until: u32) -> Result<u32> {
+        Ok(self.run.call(store, (at, until))?.0)
+    }
+}
+
 /// An instance of a plugin of any version.
 pub(crate) enum Guests {
     V0_0(v0_0::Strategy),
@@ -182,6 +223,15 @@ pub(crate) struct Ready {
     exports: Exports,
     /// Where it takes pages.
     pages: Option<PagesIndices>,
+    /// Whether it was compiled with a driver.
+    is_driven: bool,
+}
+
+/// An instance of a plugin, and the ways beside single calls by which it gets bars.
+pub(crate) struct Instantiated {
+    pub(crate) guests: Guests,
+    pub(crate) pages: Option<Pages>,
+    pub(crate) driver: Option<Driver>,
 }
 
 impl Ready {
@@ -189,18 +239,29 @@ impl Ready {
     pub(crate) fn link(linker: &mut Linker<HostState>) -> Result<()> {
         v0_0::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
         v0_1::Strategy::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
-        v0_1::pages::cryptobot::plugin::paging::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)
+        v0_1::pages::cryptobot::plugin::paging::add_to_linker::<_, HasSelf<HostState>>(linker, |state| {
+            state
+        })?;
+        let go_to = |mut context: StoreContextMut<'_, HostState>, (row,): (u32,)| {
+            let HostState { page, desk, .. } = context.data_mut();
+            Ok(page.move_to(row, desk)?)
+        };
+        linker.root().func_wrap(drive::CURSOR, go_to)
     }
 
     /// Finds the exports of a version; an error where they are not what it says.
-    pub(crate) fn new(version: ContractVersion, pre: InstancePre<HostState>) -> Result<Self> {
+    pub(crate) fn new(surface: &Surface, pre: InstancePre<HostState>) -> Result<Self> {
+        let version = surface.version;
         let exports = match version {
             ContractVersion::V0_0 => Exports::V0_0(v0_0::StrategyIndices::new(&pre)?),
             ContractVersion::V0_1 => Exports::V0_1(v0_1::StrategyIndices::new(&pre)?),
         };
         let newest = version == ContractVersion::NEWEST;
         let pages = if newest { PagesIndices::new(&pre).ok() } else { None };
-        Ok(Self { pre, exports, pages })
+        let has = |name: &&str| pre.component().get_export_index(None, name).is_some();
+        // A plugin that has such exports of its own is no driver: it could read ahead.
+        let is_driven = !drive::is_taken(&surface.exports) && drive::EXPORTS.iter().all(has);
+        Ok(Self { pre, exports, pages, is_driven })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -212,13 +273,20 @@ impl Ready {
         self.pages.is_some()
     }
 
-    pub(crate) fn instantiate(&self, store: &mut Store<HostState>) -> Result<(Guests, Option<Pages>)> {
+    /// Whether its instances can be driven.
+    pub(crate) fn is_driven(&self) -> bool {
+        self.is_driven
+    }
+
+    pub(crate) fn instantiate(&self, store: &mut Store<HostState>) -> Result<Instantiated> {
         let instance = self.pre.instantiate(&mut *store)?;
         let guests = match &self.exports {
             Exports::V0_0(indices) => Guests::V0_0(indices.load(&mut *store, &instance)?),
             Exports::V0_1(indices) => Guests::V0_1(indices.load(&mut *store, &instance)?),
         };
-        let pages = self.pages.as_ref().map(|indices| indices.load(store, &instance)).transpose()?;
-        Ok((guests, pages.map(|pages| pages.cryptobot_plugin_paged().clone())))
+        let pages = self.pages.as_ref().map(|indices| indices.load(&mut *store, &instance)).transpose()?;
+        let driver = if self.is_driven { Some(Driver::of(store, &instance)?) } else { None };
+        let pages = pages.map(|pages| pages.cryptobot_plugin_paged().clone());
+        Ok(Instantiated { guests, pages, driver })
     }
 }

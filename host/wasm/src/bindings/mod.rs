@@ -10,5 +10,5 @@ mod guest;
 mod v0_0;
 mod v0_1;
 
-pub(crate) use guest::{Guest, Guests, Pages, Ready};
+pub(crate) use guest::{Driver, Guest, Guests, Instantiated, Pages, Ready};
 pub(crate) use v0_1::{cryptobot, exports, pages};

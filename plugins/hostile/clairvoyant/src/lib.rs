@@ -1,5 +1,6 @@
 //! A strategy that abuses its page of bars. With single bars it is honest: it is long above the close before and short
-//! below. With a page it knows the next close (`peek`), or breaks the contract in one of the other ways.
+//! below. With a page it knows the next close (`peek`), or breaks the contract in one of the other ways; with single bars
+//! it may act as if it had a page (`leap`).
 #![allow(unsafe_code, missing_docs, unused_qualifications, clippy::pedantic)] // Generated bindings.
 
 use std::cell::RefCell;
@@ -110,7 +111,7 @@ impl Lifecycle for Clairvoyant {
                     max: None,
                     step: None,
                     tunable: false,
-                    doc: "honest, peek, beyond, nowhere, outside, backwards, unsaid or onwards".into(),
+                    doc: "honest, peek, beyond, nowhere, outside, backwards, unsaid, onwards or leap".into(),
                 },
                 ParamSpec {
                     name: "luck".into(),
@@ -155,6 +156,9 @@ impl Lifecycle for Clairvoyant {
 impl Events for Clairvoyant {
     fn on_bar(_series: u32, bar: Bar) {
         STATE.with_borrow_mut(|state| {
+            if state.behaviour == "leap" {
+                paging::cursor(30);
+            }
             let before = std::mem::replace(&mut state.before, bar.close);
             state.follow(before, bar.close);
         });

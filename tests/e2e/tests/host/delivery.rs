@@ -28,17 +28,18 @@ fn every_plugin_does_the_same_in_pages() {
         let run = format!(
             "run --plugin {name} --symbol BTCUSDT --symbol ETHUSDT --to 2024-04-01 --accept --format json {options}"
         );
-        let single = sandbox.host(&format!("{run} --out single")).expect(0).json();
-        let paged = sandbox.host(&format!("{run} --delivery paged --out paged")).expect(0).json();
-        assert_eq!(
-            (&single["run"]["delivery"], &paged["run"]["delivery"]),
-            (&"event".into(), &"paged".into())
-        );
-        assert_eq!(essence(&single), essence(&paged), "{name} {options}");
-        assert_ne!(single["intents"], 0, "{name} {options}");
-        for table in ["orders.csv", "fills.csv", "trades.csv", "equity.csv", "journal.bin"] {
-            let [one, other] = ["single", "paged"].map(|out| sandbox.bytes(&format!("{out}/{table}")));
-            assert!(one == other, "{name} {options}: {table}");
+        let event = sandbox.host(&format!("{run} --out event")).expect(0).json();
+        assert_eq!(event["run"]["delivery"], "event");
+        assert_ne!(event["intents"], 0, "{name} {options}");
+        for delivery in ["single", "paged"] {
+            let other =
+                sandbox.host(&format!("{run} --delivery {delivery} --out {delivery}")).expect(0).json();
+            assert_eq!(other["run"]["delivery"], delivery);
+            assert_eq!(essence(&event), essence(&other), "{name} {options}");
+            for table in ["orders.csv", "fills.csv", "trades.csv", "equity.csv", "journal.bin"] {
+                let [one, other] = ["event", delivery].map(|out| sandbox.bytes(&format!("{out}/{table}")));
+                assert!(one == other, "{name} {options}: {table}, {delivery}");
+            }
         }
     }
 }
@@ -49,10 +50,11 @@ fn the_example_does_the_same_in_pages() {
     let sandbox = Sandbox::with_sample();
     sandbox.link(&plugin("../examples/rust/sma-flip"), "example.wasm");
     let run = "run --plugin example.wasm --timeframe 15m --set quantity=0.01 --format json";
-    let [single, paged] = ["event", "paged"].map(|delivery| {
+    let [single, event, paged] = ["single", "event", "paged"].map(|delivery| {
         sandbox.host(&format!("{run} --delivery {delivery} --out {delivery}")).expect(0).json()
     });
     assert_eq!(essence(&single), essence(&paged));
+    assert_eq!(essence(&single), essence(&event));
 }
 
 #[test]
@@ -60,13 +62,15 @@ fn a_failure_inside_a_page_is_the_fault_that_it_is_bar_by_bar() {
     let sandbox = Sandbox::with_sample().with_plugin("noise");
     let run =
         "run --plugin noise --timeframe 15m --accept --set panic_at=5000 --set requests=2 --format json";
-    let single = sandbox.host(&format!("{run} --out single")).expect(4).json();
-    let ran = sandbox.host(&format!("{run} --delivery auto --out paged")).expect(4);
-    assert!(ran.stderr.contains("running again bar by bar"), "{}", ran.stderr);
-    let paged = ran.json();
-    assert_eq!(paged["run"]["delivery"], "event");
-    assert_eq!(essence(&single), essence(&paged));
-    assert_eq!(single["faults"][0]["message"], paged["faults"][0]["message"]);
+    let single = sandbox.host(&format!("{run} --delivery single --out single")).expect(4).json();
+    for (delivery, is_told) in [("auto", true), ("event", false)] {
+        let ran = sandbox.host(&format!("{run} --delivery {delivery} --out again")).expect(4);
+        assert_eq!(ran.stderr.contains("running again bar by bar"), is_told, "{}", ran.stderr);
+        let again = ran.json();
+        assert_eq!(again["run"]["delivery"], "single");
+        assert_eq!(essence(&single), essence(&again));
+        assert_eq!(single["faults"][0]["message"], again["faults"][0]["message"]);
+    }
 }
 
 #[test]
@@ -85,7 +89,7 @@ fn where_pages_are_impossible_they_are_refused_or_done_without() {
     sandbox.write("slow.yaml", "delivery: sometimes\n");
     sandbox
         .host("run --config slow.yaml --plugin sma-flip")
-        .refused(2, &["slow.yaml", "event, paged or auto"]);
+        .refused(2, &["slow.yaml", "event, single, paged or auto"]);
 }
 
 #[test]

@@ -288,7 +288,7 @@ fn a_run_file_says_what_is_swept_and_flags_override_it() {
     assert_eq!(document["delivery"], "paged");
     assert_eq!(
         sandbox.summary("a/top/01")["run"]["delivery"],
-        "event",
+        "single",
         "the second run is one call per event"
     );
     let document = sandbox

@@ -38,8 +38,8 @@ pub struct RunConfig {
     pub period: Period,
     /// Runs although bars are missing; on record as a warning.
     pub allow_gaps: bool,
-    /// How bars are handed to plugins, with the same results: one by one (`event`), in pages (`paged`, refused where that is
-    /// impossible), or in pages where that is possible (`auto`).
+    /// How bars are handed to plugins, with the same results: one by one (`event`, or `single` without a driver), in pages
+    /// (`paged`, refused where that is impossible), or in pages where that is possible (`auto`).
     pub delivery: Spelled<Delivery>,
     /// Settings per venue.
     pub venues: BTreeMap<String, Venue>,

@@ -27,7 +27,7 @@ pub struct Sweep {
     pub top: Option<usize>,
     /// Runs of one symbol each instead of runs of all symbols together.
     pub per_symbol: bool,
-    /// How events are handed to plugins: `auto`, `paged` or `event`.
+    /// How bars are handed to plugins: `auto`, `paged`, `event` or `single`.
     #[schemars(with = "Option<String>")]
     pub delivery: Option<Spelled<Delivery>>,
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use cryptobot_engine::{
-    AccountKind, BarBlock, Desk, Fault, Limits, MarginMode, MarginSettings, RiskSettings, Strategy,
+    AccountKind, BarBlock, Delivery, Desk, Fault, Limits, MarginMode, MarginSettings, RiskSettings, Strategy,
 };
 use cryptobot_model::{
     Bar, Bracket, Brackets, ContractTerms, FundingRate, Instrument, Money, OrderEvent, OrderEventKind,
@@ -24,8 +24,9 @@ const EIGHT_HOURS_MS: i64 = 8 * 3_600_000;
 /// How far a stop is from the price: never touched, always watched.
 const STOP_DISTANCE: f64 = 0.5;
 
-/// Files of the two components that do the job: without a stop, and with one behind every position.
-type Components<'a> = Option<[&'a str; 2]>;
+/// Files of the two components that do the job, without a stop and with one behind every position, and how they get their
+/// bars.
+type Components<'a> = Option<([&'a str; 2], Delivery)>;
 
 /// Prints times and ratios of the three ways to do the job.
 pub(crate) fn run(components: Components<'_>, rounds: usize) -> ExitCode {
@@ -67,25 +68,26 @@ pub(crate) fn count(way: &str, components: Components<'_>) -> ExitCode {
 enum Doer {
     Native,
     /// One without a stop, one with a stop behind every position.
-    Components(Vec<Plugin>),
+    Components(Vec<Plugin>, Delivery),
 }
 
 impl Doer {
     fn load(components: Components<'_>) -> Result<Self, String> {
-        let Some([flip, guarded]) = components else { return Ok(Self::Native) };
+        let Some(([flip, guarded], delivery)) = components else { return Ok(Self::Native) };
         let runtime = Runtime::new(&RuntimeConfig::default()).map_err(|error| error.to_string())?;
         let load = |file: &str| {
             runtime
                 .load(Path::new(file))
                 .map_err(|error| format!("{file}: {error}; build it with `make build`"))
         };
-        Ok(Self::Components(vec![load(flip)?, load(guarded)?]))
+        Ok(Self::Components(vec![load(flip)?, load(guarded)?], delivery))
     }
 
     const fn name(&self) -> &'static str {
         match self {
             Self::Native => "native strategy",
-            Self::Components(_) => "component",
+            Self::Components(_, Delivery::Single) => "component, one call of the host per bar",
+            Self::Components(..) => "component",
         }
     }
 
@@ -100,16 +102,20 @@ impl Doer {
                 let logic = Guarded { flip, stop: None, places_stops: matches!(way, Way::Stops) };
                 Box::new(Native::new(desk, logic))
             }
-            Self::Components(plugins) => {
+            Self::Components(plugins, delivery) => {
                 let mut params = params();
                 let guarded = matches!(way, Way::Stops);
                 if guarded {
                     params.push(("stop".to_owned(), ParamValue::Number(STOP_DISTANCE)));
                 }
                 let plugin = &plugins[usize::from(guarded)];
+                let limits = Sandbox::default();
+                let strategy = match delivery {
+                    Delivery::Single => plugin.instantiate(desk, params, &limits),
+                    _ => plugin.instantiate_driven(desk, params, &limits),
+                };
                 #[expect(clippy::expect_used, reason = "a benchmark of first-party plugins")]
-                let strategy = plugin.instantiate(desk, params, &Sandbox::default()).expect("it starts");
-                Box::new(strategy)
+                Box::new(strategy.expect("it starts"))
             }
         };
         (strategy, wants)

@@ -3,11 +3,11 @@
 //! ```text
 //! cryptobot-bench catalog DIR [PAIRS [YEARS]]  one-minute bars of 50 pairs and 5 years: bytes, scans, queries
 //! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, script
-//! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|pages [SYMBOLS]  one way only, for a profiler
+//! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|single|pages [SYMBOLS]  one way only, for a profiler
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
-//! cryptobot-bench fidelity [WAY] FLIP GUARDED  the same with components: sma-flip, and guarded-flip for the stops
+//! cryptobot-bench fidelity [WAY] FLIP GUARDED [single]  the same with components: sma-flip, and guarded-flip for the stops
 //! cryptobot-bench neighbour GOOD.wasm HOSTILE.wasm  a callback of a plugin alone and beside a hostile one
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! cryptobot-bench swap COUNTER.wasm          1,000 swaps under 10,000 events/s; the plugin of tests/e2e/plugins/counter
@@ -27,6 +27,8 @@ mod sweep;
 use std::env;
 use std::process::ExitCode;
 
+use cryptobot_engine::Delivery;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -45,8 +47,12 @@ fn main() -> ExitCode {
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
         ["fidelity"] => fidelity::run(None, 9),
         ["fidelity", way] => fidelity::count(way, None),
-        ["fidelity", flip, guarded] => fidelity::run(Some([flip, guarded]), 9),
-        ["fidelity", way, flip, guarded] => fidelity::count(way, Some([flip, guarded])),
+        ["fidelity", flip, guarded] => fidelity::run(Some(([flip, guarded], Delivery::Event)), 9),
+        ["fidelity", flip, guarded, "single"] => fidelity::run(Some(([flip, guarded], Delivery::Single)), 9),
+        ["fidelity", way, flip, guarded] => fidelity::count(way, Some(([flip, guarded], Delivery::Event))),
+        ["fidelity", way, flip, guarded, "single"] => {
+            fidelity::count(way, Some(([flip, guarded], Delivery::Single)))
+        }
         ["neighbour", good, hostile] => neighbour::run(good, hostile, 5),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         ["swap", plugin] => swap::run(plugin),
@@ -54,7 +60,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] [FLIP.wasm GUARDED.wasm] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] [FLIP.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

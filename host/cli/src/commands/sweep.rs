@@ -129,10 +129,10 @@ fn show(finished: &Finished, format: Format) -> Result<ExitCode, CommandError> {
         }
     }
     for differing in &document.verification.differing {
-        let reason = if document.delivery != "paged" {
-            "it does not do the same with the same inputs"
-        } else {
+        let reason = if document.delivery == "paged" {
             "it read ahead in its pages, or does not do the same with the same inputs"
+        } else {
+            "it does not do the same with the same inputs"
         };
         complain(format_args!(
             "error: plugin {} is refused: combination {} on {} left the journal {} in the sweep and {} in a fresh \

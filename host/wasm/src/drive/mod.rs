@@ -15,7 +15,7 @@ use wasm_encoder::{
     ComponentExportSection, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, ComponentValType,
     ExportKind, InstanceSection, ModuleArg, ModuleSection, PrimitiveValType, RawSection,
 };
-use wasmparser::{Parser, Payload};
+use wasmparser::{Instance, Parser, Payload};
 
 use read::Main;
 
@@ -79,7 +79,6 @@ fn begin(into: &mut Component) {
 /// The core instances that the plugin's module takes its functions from, by name.
 fn namespaces<'a>(main: &Main<'a>) -> Vec<&'a str> {
     let mut names: Vec<&str> = main.imports.iter().map(|import| import.module).collect();
-    names.dedup();
     names.sort_unstable();
     names.dedup();
     names
@@ -152,11 +151,8 @@ impl<'a> Around<'a> {
         let first = self.main.core_functions + 1 + self.main.imports.len() as u32;
         let lists = [CanonicalOption::Memory(self.main.memories), CanonicalOption::Realloc(first + 3)];
         let mut canonical = CanonicalFunctionSection::new();
-        canonical.lift(first, LAYOUT_TYPE, lists).lift(first + 1, LOAD_TYPE, lists).lift(
-            first + 2,
-            RUN_TYPE,
-            [],
-        );
+        canonical.lift(first, LAYOUT_TYPE, lists).lift(first + 1, LOAD_TYPE, lists);
+        canonical.lift(first + 2, RUN_TYPE, []);
         into.section(&canonical);
         let mut exports = ComponentExportSection::new();
         for (number, name) in (self.main.component_functions + 1..).zip(EXPORTS) {
@@ -235,20 +231,19 @@ impl ReencodeComponent for Around<'_> {
     fn parse_component_payload(&mut self, into: &mut Component, payload: Payload<'_>, whole: &[u8]) -> Done {
         match payload {
             Payload::InstanceSection(section) if self.depth == 0 => {
-                for instance in section {
-                    let mut one = InstanceSection::new();
-                    let instance = instance?;
-                    let number = self.instances;
-                    self.instances += 1;
-                    if number == self.main.instance
-                        && let wasmparser::Instance::Instantiate { module_index, .. } = instance
-                    {
-                        self.put_gate(into);
-                        let module = self.module_index(module_index);
-                        self.put_main(module, into);
-                    } else {
-                        self.parse_instance(&mut one, instance)?;
-                        into.section(&one);
+                for (number, instance) in (self.instances..).zip(section) {
+                    self.instances = number + 1;
+                    match instance? {
+                        Instance::Instantiate { module_index, .. } if number == self.main.instance => {
+                            self.put_gate(into);
+                            let module = self.module_index(module_index);
+                            self.put_main(module, into);
+                        }
+                        instance => {
+                            let mut one = InstanceSection::new();
+                            self.parse_instance(&mut one, instance)?;
+                            into.section(&one);
+                        }
                     }
                 }
                 Ok(())

@@ -6,9 +6,9 @@ use cryptobot_sim::BarInterval;
 use crate::engine::market::Market;
 use crate::feed::NEVER;
 
-/// Most steps that can be read ahead: they are brought close to the strategy, and should still be there when it comes to
-/// them.
-const MOST_AT_HAND: usize = 256;
+/// Rows that can be read ahead, where steps have no more: handing them over costs a call, and they should still be close
+/// to the strategy when it comes to them.
+const ROWS_AT_HAND: usize = 4_096;
 
 /// A series whose bar is a row of every step.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,8 @@ impl<'a> Ahead<'a> {
             one.iter().zip(other).take_while(|(one, other)| one.bar.ts == other.bar.ts).count()
         };
         let first = self.bars(0);
-        let first = &first[..first.len().min(MOST_AT_HAND)];
+        let most = (ROWS_AT_HAND / self.rows.len().max(1)).max(self.steps);
+        let first = &first[..first.len().min(most)];
         (1..self.rows.len()).map(|row| same(first, self.bars(row))).min().unwrap_or(first.len())
     }
 

@@ -7,7 +7,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{clairvoyant, desk as one_desk, dummy, runtime};
-use cryptobot_engine::{Delivery, EngineError, FaultKind, Outcome, Strategy};
+use cryptobot_engine::{BarBlock, Delivery, EngineError, FaultKind, Outcome, Strategy};
 use cryptobot_journal::JournalHash;
 use cryptobot_model::{Instrument, ParamValue, Timeframe};
 use cryptobot_test_support::market::random_walk;
@@ -20,9 +20,20 @@ fn run(
     (symbols, bars): (usize, usize),
     delivery: Delivery,
 ) -> Result<(JournalHash, Outcome), EngineError> {
-    let symbol = |index: usize| instrument(&format!("S{index}USDT"));
-    let markets: Vec<_> =
-        (0..symbols).map(|index| (symbol(index), random_walk(bars, index as u64))).collect();
+    run_on(plugin, behaviour, markets(symbols, bars), delivery)
+}
+
+fn markets(symbols: usize, bars: usize) -> Vec<(Instrument, BarBlock)> {
+    let market = |index: usize| (instrument(&format!("S{index}USDT")), random_walk(bars, index as u64));
+    (0..symbols).map(market).collect()
+}
+
+fn run_on(
+    plugin: &Plugin,
+    behaviour: &str,
+    markets: Vec<(Instrument, BarBlock)>,
+    delivery: Delivery,
+) -> Result<(JournalHash, Outcome), EngineError> {
     let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 1);
     let behaviour = ("behaviour".to_owned(), ParamValue::Text(behaviour.to_owned()));
@@ -66,11 +77,16 @@ fn a_driven_plugin_cannot_say_where_it_is() {
 #[test]
 fn a_page_that_does_not_fit_is_a_shorter_one() {
     let plugin = runtime().load_bytes(clairvoyant()).unwrap();
-    // 256 steps of so many bars are more than the driver's memory holds.
-    let many = (130, 300);
-    let (single, _) = run(&plugin, "honest", many, Delivery::Single).unwrap();
-    let (driven, outcome) = run(&plugin, "honest", many, Delivery::Event).unwrap();
-    assert_eq!((driven, outcome.bars), (single, 130 * 300));
+    let mut markets = markets(450, 150);
+    // Nothing moves for long, so that the driver is given long stretches: more than its memory holds.
+    for (_, block) in &mut markets {
+        for column in [&mut block.open, &mut block.high, &mut block.low, &mut block.close] {
+            column[..145].fill(100.0);
+        }
+    }
+    let (single, _) = run_on(&plugin, "honest", markets.clone(), Delivery::Single).unwrap();
+    let (driven, outcome) = run_on(&plugin, "honest", markets, Delivery::Event).unwrap();
+    assert_eq!((driven, outcome.bars), (single, 450 * 150));
 }
 
 #[test]

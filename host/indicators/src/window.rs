@@ -85,6 +85,7 @@ impl Window {
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub(crate) struct Sum {
     window: Window,
+    /// NaN until the ring is through for the first time.
     total: f64,
     /// Sum of the values since the ring began anew; replaces `total` when the ring is through.
     fresh: f64,
@@ -95,7 +96,7 @@ pub(crate) struct Sum {
 
 impl Sum {
     pub(crate) fn new(period: u32) -> Self {
-        Self { window: Window::new(period), total: 0.0, fresh: 0.0, zeros: 0 }
+        Self { window: Window::new(period), total: f64::NAN, fresh: 0.0, zeros: 0 }
     }
 
     /// Takes the next value and returns the sum.
@@ -122,7 +123,7 @@ impl Sum {
     /// The sum; NaN while warming up.
     #[inline]
     pub(crate) fn value(&self) -> f64 {
-        if self.window.is_full() { self.total } else { f64::NAN }
+        self.total
     }
 
     /// The sum divided by the number of values; NaN while warming up.

@@ -228,7 +228,23 @@ impl Desk {
     /// Prepares the desk for a callback at `now`.
     pub fn begin(&mut self, now: Timestamp) {
         self.now = now;
+        self.rates.go_on();
         self.logged_in_callback = 0;
+    }
+
+    /// Lets the strategy go on without the time of its callbacks, where many are made in one call and what it asks for
+    /// tells in which one it did: [`Desk::date`] says when that was.
+    pub fn leave_undated(&mut self) {
+        self.rates.wait();
+    }
+
+    /// As [`Desk::begin`], for the callback that is running: what it has asked for counts at this time.
+    ///
+    /// # Errors
+    /// It has asked for more than a strategy may in a minute.
+    pub fn date(&mut self, now: Timestamp) -> Result<(), Fault> {
+        self.begin(now);
+        self.rates.catch_up(now, &self.limits)
     }
 
     /// The place of a series' instrument in the columns of the account; that of none for a series that is not there.

@@ -1,5 +1,7 @@
 //! How often something happens, by event time.
 
+use std::mem;
+
 use cryptobot_model::{PluginLimits, Timestamp};
 
 use crate::desk::DeskLimits;
@@ -33,17 +35,46 @@ pub(crate) struct Rates {
     orders: PerMinute,
     timers: PerMinute,
     log_lines: PerMinute,
+    /// The time is not known: what is asked for is counted later.
+    waits: bool,
+    waiting_orders: usize,
+    waiting_timers: usize,
 }
 
 impl Rates {
+    /// From now on the time is known again.
+    pub(crate) fn go_on(&mut self) {
+        self.waits = false;
+    }
+
+    /// From now on the time is not known.
+    pub(crate) fn wait(&mut self) {
+        self.waits = true;
+    }
+
+    /// Counts at `now` what was asked for at a time that was not known.
+    pub(crate) fn catch_up(&mut self, now: Timestamp, limits: &DeskLimits) -> Result<(), Fault> {
+        let (orders, timers) = (mem::take(&mut self.waiting_orders), mem::take(&mut self.waiting_timers));
+        (0..orders).try_for_each(|_| self.order(now, limits))?;
+        (0..timers).try_for_each(|_| self.timer(now, limits))
+    }
+
     /// One more order or cancel.
     pub(crate) fn order(&mut self, now: Timestamp, limits: &DeskLimits) -> Result<(), Fault> {
+        if self.waits {
+            self.waiting_orders += 1;
+            return Ok(());
+        }
         let most = limits.intents_per_minute;
         within(self.orders.take(now, most), FaultKind::OrderFlood, most, "orders and cancels")
     }
 
     /// One more timer call.
     pub(crate) fn timer(&mut self, now: Timestamp, limits: &DeskLimits) -> Result<(), Fault> {
+        if self.waits {
+            self.waiting_timers += 1;
+            return Ok(());
+        }
         let most = limits.timers_per_minute;
         within(self.timers.take(now, most), FaultKind::TimerFlood, most, "timer calls")
     }
@@ -117,6 +148,28 @@ mod tests {
             assert_eq!(fault.kind, kind);
             assert!(fault.message.starts_with("more than 1 "), "{fault}");
             take(&mut rates, Timestamp(MINUTE_NANOS), &limits).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_waits_counts_in_the_minute_that_it_is_given() {
+        let limits = DeskLimits { intents_per_minute: 2, timers_per_minute: 2, ..DeskLimits::default() };
+        let (first, second) = (Timestamp(0), Timestamp(MINUTE_NANOS));
+        for (take, kind) in
+            [(Rates::order as Take, FaultKind::OrderFlood), (Rates::timer, FaultKind::TimerFlood)]
+        {
+            let mut rates = Rates::default();
+            (0..2).for_each(|_| take(&mut rates, first, &limits).unwrap());
+            rates.wait();
+            (0..2).for_each(|_| take(&mut rates, first, &limits).unwrap());
+            rates.go_on();
+            rates.catch_up(second, &limits).unwrap();
+            rates.catch_up(second, &limits).unwrap();
+            assert_eq!(take(&mut rates, second, &limits).unwrap_err().kind, kind, "all were counted, once");
+            rates.wait();
+            (0..3).for_each(|_| take(&mut rates, second, &limits).unwrap());
+            rates.go_on();
+            assert_eq!(rates.catch_up(Timestamp(2 * MINUTE_NANOS), &limits).unwrap_err().kind, kind);
         }
     }
 

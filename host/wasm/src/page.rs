@@ -5,34 +5,37 @@ use std::ops::Range;
 use cryptobot_engine::{Ahead, Bank, BarInterval, Desk, Fault, FaultKind, Ohlcv};
 use cryptobot_model::{Bar, SeriesId, Timestamp};
 use wasmtime::Result;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::bindings::pages::cryptobot::plugin::paging;
 use crate::bindings::pages::exports::cryptobot::plugin::paged::{Column, Row};
 use crate::drive;
 use crate::host::HostState;
 
-/// `open, high, low, close, volume`.
-const BAR_VALUES: usize = 5;
+/// Numbers of a bar as it lies in memory: `open time, close time, open, high, low, close, volume`.
+const BAR: usize = size_of::<BarInterval>() / size_of::<u64>();
 
 /// A page, and the part of it that is being delivered.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    /// Of each row of a step, its series and where its values begin among those of the step.
+    /// Of each row of a step, its series and where its numbers begin among those of the step.
     rows: Vec<(SeriesId, usize)>,
-    /// Values of a step.
+    /// Numbers of a step.
     width: usize,
-    /// Whether there are no values of indicators among them.
-    bars_only: bool,
+    /// Whether a driver goes through it, which delivers bars and nothing else.
+    is_driven: bool,
     /// Steps that a page may have.
     most_steps: usize,
     /// Close time of each step.
-    pub(crate) steps: Vec<i64>,
-    /// Values of all steps.
-    pub(crate) values: Vec<f64>,
+    steps: Vec<Timestamp>,
+    /// The numbers of all steps; none where the plugin was given the bars as they lie in memory.
+    pub(crate) numbers: Vec<u64>,
     /// The rows that may be delivered now; none between deliveries.
     open: Range<u32>,
     /// The row at which the plugin says it is.
     cursor: Option<u32>,
+    /// Whether it had asked for something when it said so.
+    asked: bool,
     /// The first row that the desk has not been shown.
     unseen: u32,
     /// Mark prices of the steps that may be delivered, instrument by instrument, so far apart.
@@ -52,12 +55,12 @@ impl Page {
 
     /// What a step consists of for a driver, which delivers bars and nothing else: the series of its rows.
     pub(crate) fn lay_out_bars(&mut self, ahead: &Ahead<'_>) -> Vec<u32> {
-        self.rows = ahead.rows().iter().enumerate().map(|(row, of)| (of.series, row * BAR_VALUES)).collect();
-        self.width = self.rows.len() * BAR_VALUES;
-        self.bars_only = true;
+        self.rows = ahead.rows().iter().enumerate().map(|(row, of)| (of.series, row * BAR)).collect();
+        self.width = self.rows.len() * BAR;
+        self.is_driven = true;
         // With the layout, and aligned.
         let room = drive::MEMORY_BYTES.saturating_sub(16 + 4 * self.rows.len());
-        self.most_steps = (room / (size_of::<i64>() + self.width * size_of::<f64>())).max(1);
+        self.most_steps = (room / (self.width * size_of::<u64>())).max(1);
         ahead.rows().iter().map(|row| row.series.0).collect()
     }
 
@@ -73,7 +76,7 @@ impl Page {
         let layout: Vec<Row> = ahead.rows().iter().map(|of_step| row(of_step.series)).collect();
         for row in &layout {
             self.rows.push((SeriesId(row.series), self.width));
-            self.width += BAR_VALUES + row.columns.len();
+            self.width += BAR + row.columns.len();
         }
         layout
     }
@@ -81,51 +84,59 @@ impl Page {
     /// The step that closes at `ts`, where there is one from the next one on.
     pub(crate) fn find(&self, ts: Timestamp) -> Option<usize> {
         let ahead = self.steps.get(self.next_step..)?;
-        let passed = ahead.iter().position(|step| *step >= ts.0)?;
-        (ahead[passed] == ts.0).then_some(self.next_step + passed)
+        let passed = ahead.iter().position(|step| *step >= ts)?;
+        (ahead[passed] == ts).then_some(self.next_step + passed)
     }
 
-    /// Writes the steps at hand.
-    pub(crate) fn write(&mut self, ahead: &Ahead<'_>, desk: &Desk) {
+    /// Begins with the steps at hand. Returns their bars where these are the page as they lie in memory; otherwise it is
+    /// what [`Page::numbers`] holds.
+    pub(crate) fn begin<'a>(&mut self, ahead: &Ahead<'a>, desk: &Desk) -> Option<&'a [u64]> {
         let steps = ahead.at_hand().min(self.most_steps);
         self.next_step = 0;
-        self.steps.resize(steps, 0);
-        self.values.resize(steps * self.width, 0.0);
-        for (row, (_, at)) in self.rows.iter().enumerate() {
-            let values = self.values.chunks_exact_mut(self.width).map(|values| &mut values[*at..]);
-            let rows = self.steps.iter_mut().zip(values).zip(ahead.bars(row));
-            for ((step, values), BarInterval { bar, .. }) in rows {
-                let Bar { ts, open, high, low, close, volume } = *bar;
-                // All bars of a step close at one time; each is read once only, as a whole.
-                *step = ts.0;
-                values[..BAR_VALUES].copy_from_slice(&[open, high, low, close, volume]);
-            }
+        self.numbers.clear();
+        let bars = &ahead.bars(0)[..steps];
+        self.steps.clear();
+        self.steps.extend(bars.iter().map(|interval| interval.bar.ts));
+        if self.width == BAR && !desk.keeps_bars() {
+            return <[u64]>::ref_from_bytes(bars.as_bytes()).ok();
         }
-        if !self.bars_only && !desk.indicators().is_empty() {
+        self.write(ahead, steps);
+        if !self.is_driven && !desk.indicators().is_empty() {
             self.write_indicators(desk.indicators().clone());
+        }
+        None
+    }
+
+    fn write(&mut self, ahead: &Ahead<'_>, steps: usize) {
+        self.numbers.resize(steps * self.width, 0);
+        for (row, (_, at)) in self.rows.iter().enumerate() {
+            let rows = self.numbers.chunks_exact_mut(self.width).zip(ahead.bars(row));
+            for (numbers, interval) in rows {
+                numbers[*at..][..BAR].copy_from_slice(&numbers_of(interval));
+            }
         }
     }
 
     /// Adds the values of indicators, computed ahead on a copy: those of the desk go with the strategy.
     fn write_indicators(&mut self, mut bank: Bank) {
-        for (values, ts) in self.values.chunks_exact_mut(self.width).zip(&self.steps) {
+        for numbers in self.numbers.chunks_exact_mut(self.width) {
             for (series, at) in &self.rows {
-                let (bar, columns) = values[*at..].split_at_mut(BAR_VALUES);
-                if let [open, high, low, close, volume] = *bar {
-                    bank.update(series.index(), &Ohlcv { ts: *ts, open, high, low, close, volume });
-                }
+                let (bar, columns) = numbers[*at..].split_at_mut(BAR);
+                let Bar { ts, open, high, low, close, volume } = bar_of(bar);
+                bank.update(series.index(), &Ohlcv { ts: ts.0, open, high, low, close, volume });
                 for (column, (handle, output)) in columns.iter_mut().zip(bank.outputs_of(series.index())) {
-                    *column = bank.value(handle, output, 0);
+                    *column = bank.value(handle, output, 0).to_bits();
                 }
             }
         }
     }
 
     /// Opens the rows of step `first`, which is the first one of `ahead`, and of those that may follow.
-    pub(crate) fn open(&mut self, first: usize, ahead: &Ahead<'_>) {
+    pub(crate) fn open(&mut self, first: usize, ahead: &Ahead<'_>, desk: &mut Desk) {
+        desk.leave_undated();
         let (rows, steps) = (self.rows.len(), ahead.steps().min(self.steps.len() - first));
         self.open = (first * rows + ahead.first_row()) as u32..((first + steps) * rows) as u32;
-        (self.cursor, self.unseen) = (None, self.open.start);
+        (self.cursor, self.asked, self.unseen) = (None, false, self.open.start);
         self.first_step = first;
         self.marks.clear();
         self.marks_stride = ahead.steps();
@@ -146,11 +157,8 @@ impl Page {
             return Err(Fault::new(FaultKind::Contract, message));
         }
         let (wishes, row) = (desk.has_requests(), end - 1);
-        if wishes && self.cursor != Some(row) {
-            return Err(Fault::new(
-                FaultKind::Contract,
-                "it asked for something in a page without saying at which row, or went on afterwards",
-            ));
+        if self.asked && self.cursor != Some(row) {
+            return Err(went_on());
         }
         self.open.start = end;
         self.next_step = end as usize / self.rows();
@@ -159,6 +167,7 @@ impl Page {
             if self.cursor != Some(row) {
                 self.show(row, desk);
             }
+            desk.date(self.steps[row as usize / self.rows.len()])?;
             self.open = 0..0;
         }
         Ok(over)
@@ -170,14 +179,12 @@ impl Page {
             let message = format!("`cursor({row})` is not ahead among the rows {:?}", self.open);
             return Err(Fault::new(FaultKind::Contract, message));
         }
-        if desk.has_requests() {
-            return Err(Fault::new(
-                FaultKind::Contract,
-                "it went on in its page after it had asked for something",
-            ));
+        if self.asked {
+            return Err(went_on());
         }
-        self.cursor = Some(row);
+        (self.cursor, self.asked) = (Some(row), desk.has_requests());
         self.show(row, desk);
+        desk.leave_undated();
         Ok(())
     }
 
@@ -191,22 +198,34 @@ impl Page {
         for unseen in unseen {
             let (step, place) = (unseen as usize / rows, unseen as usize % rows);
             let (series, at) = self.rows[place];
-            let ts = Timestamp(self.steps[step]);
-            let values = &self.values[step * self.width + at..][..BAR_VALUES];
-            if let [open, high, low, close, volume] = *values {
-                desk.observe(series, &Bar { ts, open, high, low, close, volume });
-            }
+            desk.observe(series, &bar_of(&self.numbers[step * self.width + at..]));
         }
         let step = row as usize / rows;
-        desk.begin(Timestamp(self.steps[step]));
+        desk.begin(self.steps[step]);
         let marks = self.marks.chunks(self.marks_stride);
         desk.show_marks(marks.map(|marks| marks[step - self.first_step]));
     }
 }
 
+fn went_on() -> Fault {
+    Fault::new(FaultKind::Contract, "it went on in its page after it had asked for something")
+}
+
+fn numbers_of(interval: &BarInterval) -> [u64; BAR] {
+    let BarInterval { open_ts, bar: Bar { ts, open, high, low, close, volume } } = *interval;
+    let [open, high, low, close, volume] = [open, high, low, close, volume].map(f64::to_bits);
+    [open_ts.0.cast_unsigned(), ts.0.cast_unsigned(), open, high, low, close, volume]
+}
+
+fn bar_of(numbers: &[u64]) -> Bar {
+    let value = |at: usize| f64::from_bits(numbers[at]);
+    let ts = Timestamp(numbers[1].cast_signed());
+    Bar { ts, open: value(2), high: value(3), low: value(4), close: value(5), volume: value(6) }
+}
+
 impl paging::Host for HostState {
     fn cursor(&mut self, row: u32) -> Result<()> {
-        if self.page.bars_only {
+        if self.page.is_driven {
             // The driver tells where the plugin is. The plugin has no page, and could only look ahead.
             let message = format!("`cursor({row})` is not ahead among the rows 0..0");
             return Err(Fault::new(FaultKind::Contract, message).into());

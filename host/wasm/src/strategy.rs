@@ -191,8 +191,8 @@ impl WasmStrategy {
             Some(first) => first,
             None => self.load_page(ahead)?,
         };
-        let HostState { page, .. } = self.instance.store.data_mut();
-        page.open(first, ahead);
+        let HostState { page, desk, .. } = self.instance.store.data_mut();
+        page.open(first, ahead, desk);
         let begin = page.open_rows().start;
         loop {
             let rows = self.instance.store.data().page.open_rows();
@@ -235,14 +235,14 @@ impl WasmStrategy {
             self.lay_out(ahead)?;
         }
         let HostState { page, desk, .. } = self.instance.store.data_mut();
-        page.write(ahead, desk);
-        let (steps, values) = (std::mem::take(&mut page.steps), std::mem::take(&mut page.values));
+        let bars = page.begin(ahead, desk);
+        let numbers = std::mem::take(&mut page.numbers);
+        let rows = bars.unwrap_or(&numbers);
         self.paged(|paging, store| match paging {
-            Paging::Plugin(pages) => pages.call_load_page(store, &steps, &values),
-            Paging::Driver(driver) => driver.call_load(store, &steps, &values),
+            Paging::Plugin(pages) => pages.call_load_page(store, rows),
+            Paging::Driver(driver) => driver.call_load(store, rows),
         })?;
-        let page = &mut self.instance.store.data_mut().page;
-        (page.steps, page.values) = (steps, values);
+        self.instance.store.data_mut().page.numbers = numbers;
         Ok(0)
     }
 

@@ -55,7 +55,7 @@ fn a_driven_plugin_sees_nothing_ahead() {
     assert!(plugin.is_driven());
     let (honest, outcome) = run(&plugin, "honest", (1, 3_000), Delivery::Single).unwrap();
     assert!(outcome.faults.is_empty() && outcome.accounts[0].wallet != outcome.accounts[0].equity);
-    for behaviour in ["honest", "peek", "beyond", "nowhere", "outside", "unsaid", "onwards"] {
+    for behaviour in ["honest", "peek", "beyond", "nowhere", "outside", "again", "onwards"] {
         let (driven, _) = run(&plugin, behaviour, (1, 3_000), Delivery::Event).unwrap();
         assert_eq!(driven, honest, "{behaviour} is for pages of its own");
     }

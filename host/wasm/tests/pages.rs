@@ -52,8 +52,8 @@ fn breaking_the_rules_of_a_page_is_a_fault() {
         ("nowhere", "and answered"),
         ("outside", "is not ahead among the rows"),
         ("backwards", "is not ahead among the rows"),
-        ("unsaid", "without saying at which row"),
-        ("onwards", "or went on afterwards"),
+        ("again", "it went on in its page"),
+        ("onwards", "it went on in its page"),
     ] {
         match run(&plugin, behaviour, true) {
             Err(EngineError::InPage(fault)) => {

@@ -104,8 +104,8 @@ impl<P: Plugin> paged::Guest for P {
         deliver::<P>(|runtime| runtime.host.backend.page.lay_out(&step, look_back));
     }
 
-    fn load_page(steps: Vec<i64>, values: Vec<f64>) {
-        deliver::<P>(|runtime| runtime.host.backend.page.load(steps, values));
+    fn load_page(rows: Vec<u64>) {
+        deliver::<P>(|runtime| runtime.host.backend.page.load(rows));
     }
 
     fn run(at: u32, until: u32) -> u32 {

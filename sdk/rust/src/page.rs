@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::Bar;
 use crate::bindings::cryptobot::plugin::paging;
 use crate::bindings::exports::cryptobot::plugin::paged::Row;
-use crate::runtime::{BAR_VALUES, Bars, bar};
+use crate::runtime::{BAR_NUMBERS, Bars, bar};
 
 /// Values that the host keeps per output of an indicator.
 const INDICATOR_HISTORY: u32 = 256;
@@ -29,13 +29,13 @@ struct Output {
 pub(crate) struct Sheet {
     /// The series of the rows of a step.
     series: Vec<u32>,
-    /// Where the values of each row begin among those of the step.
+    /// Where the numbers of each row begin among those of the step.
     places: Vec<usize>,
     outputs: Vec<Output>,
-    /// Values of a step.
+    /// Numbers of a step.
     width: usize,
-    steps: Vec<i64>,
-    values: Vec<f64>,
+    /// The numbers of all steps.
+    numbers: Vec<u64>,
 }
 
 impl Sheet {
@@ -44,7 +44,7 @@ impl Sheet {
         for (row, of_step) in step.iter().enumerate() {
             sheet.series.push(of_step.series);
             sheet.places.push(sheet.width);
-            sheet.width += BAR_VALUES;
+            sheet.width += BAR_NUMBERS;
             for column in &of_step.columns {
                 let (indicator, number) = (column.indicator, column.output);
                 sheet.outputs.push(Output { indicator, number, row, at: sheet.width });
@@ -61,25 +61,23 @@ impl Sheet {
 
     /// The bars of the row at a place of steps.
     pub(crate) fn bars(&self, place: usize, steps: Range<usize>) -> Bars<'_> {
-        let values = &self.values[steps.start * self.width..];
-        Bars { times: &self.steps[steps], values, width: self.width, place: self.places[place] }
+        let numbers = &self.numbers[steps.start * self.width..steps.end * self.width];
+        Bars { numbers, width: self.width, place: self.places[place] }
     }
 
     #[inline]
     fn bar(&self, step: usize, place: usize) -> Bar {
-        bar(self.steps[step], &self.values[step * self.width + self.places[place]..])
+        bar(&self.numbers[step * self.width + self.places[place]..])
     }
 }
 
-/// What the host knows of a row.
+/// What the host was told in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Told {
-    #[default]
-    Nothing,
+struct Told {
     /// That the strategy is there.
-    Place,
-    /// That it asked for something there.
-    Wish,
+    place: bool,
+    /// What the strategy asks for.
+    wish: bool,
 }
 
 /// The newest page and the row at which the strategy is.
@@ -93,7 +91,7 @@ pub(crate) struct Page {
     /// The row, as step and row of the step.
     step: usize,
     place: usize,
-    /// What the host knows of the row.
+    /// What the host was told in the row.
     told: Cell<Told>,
     /// Positions by series, as far as the strategy has looked: nothing changes them while rows are delivered.
     positions: RefCell<Vec<(u32, f64)>>,
@@ -104,9 +102,8 @@ impl Page {
         (self.sheet, self.look_back) = (Rc::new(Sheet::lay_out(step)), look_back);
     }
 
-    pub(crate) fn load(&mut self, steps: Vec<i64>, values: Vec<f64>) {
-        let sheet = Rc::make_mut(&mut self.sheet);
-        (sheet.steps, sheet.values) = (steps, values);
+    pub(crate) fn load(&mut self, numbers: Vec<u64>) {
+        Rc::make_mut(&mut self.sheet).numbers = numbers;
     }
 
     /// Begins to deliver at a row.
@@ -114,7 +111,7 @@ impl Page {
         let rows = self.sheet.series.len().max(1);
         (self.step, self.place) = (row as usize / rows, row as usize % rows);
         self.is_open = true;
-        self.told.set(Told::Nothing);
+        self.told.set(Told::default());
         self.positions.get_mut().clear();
         Rc::clone(&self.sheet)
     }
@@ -139,27 +136,27 @@ impl Page {
     pub(crate) fn pass(&mut self) -> bool {
         self.step += 1;
         // Only where the host was told of the row is there something to forget.
-        self.told.get() != Told::Nothing && self.told.take() == Told::Wish
+        self.told.get() != Told::default() && self.told.take().wish
     }
 
     /// Tells the host the row before it answers.
     #[inline]
     pub(crate) fn tell(&self) {
-        if self.is_open && self.told.get() == Told::Nothing {
+        let told = self.told.get();
+        if self.is_open && !told.place {
             paging::cursor((self.step * self.sheet.series.len() + self.place) as u32);
-            self.told.set(Told::Place);
+            self.told.set(Told { place: true, ..told });
         }
     }
 
-    /// The strategy asks for something.
+    /// The strategy asks for something: the host learns at which row, as none follows before it.
     #[inline]
     pub(crate) fn act(&mut self) {
-        self.tell();
-        self.told.set(Told::Wish);
+        self.told.get_mut().wish = true;
     }
 
     pub(crate) fn now(&self) -> Option<i64> {
-        self.is_open.then(|| self.sheet.steps[self.step])
+        self.is_open.then(|| self.sheet.bar(self.step, self.place).ts)
     }
 
     #[inline]
@@ -196,6 +193,6 @@ impl Page {
         let stands = |place: &&Output| place.indicator == indicator && place.number == output;
         let Output { row, at, .. } = *self.sheet.outputs.iter().find(stands)?;
         let step = self.step_of(row, n).filter(|_| n < INDICATOR_HISTORY)?;
-        Some(self.sheet.values[step * self.sheet.width + at])
+        Some(f64::from_bits(self.sheet.numbers[step * self.sheet.width + at]))
     }
 }

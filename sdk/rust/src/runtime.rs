@@ -5,15 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::params::Parameters;
 use crate::{Bar, Host, OrderEvent, PositionClose, Scope, Series, Strategy, indicator};
 
-/// `open, high, low, close, volume`.
-pub(crate) const BAR_VALUES: usize = 5;
+/// Numbers of a bar in a page: when it opened and when it closes, then the bits of `open, high, low, close, volume`.
+pub(crate) const BAR_NUMBERS: usize = 7;
 
 /// Bars of one series.
 pub(crate) struct Bars<'a> {
-    /// Close times.
-    pub(crate) times: &'a [i64],
-    /// As many values for each of them.
-    pub(crate) values: &'a [f64],
+    /// As many numbers for each step.
+    pub(crate) numbers: &'a [u64],
     pub(crate) width: usize,
     /// Where among these the bar's begin.
     pub(crate) place: usize,
@@ -22,15 +20,16 @@ pub(crate) struct Bars<'a> {
 impl Bars<'_> {
     #[inline]
     fn iter(&self) -> impl Iterator<Item = Bar> {
-        let values = self.values.chunks_exact(self.width).map(|values| &values[self.place..]);
-        self.times.iter().zip(values).map(|(ts, values)| bar(*ts, values))
+        self.numbers.chunks_exact(self.width).map(|numbers| bar(&numbers[self.place..]))
     }
 }
 
 #[inline]
-pub(crate) fn bar(ts: i64, values: &[f64]) -> Bar {
-    let values = &values[..BAR_VALUES];
-    Bar { ts, open: values[0], high: values[1], low: values[2], close: values[3], volume: values[4] }
+pub(crate) fn bar(numbers: &[u64]) -> Bar {
+    let numbers = &numbers[..BAR_NUMBERS];
+    let value = |at: usize| f64::from_bits(numbers[at]);
+    let ts = numbers[1].cast_signed();
+    Bar { ts, open: value(2), high: value(3), low: value(4), close: value(5), volume: value(6) }
 }
 
 /// A running strategy.
@@ -91,8 +90,9 @@ impl<S: Strategy> Runtime<S> {
     /// Delivers a bar.
     pub fn on_bar(&mut self, series: u32, bar: &Bar) {
         let Bar { ts, open, high, low, close, volume } = *bar;
-        let values = [open, high, low, close, volume];
-        self.go_through(series, &Bars { times: &[ts], values: &values, width: BAR_VALUES, place: 0 });
+        let [open, high, low, close, volume] = [open, high, low, close, volume].map(f64::to_bits);
+        let numbers = [0, ts.cast_unsigned(), open, high, low, close, volume];
+        self.go_through(series, &Bars { numbers: &numbers, width: BAR_NUMBERS, place: 0 });
     }
 
     /// Delivers rows of the page, from `at` on, before `until`, until the strategy asks for something. Returns the row

@@ -123,14 +123,9 @@ impl Driver {
         self.layout.typed::<(&[u32],), ()>(&*store)?.call(store, (series,))
     }
 
-    /// Hands over a page: the close time of each step, and `open, high, low, close, volume` of each row.
-    pub(crate) fn call_load(
-        &self,
-        store: &mut Store<HostState>,
-        times: &[i64],
-        values: &[f64],
-    ) -> Result<()> {
-        self.load.typed::<(&[i64], &[f64]), ()>(&*store)?.call(store, (times, values))
+    /// Hands over a page: of each row `open time, close time, open, high, low, close, volume`, as bits.
+    pub(crate) fn call_load(&self, store: &mut Store<HostState>, rows: &[u64]) -> Result<()> {
+        self.load.typed::<(&[u64],), ()>(&*store)?.call(store, (rows,))
     }
 
     /// Calls `on-bar` for the rows from `at` on, before `until`, up to the first one in which the plugin asked for

@@ -31,12 +31,11 @@ pub(crate) const EXPORTS: [&str; 3] = ["drive-layout", "drive-load", "drive-run"
 /// The types of the driver's functions, in front of all others.
 const CURSOR_TYPE: u32 = 0;
 const NUMBERS: u32 = 1;
-const TIMES: u32 = 2;
-const VALUES: u32 = 3;
-const LAYOUT_TYPE: u32 = 4;
-const LOAD_TYPE: u32 = 5;
-const RUN_TYPE: u32 = 6;
-const TYPES: u32 = 7;
+const LONG_NUMBERS: u32 = 2;
+const LAYOUT_TYPE: u32 = 3;
+const LOAD_TYPE: u32 = 4;
+const RUN_TYPE: u32 = 5;
+const TYPES: u32 = 6;
 
 /// Whether a plugin exports something by a name that a driver's function could have.
 pub(crate) fn is_taken(exports: &[String]) -> bool {
@@ -60,12 +59,10 @@ fn begin(into: &mut Component) {
     let none: Option<ComponentValType> = None;
     let mut types = ComponentTypeSection::new();
     types.function().params([("row", number)]).result(none);
-    for of in [PrimitiveValType::U32, PrimitiveValType::S64, PrimitiveValType::F64] {
-        types.defined_type().list(of);
-    }
+    types.defined_type().list(PrimitiveValType::U32);
+    types.defined_type().list(PrimitiveValType::U64);
     types.function().params([("series", ComponentValType::Type(NUMBERS))]).result(none);
-    let lists = [("times", TIMES), ("values", VALUES)].map(|(name, of)| (name, ComponentValType::Type(of)));
-    types.function().params(lists).result(none);
+    types.function().params([("rows", ComponentValType::Type(LONG_NUMBERS))]).result(none);
     types.function().params([("at", number), ("until", number)]).result(Some(number));
     let mut imports = ComponentImportSection::new();
     imports.import(CURSOR, ComponentTypeRef::Func(CURSOR_TYPE));

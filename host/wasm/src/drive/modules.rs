@@ -13,8 +13,11 @@ use super::read::Import;
 /// What the shared memory has, always.
 pub(crate) const MEMORY_BYTES: usize = 1 << 20;
 const MEMORY_PAGES: u64 = MEMORY_BYTES as u64 >> 16;
-/// Values of a bar: `open, high, low, close, volume`.
-const BAR_VALUES: u64 = 5;
+/// Bytes of a row: `open time, close time, open, high, low, close, volume`.
+const ROW_BYTES: i32 = 56;
+/// Where in it the values of the bar are, and where the close time.
+const VALUES_AT: [u64; 5] = [16, 24, 32, 40, 48];
+const TIME_AT: u64 = 8;
 
 /// Flat parameters of `on-bar`: series, close time, values of the bar.
 pub(super) const ON_BAR: [ValType; 7] =
@@ -40,7 +43,8 @@ const MEMORY: MemoryType = MemoryType {
 };
 
 /// A module that hands on every function it imports, under its number. Before the first of them that is called in a row,
-/// it tells the host the row; it takes note of those by which a plugin asks for something.
+/// it tells the host the row. Not before those by which a plugin asks for something: it takes note of them, and the row is
+/// the last one that is delivered.
 pub(super) fn gate(imports: &[Import<'_>]) -> Module {
     let (mut types, mut from, mut functions) =
         (TypeSection::new(), ImportSection::new(), FunctionSection::new());
@@ -79,10 +83,11 @@ pub(super) fn gate(imports: &[Import<'_>]) -> Module {
 fn handing_on(number: u32, import: &Import<'_>) -> Function {
     let mut function = Function::new([]);
     let mut body = function.instructions();
-    body.global_get(TOLD).i32_eqz().if_(BlockType::Empty);
-    body.i32_const(1).global_set(TOLD).global_get(ROW).call(0).end();
     if import.is_wish {
         body.i32_const(1).global_set(WISH);
+    } else {
+        body.global_get(TOLD).i32_eqz().if_(BlockType::Empty);
+        body.i32_const(1).global_set(TOLD).global_get(ROW).call(0).end();
     }
     for parameter in 0..import.params.len() as u32 {
         body.local_get(parameter);
@@ -111,7 +116,7 @@ pub(super) fn driver(on_bar: &str, post_return: Option<&str>) -> Module {
     let (mut types, mut from, mut globals) = (TypeSection::new(), ImportSection::new(), GlobalSection::new());
     types.ty().function(ON_BAR, []);
     types.ty().function([ValType::I32; 2], []);
-    types.ty().function([ValType::I32; 4], []);
+    types.ty().function([ValType::I32; 2], []);
     types.ty().function([ValType::I32; 2], [ValType::I32]);
     types.ty().function([], []);
     from.import("main", on_bar, EntityType::Function(0));
@@ -140,12 +145,11 @@ pub(super) fn driver(on_bar: &str, post_return: Option<&str>) -> Module {
     module
 }
 
-/// The driver's own: where the series of the rows of a step lie, how many they are, where close times and values lie.
+/// The driver's own: where the series of the rows of a step lie, how many they are, where the page lies.
 const SERIES: u32 = 5;
 const WIDTH: u32 = 6;
-const TIMES: u32 = 7;
-const VALUES: u32 = 8;
-const OWN: u32 = 4;
+const PAGE: u32 = 7;
+const OWN: u32 = 3;
 
 /// `layout(series, count)`: it stays.
 fn layout() -> Function {
@@ -156,11 +160,11 @@ fn layout() -> Function {
     function
 }
 
-/// `load(times, count, values, count)`: the next page will lie where this one does.
+/// `load(rows, count)`: the next page will lie where this one does.
 fn load() -> Function {
     let mut function = Function::new([]);
     let mut body = function.instructions();
-    body.local_get(0).global_set(TIMES).local_get(2).global_set(VALUES);
+    body.local_get(0).global_set(PAGE);
     body.global_get(FLOOR).global_set(TOP).end();
     function
 }
@@ -168,33 +172,28 @@ fn load() -> Function {
 /// `run(at, until)`: delivers rows up to the first one in which the plugin asked for something; returns the row behind.
 fn run(post_return: bool) -> Function {
     let (row, until) = (0, 1);
-    let (place, time, values) = (2, 3, 4);
-    let mut function = Function::new([(3, ValType::I32)]);
+    let (place, bar) = (2, 3);
+    let mut function = Function::new([(2, ValType::I32)]);
     let mut body = function.instructions();
     let at = |offset, align| MemArg { offset, align, target: MemArgTarget::Memory(0), ordering: None };
     body.local_get(row).global_get(WIDTH).i32_rem_u().local_set(place);
-    body.local_get(row).global_get(WIDTH).i32_div_u().i32_const(3).i32_shl();
-    body.global_get(TIMES).i32_add().local_set(time);
-    body.local_get(row).i32_const(8 * BAR_VALUES as i32).i32_mul().global_get(VALUES).i32_add();
-    body.local_set(values);
+    body.local_get(row).i32_const(ROW_BYTES).i32_mul().global_get(PAGE).i32_add().local_set(bar);
     body.i32_const(0).global_set(WISH);
     body.loop_(BlockType::Empty);
     body.local_get(row).global_set(ROW).i32_const(0).global_set(TOLD);
     body.local_get(place).i32_const(2).i32_shl().global_get(SERIES).i32_add().i32_load(at(0, 2));
-    body.local_get(time).i64_load(at(0, 3));
-    for value in 0..BAR_VALUES {
-        body.local_get(values).f64_load(at(8 * value, 3));
+    body.local_get(bar).i64_load(at(TIME_AT, 3));
+    for value in VALUES_AT {
+        body.local_get(bar).f64_load(at(value, 3));
     }
     body.call(0);
     if post_return {
         body.call(1);
     }
     body.local_get(row).i32_const(1).i32_add().local_set(row);
-    body.local_get(values).i32_const(8 * BAR_VALUES as i32).i32_add().local_set(values);
+    body.local_get(bar).i32_const(ROW_BYTES).i32_add().local_set(bar);
     body.local_get(place).i32_const(1).i32_add().local_tee(place).global_get(WIDTH).i32_eq();
-    body.if_(BlockType::Empty);
-    body.i32_const(0).local_set(place).local_get(time).i32_const(8).i32_add().local_set(time);
-    body.end();
+    body.if_(BlockType::Empty).i32_const(0).local_set(place).end();
     body.global_get(WISH).i32_eqz().local_get(row).local_get(until).i32_lt_u().i32_and().br_if(0);
     body.end();
     body.i32_const(1).global_set(TOLD).local_get(row).end();

@@ -15,9 +15,9 @@ use crate::exports::cryptobot::plugin::paged::{Guest as Paged, Row};
 
 wit_bindgen::generate!({ path: "../../../wit/v0.1", world: "paged-strategy" });
 
-/// Values of a row: a bar without indicators.
-const ROW: usize = 5;
-const CLOSE: usize = 3;
+/// Numbers of a row: a bar without indicators.
+const ROW: usize = 7;
+const CLOSE: usize = 5;
 
 #[derive(Default)]
 struct State {
@@ -56,13 +56,14 @@ impl State {
                 paging::cursor(until - 1);
                 paging::cursor(at);
             }
-            "unsaid" => {
+            "again" => {
                 orders::target_position(0, 1.0);
-                return at + 1;
+                paging::cursor(at);
+                paging::cursor(at + 1);
             }
             "onwards" => {
-                paging::cursor(at);
                 orders::target_position(0, 1.0);
+                paging::cursor(at);
                 return until;
             }
             _ => {}
@@ -74,7 +75,6 @@ impl State {
             self.before = close;
             let turns = from != 0.0 && to != from && self.long != Some(to > from);
             if turns {
-                paging::cursor(row);
                 self.follow(from, to);
                 return row + 1;
             }
@@ -86,8 +86,8 @@ impl State {
 impl Paged for Clairvoyant {
     fn layout(_step: Vec<Row>, _look_back: u32) {}
 
-    fn load_page(_steps: Vec<i64>, values: Vec<f64>) {
-        let closes = values.chunks(ROW).map(|row| row[CLOSE]).collect();
+    fn load_page(rows: Vec<u64>) {
+        let closes = rows.chunks(ROW).map(|row| f64::from_bits(row[CLOSE])).collect();
         STATE.with_borrow_mut(|state| state.closes = closes);
     }
 
@@ -111,7 +111,7 @@ impl Lifecycle for Clairvoyant {
                     max: None,
                     step: None,
                     tunable: false,
-                    doc: "honest, peek, beyond, nowhere, outside, backwards, unsaid, onwards or leap".into(),
+                    doc: "honest, peek, beyond, nowhere, outside, backwards, again, onwards or leap".into(),
                 },
                 ParamSpec {
                     name: "luck".into(),

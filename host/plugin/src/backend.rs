@@ -234,13 +234,9 @@ impl Plugin {
         delivery: Delivery,
     ) -> Result<Box<dyn Strategy>, Fault> {
         Ok(match self {
-            Self::Component(plugin) => Box::new(match delivery {
-                Delivery::Single => plugin.instantiate(desk, params, &limits.component)?,
-                Delivery::Event => plugin.instantiate_driven(desk, params, &limits.component)?,
-                Delivery::Paged | Delivery::Auto => {
-                    plugin.instantiate_paged(desk, params, &limits.component)?
-                }
-            }),
+            Self::Component(plugin) => {
+                Box::new(plugin.instantiate(desk, params, &limits.component, delivery)?)
+            }
             Self::Script(script) => Box::new(script.instantiate(desk, params, &limits.script)),
         })
     }

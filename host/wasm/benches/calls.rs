@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use common::{desk, hostile, hostile_strategy, liar};
-use cryptobot_engine::Strategy;
+use cryptobot_engine::{Delivery, Strategy};
 use cryptobot_model::{Bar, SeriesId, Timestamp};
 use cryptobot_wasm::{CompileOutcome, Limits, Runtime, RuntimeConfig, WasmStrategy};
 use wasmtime::component::{Component, ComponentType, Linker, Lower};
@@ -33,7 +33,7 @@ fn main() {
         let plugin = runtime.load_bytes(bytes).unwrap();
         println!("{name:8} compile {:31.1} ms", begun.elapsed().as_secs_f64() * 1e3);
         let instantiate = minimum(|| {
-            black_box(plugin.instantiate(desk(), Vec::new(), &Limits::default()).unwrap());
+            black_box(plugin.instantiate(desk(), Vec::new(), &Limits::default(), Delivery::Single).unwrap());
         });
         println!("{name:8} instantiate and drop {:19.1} us", instantiate * 1e-3);
         for behaviour in ["idle", "none"] {

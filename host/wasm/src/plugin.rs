@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cryptobot_engine::{Desk, DeskLimits, Fault};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, Fault};
 use cryptobot_model::{ParamValue, PluginInfo, StrategyId};
 
 use crate::bindings::Ready;
@@ -101,36 +101,21 @@ impl Plugin {
         self.pre.takes_pages() && !self.strict
     }
 
-    /// A strategy at a desk. `params` are all declared parameters in the declared order, already checked.
+    /// A strategy at a desk, which gets its bars as `delivery` says, where it can. `params` are all declared parameters in
+    /// the declared order, already checked.
     pub fn instantiate(
         &self,
         desk: Desk,
         params: Vec<(String, ParamValue)>,
         limits: &Limits,
+        delivery: Delivery,
     ) -> Result<WasmStrategy, Fault> {
-        Ok(WasmStrategy::new(self.start(desk, limits)?, params))
-    }
-
-    /// The same strategy; it gets its bars in pages where it takes them.
-    pub fn instantiate_paged(
-        &self,
-        desk: Desk,
-        params: Vec<(String, ParamValue)>,
-        limits: &Limits,
-    ) -> Result<WasmStrategy, Fault> {
-        let strategy = self.instantiate(desk, params, limits)?;
-        Ok(if self.takes_pages() { strategy.in_pages() } else { strategy })
-    }
-
-    /// The same strategy; its `on-bar` is called by a driver where it can be, so that one call of the host delivers many
-    /// bars.
-    pub fn instantiate_driven(
-        &self,
-        desk: Desk,
-        params: Vec<(String, ParamValue)>,
-        limits: &Limits,
-    ) -> Result<WasmStrategy, Fault> {
-        Ok(self.instantiate(desk, params, limits)?.driven())
+        let strategy = WasmStrategy::new(self.start(desk, limits)?, params);
+        Ok(match delivery {
+            Delivery::Event => strategy.driven(),
+            Delivery::Paged | Delivery::Auto if self.takes_pages() => strategy.in_pages(),
+            Delivery::Single | Delivery::Paged | Delivery::Auto => strategy,
+        })
     }
 
     /// Whether it can be driven.

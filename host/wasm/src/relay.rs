@@ -45,6 +45,24 @@ pub(crate) fn relayed(component: &[u8]) -> Option<Vec<u8>> {
     Some(into.finish())
 }
 
+/// Shows the sections of a component in their order, and whether each is its own or that of something nested in it. What
+/// is nested begins behind the section that holds it, which belongs to what is around it. `None` where the component is
+/// damaged or `visit` says so.
+pub(crate) fn walk<'a>(
+    component: &'a [u8],
+    mut visit: impl FnMut(bool, &Payload<'a>) -> Option<()>,
+) -> Option<()> {
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.ok()? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.checked_sub(1)?,
+            payload => visit(depth == 1, &payload)?,
+        }
+    }
+    Some(())
+}
+
 /// A section of the component itself.
 struct Section {
     id: u8,
@@ -79,17 +97,7 @@ struct Outline<'a> {
 impl<'a> Outline<'a> {
     fn read(component: &'a [u8]) -> Option<Self> {
         let mut outline = Self::default();
-        let mut depth = 0_usize;
-        for payload in Parser::new(0).parse_all(component) {
-            let payload = payload.ok()?;
-            match &payload {
-                Payload::Version { .. } => depth += 1,
-                Payload::End(_) => depth = depth.checked_sub(1)?,
-                // A nested one begins behind the section that holds it, which belongs to what is around it.
-                _ if depth == 1 => outline.add(component, &payload)?,
-                _ => {}
-            }
-        }
+        walk(component, |is_own, payload| if is_own { outline.add(component, payload) } else { Some(()) })?;
         Some(outline)
     }
 

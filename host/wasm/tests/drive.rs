@@ -39,10 +39,7 @@ fn run_on(
     let behaviour = ("behaviour".to_owned(), ParamValue::Text(behaviour.to_owned()));
     let params = vec![behaviour, ("luck".to_owned(), ParamValue::Integer(1))];
     let limits = Limits::default();
-    let strategy = match delivery {
-        Delivery::Event => plugin.instantiate_driven(desk, params, &limits).unwrap(),
-        _ => plugin.instantiate(desk, params, &limits).unwrap(),
-    };
+    let strategy = plugin.instantiate(desk, params, &limits, delivery).unwrap();
     let mut recorder = HashOnly::default();
     let mut engine = MemoryRun::new(markets).with_strategy(Box::new(strategy)).engine().into_engine();
     let outcome = engine.run(&mut recorder, &mut |_| ControlFlow::Continue(()))?;
@@ -96,7 +93,7 @@ fn the_memory_of_the_driver_is_not_the_plugins() {
         (runtime().load_bytes(clairvoyant()).unwrap(), strict.load_bytes(clairvoyant()).unwrap());
     assert!(!strict.is_driven(), "where instructions are counted, they are the plugin's own");
     let used = |plugin: &Plugin, limits: &Limits| {
-        let strategy = plugin.instantiate_driven(one_desk(), Vec::new(), limits);
+        let strategy = plugin.instantiate(one_desk(), Vec::new(), limits, Delivery::Event);
         strategy.map(|mut strategy| strategy.resources().memory_bytes.unwrap() as usize)
     };
     let own = used(&strict, &Limits::default()).unwrap();

@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{desk, hostile, hostile_strategy, runtime, step};
-use cryptobot_engine::{Fault, FaultKind, Intent, Signal, Strategy};
+use cryptobot_engine::{Delivery, Fault, FaultKind, Intent, Signal, Strategy};
 use cryptobot_model::{Callback, OrderKind};
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
@@ -209,7 +209,7 @@ fn instances_live_apart_and_longer_than_the_runtime() {
 #[test]
 fn a_module_that_needs_more_than_its_memory_does_not_start() {
     let small = Limits { memory_bytes: 64 << 10, ..Limits::default() };
-    let fault = plugin().instantiate(desk(), Vec::new(), &small).unwrap_err();
+    let fault = plugin().instantiate(desk(), Vec::new(), &small, Delivery::Single).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Memory, "{fault}");
 }
 
@@ -227,7 +227,7 @@ fn strict_mode_gives_the_same_orders_and_counts_instructions() {
     let limits = Limits { callback_fuel: 100_000, ..Limits::default() };
     let params = ["loop", "on-bar"].map(|text| cryptobot_model::ParamValue::Text(text.into()));
     let params = ["behaviour", "in"].into_iter().map(str::to_owned).zip(params).collect();
-    let mut looping = strict.instantiate(desk(), params, &limits).unwrap();
+    let mut looping = strict.instantiate(desk(), params, &limits, Delivery::Single).unwrap();
     looping.init().unwrap();
     let fault = step(&mut looping, 0).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Instructions, "{fault}");

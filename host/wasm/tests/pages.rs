@@ -6,7 +6,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{clairvoyant, runtime};
-use cryptobot_engine::{EngineError, FaultKind};
+use cryptobot_engine::{Delivery, EngineError, FaultKind};
 use cryptobot_journal::JournalHash;
 use cryptobot_model::{Money, ParamValue, Timeframe};
 use cryptobot_test_support::market::random_walk;
@@ -22,11 +22,8 @@ fn run(plugin: &Plugin, behaviour: &str, paged: bool) -> Result<(JournalHash, Mo
     let markets = vec![(instrument("BTCUSDT"), random_walk(3_000, 7))];
     let desk = desk(0, &[instrument("BTCUSDT")], &[Timeframe::MINUTE], 1);
     let (params, limits) = (params(behaviour), Limits::default());
-    let strategy = if paged {
-        plugin.instantiate_paged(desk, params, &limits).unwrap()
-    } else {
-        plugin.instantiate(desk, params, &limits).unwrap()
-    };
+    let delivery = if paged { Delivery::Paged } else { Delivery::Single };
+    let strategy = plugin.instantiate(desk, params, &limits, delivery).unwrap();
     let mut recorder = HashOnly::default();
     let mut engine = MemoryRun::new(markets).with_strategy(Box::new(strategy)).engine().into_engine();
     let outcome = engine.run(&mut recorder, &mut |_| ControlFlow::Continue(()))?;

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 
 use common::{hostile, limits, runtime};
 use cryptobot_engine::{
-    Change, ChangeRequest, Desk, DeskLimits, FaultKind, NoRecorder, Outcome, Params, Strategy, Version, When,
+    Change, ChangeRequest, Delivery, Desk, DeskLimits, FaultKind, NoRecorder, Outcome, Params, Strategy,
+    Version, When,
 };
 use cryptobot_model::{ParamValue, StrategyId, Timeframe};
 use cryptobot_test_support::market::random_walk;
@@ -34,7 +35,8 @@ fn version(plugin: &Plugin) -> Arc<Version> {
         max_open_orders: 200,
         make: Box::new(move |params| {
             let ParamValue::Text(behaviour) = &params[0].1 else { panic!("a text") };
-            let strategy = made_of.instantiate(Desk::vacant(), params.clone(), &limits(behaviour))?;
+            let strategy =
+                made_of.instantiate(Desk::vacant(), params.clone(), &limits(behaviour), Delivery::Single)?;
             Ok(Box::new(strategy) as Box<dyn Strategy>)
         }),
     })
@@ -122,7 +124,8 @@ fn old_instances_are_handed_out_to_be_dropped_elsewhere() {
 #[test]
 fn a_plugin_may_refuse_new_values_and_goes_on() {
     let plugin = runtime().load_bytes(hostile()).unwrap();
-    let mut strategy = plugin.instantiate(common::desk(), told("none", ""), &Limits::default()).unwrap();
+    let mut strategy =
+        plugin.instantiate(common::desk(), told("none", ""), &Limits::default(), Delivery::Single).unwrap();
     strategy.init().unwrap();
     let refused = strategy.tune(&told("none", "")).unwrap_err();
     assert_eq!(refused.to_string(), "refused: tune: I would rather not");

@@ -109,11 +109,7 @@ impl Doer {
                     params.push(("stop".to_owned(), ParamValue::Number(STOP_DISTANCE)));
                 }
                 let plugin = &plugins[usize::from(guarded)];
-                let limits = Sandbox::default();
-                let strategy = match delivery {
-                    Delivery::Single => plugin.instantiate(desk, params, &limits),
-                    _ => plugin.instantiate_driven(desk, params, &limits),
-                };
+                let strategy = plugin.instantiate(desk, params, &Sandbox::default(), *delivery);
                 #[expect(clippy::expect_used, reason = "a benchmark of first-party plugins")]
                 Box::new(strategy.expect("it starts"))
             }

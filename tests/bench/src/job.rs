@@ -174,12 +174,7 @@ fn component(
 ) -> MemoryRun {
     let instruments: Vec<Instrument> = markets.iter().map(|(instrument, _)| instrument.clone()).collect();
     let desk = desk(0, &instruments, &[Timeframe::MINUTE], 42);
-    let limits = Limits::default();
-    let strategy = match delivery {
-        Delivery::Event => plugin.instantiate_driven(desk, params(), &limits),
-        Delivery::Single => plugin.instantiate(desk, params(), &limits),
-        Delivery::Paged | Delivery::Auto => plugin.instantiate_paged(desk, params(), &limits),
-    };
+    let strategy = plugin.instantiate(desk, params(), &Limits::default(), delivery);
     #[expect(clippy::expect_used, reason = "a benchmark of the first-party plugin")]
     let strategy: Box<dyn Strategy> = Box::new(strategy.expect("sma-flip starts"));
     MemoryRun::new(markets).with_strategy_wanting(strategy, wants)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use cryptobot_engine::{Desk, Fault, NoRecorder, Strategy};
+use cryptobot_engine::{Delivery, Desk, Fault, NoRecorder, Strategy};
 use cryptobot_model::{Bar, ClosedTrade, OrderEvent, ParamValue, SeriesId, Timeframe, Timestamp, Wants};
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::run::{ALL_WANTS, MemoryRun, desk, instrument};
@@ -118,7 +118,9 @@ fn once(
     let instruments = [instrument("S")];
     let desk = |slot| desk(slot, &instruments, &[Timeframe::MINUTE], 1);
     let start = |plugin: &Plugin, slot, params| {
-        plugin.instantiate(desk(slot), params, &Limits::default()).map_err(|fault| fault.to_string())
+        plugin
+            .instantiate(desk(slot), params, &Limits::default(), Delivery::Single)
+            .map_err(|fault| fault.to_string())
     };
     let watch = Watch::default();
     let timed = Timed { plugin: start(good, 0, params.to_vec())?, watch: Rc::clone(&watch) };

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cryptobot_engine::{
-    Change, ChangeReport, ChangeRequest, Desk, DeskLimits, Engine, Exchange, Params, Strategy, Version, When,
+    Change, ChangeReport, ChangeRequest, Delivery, Desk, DeskLimits, Engine, Exchange, Params, Strategy,
+    Version, When,
 };
 use cryptobot_model::{StrategyId, Timeframe};
 use cryptobot_test_support::market::random_walk;
@@ -68,7 +69,8 @@ fn version(plugin: &Plugin) -> Result<Arc<Version>, Box<dyn std::error::Error>> 
         desk_limits: DeskLimits::default(),
         max_open_orders: 200,
         make: Box::new(move |params| {
-            let strategy = made_of.instantiate(Desk::vacant(), params.clone(), &Limits::default())?;
+            let strategy =
+                made_of.instantiate(Desk::vacant(), params.clone(), &Limits::default(), Delivery::Single)?;
             Ok(Box::new(strategy) as Box<dyn Strategy>)
         }),
     }))

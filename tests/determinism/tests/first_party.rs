@@ -54,11 +54,7 @@ fn run(plugin: &Plugin, params: &[(String, ParamValue)], wants: Wants, delivery:
     let series = series(&instruments, &[Timeframe::MINUTE]);
     let desk = Desk::new(StrategyId(0), series, instruments.len(), 500, 42, DeskLimits::default());
     let (params, limits) = (params.to_vec(), Limits::default());
-    let strategy = match delivery {
-        Delivery::Single => plugin.instantiate(desk, params, &limits),
-        Delivery::Event => plugin.instantiate_driven(desk, params, &limits),
-        Delivery::Paged | Delivery::Auto => plugin.instantiate_paged(desk, params, &limits),
-    };
+    let strategy = plugin.instantiate(desk, params, &limits, delivery);
     let mut record = Record::default();
     let outcome = run.with_strategy_wanting(Box::new(strategy.unwrap()), wants).run(&mut record);
     assert!(outcome.faults.is_empty(), "{:?}", outcome.faults);

@@ -66,11 +66,7 @@ fn run_wanting(setup: &Setup, manner: Manner, wants: Wants, delivery: Delivery) 
     let params = [("requests", manner.requests), ("looks", manner.looks), ("panic_at", manner.panic_at)];
     let mut params = params.map(|(name, value)| (name.to_owned(), ParamValue::Integer(value))).to_vec();
     params.push(("outcomes".to_owned(), ParamValue::Flag(manner.outcomes)));
-    let strategy = match delivery {
-        Delivery::Single => noise().instantiate(desk, params, &Limits::default()),
-        Delivery::Event => noise().instantiate_driven(desk, params, &Limits::default()),
-        Delivery::Paged | Delivery::Auto => noise().instantiate_paged(desk, params, &Limits::default()),
-    };
+    let strategy = noise().instantiate(desk, params, &Limits::default(), delivery);
     let mut engine = run.with_strategy_wanting(Box::new(strategy.unwrap()), wants).engine().into_engine();
     let mut tape = Tape::default();
     let outcome = engine.run(&mut tape, &mut |_| std::ops::ControlFlow::Continue(()))?;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use cryptobot_engine::{Desk, DeskLimits, Strategy};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, Strategy};
 use cryptobot_fuzz::{corpus, fuzz};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
@@ -85,7 +85,7 @@ fn started(plugin: &Plugin) -> WasmStrategy {
     let info = plugin.describe(&SHORT).unwrap();
     let params: Vec<(String, ParamValue)> =
         info.params.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect();
-    let mut strategy = plugin.instantiate(desk, params, &SHORT).unwrap();
+    let mut strategy = plugin.instantiate(desk, params, &SHORT, Delivery::Single).unwrap();
     strategy.init().unwrap();
     strategy
 }

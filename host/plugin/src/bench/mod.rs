@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use cryptobot_engine::{
-    BarBlock, Entry, ExchangeConfig, Fault, Limits as RiskLimits, Mark, Recorder, Strategy,
+    BarBlock, Delivery, Entry, ExchangeConfig, Fault, Limits as RiskLimits, Mark, Recorder, Strategy,
 };
 use cryptobot_model::{
     Bar, ContractTerms, Instrument, Money, ParamValue, Price, Quantity, SeriesId, Timeframe, Timestamp,
@@ -326,7 +326,11 @@ fn empty_call_ns(
     let bytes = floor::component().map_err(BenchError::Tape)?;
     let plugin = runtime.load_bytes(&bytes).map_err(cannot)?;
     let desk = stage.empty_desk();
-    let inner = Box::new(plugin.instantiate(desk, Vec::new(), &limits.component).map_err(BenchError::Fault)?);
+    let inner = Box::new(
+        plugin
+            .instantiate(desk, Vec::new(), &limits.component, Delivery::Single)
+            .map_err(BenchError::Fault)?,
+    );
     let mut strategy = Timed { inner, watches: Rc::default() };
     let bar = Bar { ts: Timestamp(0), open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 1.0 };
     let mut costs = Vec::with_capacity(rounds);

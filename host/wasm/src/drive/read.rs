@@ -9,7 +9,7 @@ use wasmparser::{
 };
 
 use super::modules::ON_BAR;
-use crate::relay::{type_of, values};
+use crate::relay::{type_of, values, walk};
 
 /// Interfaces by whose functions a plugin asks for something: a delivery ends with the row in which it did.
 const WISHES: [&str; 4] = ["orders", "advanced-orders", "signals", "timers"];
@@ -68,18 +68,12 @@ impl<'a> Main<'a> {
     /// Finds it; `None` where the component is of another kind than those that can be driven.
     pub(super) fn find(component: &'a [u8]) -> Option<Self> {
         let mut counts = Counts::default();
-        let mut depth = 0_usize;
-        for payload in Parser::new(0).parse_all(component) {
-            let payload = payload.ok()?;
-            match &payload {
-                Payload::Version { .. } => depth += 1,
-                Payload::End(_) => depth = depth.checked_sub(1)?,
-                _ if depth == 1 => counts.add(component, &payload)?,
-                // Code that the gate does not stand around.
-                Payload::ModuleSection { .. } => return None,
-                _ => {}
-            }
-        }
+        walk(component, |is_own, payload| match payload {
+            payload if is_own => counts.add(component, payload),
+            // Code that the gate does not stand around.
+            Payload::ModuleSection { .. } => None,
+            _ => Some(()),
+        })?;
         counts.main()
     }
 }

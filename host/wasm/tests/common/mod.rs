@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use cryptobot_engine::{Desk, DeskLimits, Fault, Intent, Strategy};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, Fault, Intent, Strategy};
 use cryptobot_model::{
     Bar, InstrumentId, ParamValue, SeriesId, SeriesInfo, StrategyId, Timeframe, Timestamp,
 };
@@ -92,7 +92,7 @@ pub fn hostile_strategy(plugin: &Plugin, behaviour: &str, callback: &str) -> Was
 pub fn hostile_at(desk: Desk, plugin: &Plugin, behaviour: &str, callback: &str) -> WasmStrategy {
     let text = |name: &str, value: &str| (name.to_owned(), ParamValue::Text(value.to_owned()));
     let params = vec![text("behaviour", behaviour), text("in", callback)];
-    plugin.instantiate(desk, params, &limits(behaviour)).unwrap()
+    plugin.instantiate(desk, params, &limits(behaviour), Delivery::Single).unwrap()
 }
 
 /// Delivers bar `step` as the engine does, and returns what the strategy wants.

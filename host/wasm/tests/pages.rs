@@ -6,11 +6,11 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{clairvoyant, runtime};
-use cryptobot_engine::{Delivery, EngineError, FaultKind};
+use cryptobot_engine::{Delivery, Desk, DeskLimits, EngineError, FaultKind};
 use cryptobot_journal::JournalHash;
-use cryptobot_model::{Money, ParamValue, Timeframe};
-use cryptobot_test_support::market::random_walk;
-use cryptobot_test_support::run::{HashOnly, MemoryRun, desk, instrument};
+use cryptobot_model::{Money, ParamValue, StrategyId, Timeframe};
+use cryptobot_test_support::market::{START_MS, random_walk};
+use cryptobot_test_support::run::{HashOnly, MemoryRun, desk, instrument, series};
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
 fn params(behaviour: &str) -> Vec<(String, ParamValue)> {
@@ -60,6 +60,44 @@ fn breaking_the_rules_of_a_page_is_a_fault() {
             other => panic!("{behaviour}: {other:?}"),
         }
     }
+}
+
+/// Orders count in the minute of the bar in which they were asked for, wherever that is in a page. A minute has six bars
+/// here, and the strategy turns in some of them.
+#[test]
+fn orders_count_in_the_minute_of_their_row() {
+    let plugin = runtime().load_bytes(clairvoyant()).unwrap();
+    let base = Timeframe::from_nanos(10_000_000_000).unwrap();
+    let run = |seed: u64, most: usize, delivery: Delivery| {
+        let mut block = random_walk(300, seed);
+        for (index, open_ms) in block.open_ms.iter_mut().enumerate() {
+            *open_ms = START_MS + index as i64 * base.millis();
+        }
+        let limits = DeskLimits { intents_per_minute: most, ..DeskLimits::default() };
+        let series = series(&[instrument("BTCUSDT")], &[base]);
+        let desk = Desk::new(StrategyId(0), series, 1, 0, 1, limits);
+        let strategy = plugin.instantiate(desk, params("honest"), &Limits::default(), delivery).unwrap();
+        let markets = vec![(instrument("BTCUSDT"), block)];
+        let mut run = MemoryRun::new(markets).with_strategy(Box::new(strategy));
+        run.base = base;
+        let mut engine = run.engine().into_engine();
+        let outcome = engine.run(&mut HashOnly::default(), &mut |_| ControlFlow::Continue(()));
+        // Single calls stop the strategy, the others the run.
+        match outcome {
+            Ok(outcome) => outcome.faults.first().map(|(_, fault)| fault.kind),
+            Err(EngineError::InPage(fault)) => Some(fault.kind),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let mut kept = 0;
+    for (seed, most) in (1..=20).flat_map(|seed| (1..=6).map(move |most| (seed, most))) {
+        let single = run(seed, most, Delivery::Single);
+        kept += usize::from(single.is_none());
+        for delivery in [Delivery::Event, Delivery::Paged] {
+            assert_eq!(run(seed, most, delivery), single, "{delivery}, {most} a minute, market {seed}");
+        }
+    }
+    assert!((20..100).contains(&kept), "some limits are kept and some are not: {kept}");
 }
 
 /// Instructions are counted by callback, so that strict mode has no pages.

@@ -69,6 +69,10 @@ impl State {
             _ => {}
         }
         for row in at..until {
+            // It says where it is every other time, and asks for something there or one later.
+            if row % 2 == 0 {
+                paging::cursor(row);
+            }
             let close = self.closes[row as usize];
             let next = self.closes.get(row as usize + 1).copied().unwrap_or(close);
             let (from, to) = if self.behaviour == "peek" { (close, next) } else { (self.before, close) };

@@ -176,7 +176,7 @@ fn misbehave(callback: &str) {
         "huge-list" => _ = indicators::create("sma", 0, &vec![period(2.0); 200_000]),
         "infinity" => infinity(),
         "forge" => forge(),
-        "slow" => (0..60_000_000_u64).for_each(|round| _ = black_box(round)),
+        "slow" => (0..150_000_000_u64).for_each(|round| _ = black_box(round)),
         "timer-storm" => timers::set(1, clock::now() + 1),
         "order-storm" => {
             (0..3).for_each(|_| _ = orders::limit_order(0, Side::Buy, 0.01, 1.0, Tif::Gtc, false))

@@ -8,6 +8,7 @@
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
 //! cryptobot-bench fidelity [WAY] FLIP GUARDED [single]  the same with components: sma-flip, and guarded-flip for the stops
+//! cryptobot-bench compile FOLDER PLUGIN.wasm...  compiles plugins into a cache: to count a whole `host run` with callgrind
 //! cryptobot-bench neighbour GOOD.wasm HOSTILE.wasm  a callback of a plugin alone and beside a hostile one
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
 //! cryptobot-bench swap COUNTER.wasm          1,000 swaps under 10,000 events/s; the plugin of tests/e2e/plugins/counter
@@ -25,9 +26,11 @@ mod swap;
 mod sweep;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 use cryptobot_engine::Delivery;
+use cryptobot_wasm::{Runtime, RuntimeConfig};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         ["fidelity", way, flip, guarded, "single"] => {
             fidelity::count(way, Some(([flip, guarded], Delivery::Single)))
         }
+        ["compile", folder, ref plugins @ ..] => compile(folder, plugins),
         ["neighbour", good, hostile] => neighbour::run(good, hostile, 5),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
         ["swap", plugin] => swap::run(plugin),
@@ -60,9 +64,23 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] [FLIP.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] [FLIP.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | compile FOLDER PLUGIN.wasm... | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }
     }
+}
+
+/// Compiles in this process: under valgrind, the processor that code is made for is another one, and `host` cannot start
+/// itself as the compiler.
+fn compile(folder: &str, plugins: &[&str]) -> ExitCode {
+    let config = RuntimeConfig { cache_dir: Some(folder.into()), ..RuntimeConfig::default() };
+    let compiled = Runtime::new(&config).map_err(|error| error.to_string()).and_then(|runtime| {
+        plugins.iter().try_for_each(|file| {
+            let plugin = runtime.load(Path::new(file)).map_err(|error| format!("{file}: {error}"))?;
+            println!("{file}: {:?}", plugin.compile_outcome());
+            Ok(())
+        })
+    });
+    compiled.map_or_else(|error| job::failed(&error), |()| ExitCode::SUCCESS)
 }

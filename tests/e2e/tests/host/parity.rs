@@ -172,6 +172,41 @@ fn the_benchmark_job_gives_its_exact_answer() {
     assert_eq!(format!("{equity:.2}"), "99349416.69");
 }
 
+/// Leverage, funding, limits that are not reached and stops that are not touched change nothing but the costs.
+#[test]
+fn the_realistic_benchmark_job_makes_the_same_trades() {
+    let Some(catalog) = benchmark_catalog() else { return };
+    let sandbox = Sandbox::new().with_plugin("guarded-flip");
+    sandbox.link(&repository().join("config"), "config");
+    let bracket = |floor: &str, cap: &str, most: u32, rate: &str, cum: &str| {
+        serde_json::json!({
+            "floor": floor, "cap": cap, "max_leverage": most, "maintenance_rate": rate, "cum": cum
+        })
+    };
+    let instruments = serde_json::json!({
+        "instruments": {"J1USDT": {
+            "tick": "0.00000001", "lot": "0.00000001", "funding": true, "terms": {"funding_hours": 8}
+        }},
+        "brackets": {"J1USDT": [
+            bracket("0", "50000", 50, "0.004", "0"),
+            bracket("50000", "500000", 25, "0.005", "50"),
+            bracket("500000", "100000000", 10, "0.01", "2550"),
+        ]},
+    });
+    sandbox.write("catalog/bench/instruments.json", instruments.to_string());
+    sandbox.link(&catalog.join("bench/J1USDT"), "catalog/bench/J1USDT");
+    let summary = sandbox
+        .host("run --config config/benchmark-realistic.yaml --data catalog --format json")
+        .expect(0)
+        .json();
+    assert_eq!(summary["orders"], 2 * 20_573, "each with a stop");
+    assert_eq!(summary["fills"], 20_573);
+    let units = |of: &serde_json::Value| of.as_str().unwrap().parse::<f64>().unwrap();
+    let funding = units(&summary["costs"]["funding"]);
+    assert!(funding != 0.0);
+    assert_eq!(format!("{:.2}", units(&summary["final_equity"]) + funding), "99349416.69");
+}
+
 /// The benchmark's catalog, made once by its own script.
 fn benchmark_catalog() -> Option<PathBuf> {
     let script = repository().join("../shared/bench/make_catalog.py");

@@ -29,13 +29,13 @@ pub(crate) struct HostState {
 
 impl HostState {
     /// `spare` bytes of its memory are the host's own.
-    pub(crate) fn new(desk: Desk, limits: &Limits, spare: usize) -> Self {
+    pub(crate) fn new(desk: Desk, limits: &Limits, spare: usize, page: Page) -> Self {
         Self {
             desk,
             guard: Guard::new(limits, spare),
             error_line: None,
             clock: CallClock::new(limits.total_ms),
-            page: Box::default(),
+            page: Box::new(page),
             indicators_left: limits.indicators,
         }
     }

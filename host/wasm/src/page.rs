@@ -24,6 +24,8 @@ pub(crate) struct Page {
     width: usize,
     /// Whether a driver goes through it, which delivers bars and nothing else.
     is_driven: bool,
+    /// Whether the plugin can ask for indicators, at any time: then the desk may have to be shown every bar.
+    needs_copies: bool,
     /// Steps that a page may have.
     most_steps: usize,
     /// Close time of each step.
@@ -48,6 +50,11 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// No page yet, of a plugin that can ask for indicators or not.
+    pub(crate) fn new(asks_for_indicators: bool) -> Self {
+        Self { needs_copies: asks_for_indicators, ..Self::default() }
+    }
+
     /// Rows of a step.
     pub(crate) fn rows(&self) -> usize {
         self.rows.len()
@@ -97,7 +104,7 @@ impl Page {
         let bars = &ahead.bars(0)[..steps];
         self.steps.clear();
         self.steps.extend(bars.iter().map(|interval| interval.bar.ts));
-        if self.width == BAR && !desk.keeps_bars() {
+        if self.width == BAR && !desk.keeps_bars() && !self.needs_copies {
             return <[u64]>::ref_from_bytes(bars.as_bytes()).ok();
         }
         self.write(ahead, steps);

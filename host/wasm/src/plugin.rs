@@ -4,15 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use cryptobot_engine::{Delivery, Desk, DeskLimits, Fault};
-use cryptobot_model::{ParamValue, PluginInfo, StrategyId};
+use cryptobot_model::{Capability, ParamValue, PluginInfo, StrategyId};
 
 use crate::bindings::Ready;
-use crate::contract::Surface;
+use crate::contract::{Surface, capability};
 use crate::describe;
 use crate::drive;
 use crate::file::PluginFile;
 use crate::host::HostState;
 use crate::limits::Limits;
+use crate::page::Page;
 use crate::strategy::{Instance, WasmStrategy};
 use crate::ticker::Ticker;
 use crate::version::ContractVersion;
@@ -124,9 +125,13 @@ impl Plugin {
     }
 
     fn start(&self, desk: Desk, limits: &Limits) -> Result<Instance, Fault> {
+        let spare = if self.is_driven() { drive::MEMORY_BYTES } else { 0 };
+        let computed = [Some(Capability::Indicators), Some(Capability::Features)];
+        let asks_for_indicators =
+            self.surface.imports.iter().any(|name| computed.contains(&capability(name)));
         Instance::start(
             &self.pre,
-            HostState::new(desk, limits, if self.is_driven() { drive::MEMORY_BYTES } else { 0 }),
+            HostState::new(desk, limits, spare, Page::new(asks_for_indicators)),
             *limits,
             self.strict,
             Arc::clone(&self.ticker),

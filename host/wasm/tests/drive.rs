@@ -58,6 +58,30 @@ fn a_driven_plugin_sees_nothing_ahead() {
     }
 }
 
+/// An indicator that is asked for in the middle of a page is kept up to date from there on, as with single bars.
+#[test]
+fn a_driven_plugin_may_ask_for_indicators_at_any_time() {
+    let plugin = runtime().load_bytes(common::hostile()).unwrap();
+    assert!(plugin.is_driven());
+    let text = |name: &str, value: &str| (name.to_owned(), ParamValue::Text(value.to_owned()));
+    let run = |bars: usize, delivery: Delivery| {
+        let params = vec![text("behaviour", "indicators"), text("in", "on-bar")];
+        let desk = desk(0, &[instrument("S0USDT")], &[Timeframe::MINUTE], 1);
+        let strategy = plugin.instantiate(desk, params, &Limits::default(), delivery).unwrap();
+        let run = MemoryRun::new(markets(1, bars)).with_strategy(Box::new(strategy));
+        run.engine().into_engine().run(&mut HashOnly::default(), &mut |_| ControlFlow::Continue(()))
+    };
+    let most = Limits::default().indicators as usize;
+    for delivery in [Delivery::Single, Delivery::Event] {
+        assert!(run(most, delivery).unwrap().faults.is_empty(), "{delivery}");
+    }
+    let single = run(most + 1, Delivery::Single).unwrap().faults.remove(0).1;
+    match run(most + 1, Delivery::Event) {
+        Err(EngineError::InPage(fault)) => assert_eq!(fault.to_string(), single.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Where the plugin is, is the driver's to say: a plugin that says it is further on would be shown what is there.
 #[test]
 fn a_driven_plugin_cannot_say_where_it_is() {

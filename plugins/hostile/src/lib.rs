@@ -174,6 +174,7 @@ fn misbehave(callback: &str) {
         "grow" => grow(),
         "hoard" => STATE.with_borrow_mut(|state| state.hoard.push(black_box(vec![1; 1 << 20]))),
         "huge-list" => _ = indicators::create("sma", 0, &vec![period(2.0); 200_000]),
+        "indicators" => _ = indicators::create("sma", 0, &[period(2.0)]),
         "infinity" => infinity(),
         "forge" => forge(),
         "slow" => (0..150_000_000_u64).for_each(|round| _ = black_box(round)),

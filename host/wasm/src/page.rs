@@ -104,8 +104,12 @@ impl Page {
         let bars = &ahead.bars(0)[..steps];
         self.steps.clear();
         self.steps.extend(bars.iter().map(|interval| interval.bar.ts));
-        if self.width == BAR && !desk.keeps_bars() && !self.needs_copies {
-            return <[u64]>::ref_from_bytes(bars.as_bytes()).ok();
+        if self.width == BAR
+            && !desk.keeps_bars()
+            && !self.needs_copies
+            && let Ok(rows) = <[u64]>::ref_from_bytes(bars.as_bytes())
+        {
+            return Some(rows);
         }
         self.write(ahead, steps);
         if !self.is_driven && !desk.indicators().is_empty() {

@@ -9,6 +9,7 @@
 
 mod account;
 mod margin;
+mod net;
 mod position;
 
 pub use account::Account;
@@ -16,4 +17,5 @@ pub use margin::{
     Estimate, LiquidationPoint, LiquidationStep, MaintenanceTerms, MarginAccount, MarginChange, MarginError,
     MarginFigures, MarginMode, MarginSettings, Stake, funding_payment, margin_ratio,
 };
+pub use net::NetPosition;
 pub use position::{Position, PositionChange};

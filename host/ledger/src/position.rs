@@ -5,6 +5,7 @@ use cryptobot_model::{
 };
 
 use crate::margin::funding_payment;
+use crate::net::NetPosition;
 
 /// What a fill did to a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,84 +16,75 @@ pub struct PositionChange {
     pub closed: Option<ClosedTrade>,
 }
 
-/// A signed amount of one instrument with what it cost.
+/// A net position with the trade that it is part of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Position {
-    quantity: Quantity,
-    cost: Money,
+    net: NetPosition,
     trade: Option<OpenTrade>,
 }
 
 impl Position {
     /// Signed quantity; negative = short.
-    pub fn quantity(&self) -> Quantity {
-        self.quantity
+    pub const fn quantity(&self) -> Quantity {
+        self.net.quantity()
     }
 
     /// Entry value of what is open: Σ signed quantity × entry price.
-    pub fn cost(&self) -> Money {
-        self.cost
+    pub const fn cost(&self) -> Money {
+        self.net.cost()
     }
 
     /// Average entry price as a view; 0 when flat.
     pub fn average_price(&self) -> f64 {
-        if self.quantity.is_zero() { 0.0 } else { self.cost.to_f64() / self.quantity.to_f64() }
+        self.net.average_price()
     }
 
     /// Books a fill. A fill through zero closes the trade and opens one on the other side; fee and slippage are then
     /// divided by quantity.
     pub fn apply(&mut self, fill: &Fill) -> PositionChange {
-        let signed = fill.side.signed(fill.quantity);
-        if self.quantity.signum() * signed.signum() >= 0 {
-            self.increase(fill, signed, fill.fee, fill.slippage);
+        let closed = self.net.closed_by(fill);
+        if closed.is_zero() {
+            self.increase(fill, fill.quantity, fill.fee, fill.slippage);
             return PositionChange::default();
         }
-        let held = self.quantity.abs();
-        if fill.quantity <= held {
-            return self.reduce(fill, fill.quantity, fill.fee, fill.slippage);
+        if closed == fill.quantity {
+            return self.reduce(fill, closed, fill.fee, fill.slippage);
         }
-        let (fee, slippage) = (fill.fee.share(held, fill.quantity), fill.slippage.share(held, fill.quantity));
-        let change = self.reduce(fill, held, fee, slippage);
-        let rest = fill.side.signed(fill.quantity - held);
-        self.increase(fill, rest, fill.fee - fee, fill.slippage - slippage);
+        let (fee, slippage) =
+            (fill.fee.share(closed, fill.quantity), fill.slippage.share(closed, fill.quantity));
+        let change = self.reduce(fill, closed, fee, slippage);
+        self.increase(fill, fill.quantity - closed, fill.fee - fee, fill.slippage - slippage);
         change
     }
 
     /// Books funding on what is open: `quantity * mark * rate`. Positive = paid: with a positive rate longs pay shorts.
     /// Attributed to the open trade.
     pub fn pay_funding(&mut self, mark: Price, rate: Rate) -> Money {
-        let paid = funding_payment(self.quantity, mark, rate);
+        let paid = funding_payment(self.quantity(), mark, rate);
         if let Some(trade) = &mut self.trade {
             trade.funding += paid;
         }
         paid
     }
 
-    fn increase(&mut self, fill: &Fill, signed: Quantity, fee: Money, slippage: Money) {
-        self.quantity += signed;
-        let cost = signed.at(fill.price);
-        self.cost += cost;
+    fn increase(&mut self, fill: &Fill, opened: Quantity, fee: Money, slippage: Money) {
+        let value = self.net.increase(fill.side.signed(opened), fill.price);
         let trade = self.trade.get_or_insert_with(|| OpenTrade::new(fill.side, fill.ts));
-        trade.entry.add(signed.abs(), fill.price, cost.abs());
+        trade.entry.add(opened, fill.price, value.abs());
         trade.fees += fee;
         trade.slippage += slippage;
     }
 
-    fn reduce(&mut self, fill: &Fill, quantity: Quantity, fee: Money, slippage: Money) -> PositionChange {
-        let closed = fill.side.opposite().signed(quantity);
-        let portion = self.cost.share(closed, self.quantity);
-        let value = closed.at(fill.price);
-        let realised = value - portion;
-        self.quantity -= closed;
-        self.cost -= portion;
+    fn reduce(&mut self, fill: &Fill, closed: Quantity, fee: Money, slippage: Money) -> PositionChange {
+        let (value, realised) = self.net.reduce(-fill.side.signed(closed), fill.price);
         let Some(mut trade) = self.trade.take() else {
             return PositionChange { realised, closed: None };
         };
-        trade.exit.add(quantity, fill.price, value.abs());
+        trade.exit.add(closed, fill.price, value.abs());
         trade.realised += realised;
         trade.fees += fee;
         trade.slippage += slippage;
-        if !self.quantity.is_zero() {
+        if !self.quantity().is_zero() {
             self.trade = Some(trade);
             return PositionChange { realised, closed: None };
         }

@@ -6,9 +6,9 @@ use cryptobot_model::brackets::LARGEST_LEVERAGE;
 use cryptobot_model::{Brackets, Fill, FillRule, Instrument, InstrumentId, Money, Price, Quantity, Rate};
 
 use super::error::MarginError;
-use super::formulas::{LiquidationPoint, Stake, margin_ratio};
+use super::formulas::{LiquidationPoint, Stake, funding_payment, margin_ratio};
 use super::guard::Guards;
-use crate::position::{Position, PositionChange};
+use crate::net::NetPosition;
 
 /// What stands behind a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +50,8 @@ impl Default for MarginSettings {
 /// What a fill did to a margin account.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MarginChange {
-    /// Profit and closed trade.
-    pub position: PositionChange,
+    /// Profit that became cash, before the fee.
+    pub realised: Money,
     /// Loss beyond the margin that the insurance fund bore with this fill; zero or positive.
     pub insurance: Money,
 }
@@ -63,7 +63,7 @@ pub(super) struct Holding {
     pub lot: Quantity,
     pub liquidation_fee: Rate,
     pub settings: MarginSettings,
-    pub position: Position,
+    pub position: NetPosition,
     /// Isolated margin; zero in cross mode.
     pub margin: Money,
 }
@@ -116,7 +116,7 @@ impl MarginAccount {
             lot: instrument.lot,
             liquidation_fee: instrument.terms.liquidation_fee,
             settings: MarginSettings::default(),
-            position: Position::default(),
+            position: NetPosition::default(),
             margin: Money::ZERO,
         };
         let holdings: Vec<Holding> = instruments.iter().map(holding).collect();
@@ -161,29 +161,29 @@ impl MarginAccount {
         let index = fill.instrument.index();
         let holding = &mut self.holdings[index];
         let before = holding.position.quantity();
-        let change = holding.position.apply(fill);
+        let realised = holding.position.apply(fill);
         let liquidation = fill.rule == FillRule::Liquidation;
-        self.wallet += change.realised - fill.fee;
+        self.wallet += realised - fill.fee;
         if liquidation {
             self.liquidation_fees += fill.fee;
         }
         if !holding.is_cross() {
             if liquidation {
-                holding.margin += change.realised - fill.fee;
+                holding.margin += realised - fill.fee;
             } else {
                 holding.move_margin(before, fill);
             }
         }
         let insurance = self.settle(index);
         self.rebuild_guards(fill.instrument);
-        MarginChange { position: change, insurance }
+        MarginChange { realised, insurance }
     }
 
     /// Pays or receives funding of a position at the mark price of the funding time; positive = paid. An isolated
     /// position pays from its margin, a cross position from the wallet.
     pub fn pay_funding(&mut self, instrument: InstrumentId, mark: Price, rate: Rate) -> Money {
         let holding = &mut self.holdings[instrument.index()];
-        let paid = holding.position.pay_funding(mark, rate);
+        let paid = funding_payment(holding.position.quantity(), mark, rate);
         if paid.is_zero() {
             return paid;
         }
@@ -221,7 +221,7 @@ impl MarginAccount {
     }
 
     /// The net position in an instrument.
-    pub fn position(&self, instrument: InstrumentId) -> &Position {
+    pub fn position(&self, instrument: InstrumentId) -> &NetPosition {
         &self.holdings[instrument.index()].position
     }
 

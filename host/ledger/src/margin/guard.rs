@@ -40,6 +40,30 @@ struct Standing {
     margin: Option<f64>,
 }
 
+impl Standing {
+    /// Margin ratios at some prices by one line; tells whether they are true, because all notionals are within its range and
+    /// something is left of the balance at each.
+    // A loop of its own without a branch, so that it is done for several prices at a time.
+    #[inline(never)]
+    fn ratios_within(
+        &self,
+        range: &Range<f64>,
+        line: Line,
+        margin: f64,
+        prices: &[f64],
+        into: &mut [f64],
+    ) -> bool {
+        let mut untrue = 0_u64;
+        for (highest, price) in into.iter_mut().zip(prices) {
+            let value = self.quantity * price;
+            let balance = margin + (value - self.cost);
+            untrue += u64::from(!(range.contains(&value.abs()) && balance > 0.0));
+            *highest = line.maintenance_margin(value.abs()) / balance;
+        }
+        untrue == 0
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Watch {
     index: usize,
@@ -149,17 +173,16 @@ impl MarginAccount {
         let Guards { lines, standings, .. } = &self.guards;
         match standings[..] {
             [] => into.fill(f64::NAN),
-            [Standing { index, quantity, cost, margin: Some(margin) }] => {
-                let prices = &prices[index * stride..];
+            [standing @ Standing { index, quantity, cost, margin: Some(margin) }] if into.len() > 1 => {
+                let (prices, lines) = (&prices[index * stride..][..into.len()], &lines[index]);
                 // Prices of consecutive bars are rarely in different brackets.
                 let first = prices.first().map_or(0.0, |price| (quantity * price).abs());
-                let (mut range, mut line) = lines[index].line_of(first);
-                for (highest, price) in into.iter_mut().zip(prices) {
-                    let value = quantity * price;
-                    if !range.contains(&value.abs()) {
-                        (range, line) = lines[index].line_of(value.abs());
+                let (range, line) = lines.line_of(first);
+                if !standing.ratios_within(&range, line, margin, prices, into) {
+                    for (highest, price) in into.iter_mut().zip(prices) {
+                        let value = quantity * price;
+                        *highest = ratio(lines.maintenance_margin(value.abs()), margin + (value - cost));
                     }
-                    *highest = ratio(line.maintenance_margin(value.abs()), margin + (value - cost));
                 }
             }
             _ => {

@@ -19,8 +19,8 @@ pub const SCALE: u32 = 8;
 pub const LARGEST: f64 = 1e11;
 
 const ONE: i128 = 100_000_000;
-/// Counts below this are exact in an `f64`.
-const EXACT_IN_F64: u128 = 1 << 53;
+/// Counts up to this, of either sign, are exact in an `f64`.
+const EXACT_IN_F64: i128 = 1 << 53;
 
 /// Units nearest to `value`; `None` unless `|value| <= LARGEST`.
 ///
@@ -40,8 +40,8 @@ fn units_from_f64(value: f64) -> Option<i128> {
 }
 
 fn units_to_f64(units: i128) -> f64 {
-    let size = units.unsigned_abs();
-    if size < EXACT_IN_F64 {
+    // One comparison for both signs.
+    if (units.wrapping_add(EXACT_IN_F64) as u128) <= 2 * EXACT_IN_F64 as u128 {
         // Both operands are exact, so that one correctly rounded division gives the nearest f64.
         return units as i64 as f64 / ONE as f64;
     }
@@ -215,6 +215,9 @@ macro_rules! exact {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(from = "Decimal", into = "Decimal")]
+        // Orders and fills are copied more often than they are reckoned with: without the gaps of a 16-byte alignment they
+        // are a fifth smaller.
+        #[repr(Rust, packed(8))]
         pub struct $name(i128);
 
         impl $name {

@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use cryptobot_ledger::MarginAccount;
-use cryptobot_model::{Bar, InstrumentId, Money, Price, StrategyId, Timestamp};
-use cryptobot_risk::{Limits, RiskEngine};
+use cryptobot_model::{Bar, InstrumentId, Money, OrderRequest, Price, StrategyId, Timestamp};
+use cryptobot_risk::{Approved, Limits, RiskEngine};
 use cryptobot_sim::Report;
 
 use crate::change::{ChangeReport, Changes};
@@ -143,6 +143,7 @@ pub struct Engine<V> {
     stretch: Stretch,
     due: Vec<usize>,
     reports: Vec<Report>,
+    exits: Vec<Approved<OrderRequest>>,
     intents: Vec<Intent>,
     timer_commands: Vec<TimerCommand>,
     /// What a fault is to name: the newest call that left something behind, and how many requests of it are handled.
@@ -199,6 +200,7 @@ impl<V: Venue> Engine<V> {
             retire: None,
             due: Vec::new(),
             reports: Vec::new(),
+            exits: Vec::new(),
             intents: Vec::new(),
             timer_commands: Vec::new(),
             calling: GuestCall::Init,

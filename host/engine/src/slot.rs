@@ -417,7 +417,6 @@ impl Slot {
     /// Brings the strategy's views up to a report and keeps the news of it; tells whether there is any.
     pub(crate) fn learn(&mut self, event: &OrderEvent, instrument: InstrumentId, after: &AfterFill) -> bool {
         self.follow(event);
-        self.refresh_pending(instrument);
         if let Some(holding) = &after.holding {
             let view = &mut self.strategy.desk().account;
             view.positions[instrument.index()] = holding.quantity;
@@ -467,15 +466,20 @@ impl Slot {
         self.open.iter().any(|order| order.id == id)
     }
 
-    /// Follows an order event in the list of open orders.
-    pub(crate) fn follow(&mut self, event: &OrderEvent) {
+    /// Follows an order event in the list of open orders, and in what the strategy sees of it.
+    fn follow(&mut self, event: &OrderEvent) {
         let Some(index) = self.open.iter().position(|order| order.id == event.id) else {
             return;
         };
+        let OpenOrder { instrument, .. } = self.open[index];
+        let is_market = self.open[index].is_market();
         if event.kind.is_final() {
             self.open.remove(index);
         } else {
             self.open[index].remaining = event.remaining;
+        }
+        if is_market {
+            self.refresh_pending(instrument);
         }
     }
 

@@ -104,18 +104,19 @@ impl Book {
         &mut self.cells[strategy.index() * self.instruments + instrument.index()]
     }
 
+    /// Whether there is one strategy with one instrument.
+    pub(crate) const fn has_one_cell(&self) -> bool {
+        self.cells.len() == 1
+    }
+
     /// The cells of a scope with their owners that are not idle.
     pub(crate) fn busy(&self, scope: Scope) -> impl Iterator<Item = (StrategyId, InstrumentId, &Cell)> {
-        let instruments = self.instruments.max(1);
-        self.cells
-            .iter()
-            .enumerate()
-            .map(move |(at, cell)| {
-                (StrategyId::from(at / instruments), InstrumentId::from(at % instruments), cell)
-            })
-            .filter(move |(strategy, instrument, cell)| {
-                !cell.is_idle() && covers(scope, *strategy, *instrument)
-            })
+        let rows = self.cells.chunks(self.instruments.max(1)).enumerate();
+        rows.flat_map(|(strategy, row)| {
+            let cells = row.iter().enumerate();
+            cells.map(move |(instrument, cell)| (strategy.into(), instrument.into(), cell))
+        })
+        .filter(move |(strategy, instrument, cell)| !cell.is_idle() && covers(scope, *strategy, *instrument))
     }
 
     /// Registers an approved order.

@@ -70,6 +70,12 @@ impl<T> Approved<T> {
 }
 
 impl Approved<OrderRequest> {
+    /// The same order for no more than `quantity`, which is on the grid.
+    #[must_use]
+    pub fn for_at_most(self, quantity: Quantity) -> Self {
+        Self(OrderRequest { quantity: self.0.quantity.min(quantity), ..self.0 })
+    }
+
     /// The same order for less; `closing` where only its closing part is left.
     pub(crate) fn reduced(mut self, to: Quantity, closing: bool) -> Self {
         self.0.quantity = to;

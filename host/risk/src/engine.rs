@@ -8,7 +8,7 @@ use cryptobot_model::{
 };
 
 use crate::book::Book;
-use crate::check::{Exposure, ProposedOrder, check};
+use crate::check::{Approved, Exposure, ProposedOrder, check};
 use crate::grid::Grid;
 use crate::guard::{CalmEquities, Change, EquityGuard};
 use crate::limits::{Budget, Limits, MarketLimits, StrategyLimits};
@@ -52,7 +52,9 @@ pub struct RiskEngine {
     pub(crate) book: Book,
     pub(crate) windows: Vec<Window>,
     pub(crate) breakers: Vec<Breaker>,
-    /// Approved orders of the recent past, per strategy, as far back as some limit looks.
+    /// When orders were approved, per strategy, as far back as the limit on their rate looks.
+    pub(crate) sent_at: Vec<VecDeque<Timestamp>>,
+    /// Approved orders, per strategy, as far back as the limit on repetitions looks.
     pub(crate) recent: Vec<VecDeque<OrderRequest>>,
     trades: Vec<TradeStatistics>,
     changes: Vec<StateChange>,
@@ -75,6 +77,7 @@ impl RiskEngine {
             book: Book::new(strategies, instruments),
             windows: vec![Window::new(window.max(ATR_PERIOD)); instruments],
             breakers: vec![Breaker::default(); instruments],
+            sent_at: vec![VecDeque::new(); strategies],
             recent: vec![VecDeque::new(); strategies],
             trades: vec![TradeStatistics::default(); strategies],
             changes: Vec::new(),
@@ -320,13 +323,13 @@ impl RiskEngine {
 
     /// Checks an order that is on the grid and passed the exchange-level [`check`]. Changes nothing.
     pub fn check(&self, order: &OrderRequest, grid: &Grid, view: &RiskView<'_>) -> Verdict {
-        if order.terms.reduce_only || order.terms.close_position {
-            return Verdict::Approved;
-        }
-        let Some((case, closing)) = self.case(order, view) else { return Verdict::Approved };
-        let Some(Finding { quantity, reason, evidence }) = self.find(&case) else { return Verdict::Approved };
-        let to = grid.quantity(case.credit + quantity).unwrap_or_default().max(closing);
-        if to >= order.quantity {
+        self.case(order, view).map_or(Verdict::Approved, |case| self.judge(&case, grid))
+    }
+
+    fn judge(&self, case: &Case<'_>, grid: &Grid) -> Verdict {
+        let Some(Finding { quantity, reason, evidence }) = self.find(case) else { return Verdict::Approved };
+        let to = grid.quantity(case.credit + quantity).unwrap_or_default().max(case.closing);
+        if to >= case.order.quantity {
             Verdict::Approved
         } else if to.is_zero() {
             Verdict::Refused { reason, evidence }
@@ -335,8 +338,11 @@ impl RiskEngine {
         }
     }
 
-    /// The order as the limits see it, and its closing part; `None` where it only closes.
-    fn case<'a>(&self, order: &'a OrderRequest, view: &'a RiskView<'a>) -> Option<(Case<'a>, Quantity)> {
+    /// The order as the limits see it; `None` where it only closes.
+    fn case<'a>(&self, order: &'a OrderRequest, view: &'a RiskView<'a>) -> Option<Case<'a>> {
+        if order.terms.reduce_only || order.terms.close_position {
+            return None;
+        }
         let cell = self.book.cell(order.strategy, order.instrument);
         let closing = (-(cell.held(order.side) + cell.open(order.side))).max(Quantity::ZERO);
         if order.quantity <= closing {
@@ -344,16 +350,16 @@ impl RiskEngine {
         }
         let reach = cell.reach(order.side);
         let entry = entry_price(order, view.exposure.price);
-        let case = Case {
+        Some(Case {
             order,
             view,
+            closing,
             credit: (-reach).max(Quantity::ZERO).to_f64(),
             opening: (order.quantity + reach.min(Quantity::ZERO)).to_f64(),
             before: reach.max(Quantity::ZERO).to_f64(),
             price: if view.mark > entry { view.mark } else { entry },
             entry,
-        };
-        Some((case, closing))
+        })
     }
 
     /// Decides an order: puts it on the grid, checks what the exchange enforces, then the limits. What is approved
@@ -375,17 +381,19 @@ impl RiskEngine {
         if !self.tracks {
             return Ruling { verdict: Verdict::Approved, order: Some(approved) };
         }
-        let verdict = self.check(approved.get(), grid, view);
+        let case = self.case(approved.get(), view);
+        let verdict = case.as_ref().map_or(Verdict::Approved, |case| self.judge(case, grid));
+        let (only_closes, closing) = (case.is_none(), case.map(|case| case.closing));
         let approved = match verdict {
             // What only closes must not open a position when another order has closed it first.
-            Verdict::Approved if self.enforces && self.case(approved.get(), view).is_none() => {
+            Verdict::Approved if self.enforces && only_closes => {
                 let quantity = approved.get().quantity;
                 approved.reduced(quantity, true)
             }
             Verdict::Approved => approved,
             Verdict::Refused { .. } => return Ruling { verdict, order: None },
             Verdict::Reduced { to, reason, evidence } => {
-                let closing = self.case(approved.get(), view).is_some_and(|(_, closing)| closing == to);
+                let closing = closing == Some(to);
                 let price = entry_price(approved.get(), view.exposure.price);
                 if !closing && to.to_f64() * price < instrument.min_notional.to_f64() {
                     return refused(reason, evidence);
@@ -397,19 +405,31 @@ impl RiskEngine {
         Ruling { verdict, order: Some(approved) }
     }
 
+    /// Takes an order that only reduces, in place of [`RiskEngine::decide`]: no limit refuses it, and it counts like any
+    /// other.
+    pub fn follow(&mut self, order: &Approved<OrderRequest>) {
+        if self.tracks {
+            self.remember(order.get(), None);
+        }
+    }
+
     fn remember(&mut self, order: &OrderRequest, stop: Option<f64>) {
         self.book.add(order, stop);
-        let limits = &self.limits.orders;
-        let longest = limits.rate.map_or(0, |rate| rate.per_s).max(limits.duplicate_window_s.unwrap_or(0));
-        if longest == 0 {
-            return;
+        let (limits, at) = (&self.limits.orders, order.strategy.index());
+        if let Some(rate) = limits.rate {
+            let (sent_at, since) = (&mut self.sent_at[at], order.decided_at.plus(-seconds(rate.per_s)));
+            while sent_at.front().is_some_and(|past| *past <= since) {
+                sent_at.pop_front();
+            }
+            sent_at.push_back(order.decided_at);
         }
-        let recent = &mut self.recent[order.strategy.index()];
-        let since = order.decided_at.plus(-seconds(longest));
-        while recent.front().is_some_and(|past| past.decided_at <= since) {
-            recent.pop_front();
+        if let Some(window_s) = limits.duplicate_window_s {
+            let (recent, since) = (&mut self.recent[at], order.decided_at.plus(-seconds(window_s)));
+            while recent.front().is_some_and(|past| past.decided_at <= since) {
+                recent.pop_front();
+            }
+            recent.push_back(*order);
         }
-        recent.push_back(*order);
     }
 
     /// Checks new numbers for an open order: the new price against the collar, and what is added as if it were an order

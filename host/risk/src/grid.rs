@@ -39,7 +39,9 @@ impl Step {
                 Toward::Up => steps.ceil(),
             }
         };
-        whole as i128 * self.units
+        // Inside i64 the conversion is one instruction.
+        let whole = if whole < 9e18 { i128::from(whole as i64) } else { whole as i128 };
+        whole * self.units
     }
 }
 

@@ -1,6 +1,6 @@
 //! The checks of one order against the limits.
 
-use cryptobot_model::{InstrumentId, OrderRequest, RefusalReason, Side, StrategyId};
+use cryptobot_model::{InstrumentId, OrderRequest, Quantity, RefusalReason, Side, StrategyId};
 
 use crate::book::{stated_price, way};
 use crate::engine::{RiskEngine, RiskView};
@@ -30,6 +30,8 @@ type Checked = Result<(), Finding>;
 pub(crate) struct Case<'a> {
     pub(crate) order: &'a OrderRequest,
     pub(crate) view: &'a RiskView<'a>,
+    /// The part that only closes a position.
+    pub(crate) closing: Quantity,
     /// What closes a position even when all reduce-only orders are filled first.
     pub(crate) credit: f64,
     /// The rest: what opens or enlarges a position.
@@ -119,16 +121,17 @@ impl RiskEngine {
 
     fn check_times(&self, case: &Case<'_>) -> Checked {
         let (order, limits) = (case.order, &self.limits.orders);
-        let recent = &self.recent[order.strategy.index()];
         if let Some(rate) = limits.rate {
             let since = order.decided_at.plus(-seconds(rate.per_s));
-            let sent = recent.iter().filter(|past| past.decided_at > since).count() + 1;
+            let sent_at = &self.sent_at[order.strategy.index()];
+            let sent = sent_at.iter().filter(|past| **past > since).count() + 1;
             if sent > rate.orders as usize {
                 return Err(Finding::refuse(RefusalReason::OrderRate, f64::from(rate.orders), sent as f64));
             }
         }
         if let Some(window) = limits.duplicate_window_s {
             let since = order.decided_at.plus(-seconds(window));
+            let recent = &self.recent[order.strategy.index()];
             let same = recent.iter().rev().find(|past| past.decided_at > since && is_same(past, order));
             if let Some(past) = same {
                 let age = (order.decided_at.0 - past.decided_at.0) as f64 / 1e9;
@@ -262,13 +265,6 @@ impl RiskEngine {
     }
 
     fn check_budget(&self, case: &Case<'_>, scope: Scope, budget: &Budget, equity: f64) -> Checked {
-        let total = [
-            budget.max_leverage.map(|most| (RefusalReason::LeverageExceeded, most * equity)),
-            budget.max_notional.map(|most| (RefusalReason::PortfolioNotional, most)),
-            budget
-                .max_exposure
-                .map(|most| (RefusalReason::PortfolioNotional, most * equity * case.view.exposure.leverage)),
-        ];
         let mut least: Option<Finding> = None;
         let mut note = |checked: Checked| {
             if let Err(finding) = checked
@@ -277,11 +273,17 @@ impl RiskEngine {
                 least = Some(finding);
             }
         };
-        if total.iter().any(Option::is_some) {
-            let used = self.notional(case, scope, |_| true);
-            for (reason, limit) in total.into_iter().flatten() {
-                note(case.cap(reason, limit, used, case.price));
-            }
+        let mut sum = None;
+        let mut used = || *sum.get_or_insert_with(|| self.notional(case, scope, |_| true));
+        if let Some(most) = budget.max_leverage {
+            note(case.cap(RefusalReason::LeverageExceeded, most * equity, used(), case.price));
+        }
+        if let Some(limit) = budget.max_notional {
+            note(case.cap(RefusalReason::PortfolioNotional, limit, used(), case.price));
+        }
+        if let Some(most) = budget.max_exposure {
+            let limit = most * equity * case.view.exposure.leverage;
+            note(case.cap(RefusalReason::PortfolioNotional, limit, used(), case.price));
         }
         if let Some(limit) = budget.max_instrument_notional {
             let used = self.notional(case, scope, |instrument| instrument == case.order.instrument);
@@ -297,13 +299,16 @@ impl RiskEngine {
     /// Σ of the largest notionals that positions and open orders of a scope can come to before the order, its own
     /// instrument on its side.
     fn notional(&self, case: &Case<'_>, scope: Scope, wanted: impl Fn(InstrumentId) -> bool) -> f64 {
-        let order = case.order;
+        let (order, own) = (case.order, case.before * case.price);
+        if self.book.has_one_cell() {
+            return own;
+        }
         let others = self.book.busy(scope).filter(|(strategy, instrument, _)| {
             wanted(*instrument) && (*strategy, *instrument) != (order.strategy, order.instrument)
         });
         let notionals =
             others.map(|(_, instrument, cell)| cell.worst() * case.view.prices[instrument.index()]);
-        notionals.sum::<f64>() + case.before * case.price
+        notionals.sum::<f64>() + own
     }
 
     /// Open risk of a scope before the order.

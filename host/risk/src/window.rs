@@ -1,7 +1,6 @@
 //! The recent past of one instrument's bars: stored per bar, evaluated when an order needs it.
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
 
 use cryptobot_model::time::{NANOS_PER_DAY, NANOS_PER_SECOND};
 use cryptobot_model::{Bar, Calm, Timestamp};
@@ -130,8 +129,10 @@ fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
 /// Watches one instrument for jumps of its price.
 #[derive(Clone, Debug)]
 pub(crate) struct Breaker {
-    /// Close time, high and low of the bars that may still be in the window, oldest first.
-    bars: VecDeque<(Timestamp, f64, f64)>,
+    /// Close time, high and low of the bars that may still be in the window, oldest first, behind those that have left it.
+    bars: Vec<(Timestamp, f64, f64)>,
+    /// How many have left it.
+    left: usize,
     /// The highest and lowest price of at least the window. While these are no jump apart, no two prices within it are.
     high: f64,
     low: f64,
@@ -144,7 +145,7 @@ pub(crate) struct Breaker {
 impl Default for Breaker {
     fn default() -> Self {
         let (high, low) = (f64::NEG_INFINITY, f64::INFINITY);
-        Self { bars: VecDeque::new(), high, low, halted_until: None, jump: 0.0 }
+        Self { bars: Vec::new(), left: 0, high, low, halted_until: None, jump: 0.0 }
     }
 }
 
@@ -168,21 +169,31 @@ impl Breaker {
     pub(crate) fn pass(&mut self, rule: &CircuitBreaker, bars: &[impl AsRef<Bar>]) {
         let Some(last) = bars.last() else { return };
         let since = last.as_ref().ts.plus(-seconds(rule.within_s));
-        while self.bars.front().is_some_and(|(at, ..)| *at <= since) {
-            self.bars.pop_front();
+        self.left += self.within().iter().take_while(|(at, ..)| *at <= since).count();
+        if 2 * self.left > self.bars.len() {
+            self.bars.drain(..self.left);
+            self.left = 0;
         }
         let within = bars.iter().rposition(|bar| bar.as_ref().ts <= since).map_or(0, |before| before + 1);
-        for bar in bars[within..].iter().map(AsRef::as_ref) {
-            self.high = self.high.max(bar.high);
-            self.low = self.low.min(bar.low);
-            self.bars.push_back((bar.ts, bar.high, bar.low));
+        let within = bars[within..].iter().map(AsRef::as_ref);
+        for bar in within.clone() {
+            self.high = if bar.high > self.high { bar.high } else { self.high };
+            self.low = if bar.low < self.low { bar.low } else { self.low };
         }
+        self.bars.extend(within.map(|bar| (bar.ts, bar.high, bar.low)));
+    }
+
+    /// The bars that may still be in the window.
+    fn within(&self) -> &[(Timestamp, f64, f64)] {
+        &self.bars[self.left..]
     }
 
     /// Forgets prices that have left the window.
     fn narrow(&mut self) {
-        self.high = self.bars.iter().fold(f64::NEG_INFINITY, |high, bar| high.max(bar.1));
-        self.low = self.bars.iter().fold(f64::INFINITY, |low, bar| low.min(bar.2));
+        (self.high, self.low) = self
+            .within()
+            .iter()
+            .fold((f64::NEG_INFINITY, f64::INFINITY), |(high, low), bar| (high.max(bar.1), low.min(bar.2)));
     }
 
     /// Between these prices bars are no jump, however they follow each other.

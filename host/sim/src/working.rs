@@ -89,8 +89,10 @@ impl Working {
 
     /// The time at which it expires.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.order.kind.limit() {
-            Some((_, TimeInForce::Gtd(at))) => Some(at),
+        match self.order.kind {
+            OrderKind::Limit { tif: TimeInForce::Gtd(at), .. }
+            | OrderKind::StopLimit { tif: TimeInForce::Gtd(at), .. }
+            | OrderKind::TakeProfitLimit { tif: TimeInForce::Gtd(at), .. } => Some(at),
             _ => None,
         }
     }

@@ -3,8 +3,8 @@
 
 use cryptobot_engine::{Bracket, Desk, Fault, FaultKind, Sizer};
 use cryptobot_model::{
-    Bar, OrderEvent, OrderEventKind, OrderId, RefusalReason, SeriesId, Side, StrategyId, Timeframe,
-    TriggerSource,
+    Bar, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderTerms, RefusalReason, SeriesId, Side,
+    StrategyId, TimeInForce, Timeframe, TriggerSource,
 };
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::native::Logic;
@@ -44,6 +44,58 @@ fn an_entry_whose_stop_cannot_be_placed_is_refused() {
         );
         let children = record.events.iter().filter(|event| event.reason == Some(RefusalReason::Parent));
         assert_eq!(children.count(), 1 + usize::from(target.is_some()));
+    }
+}
+
+/// Has some orders resting far away, and then enters with a stop, by a bracket or by a signal.
+struct Crowded {
+    resting: usize,
+    signals: bool,
+    bars: usize,
+}
+
+impl Logic for Crowded {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        self.bars += 1;
+        if self.bars == 1 {
+            let kind = OrderKind::Limit { price: bar.close * 0.01, tif: TimeInForce::Gtc };
+            return (0..self.resting)
+                .try_for_each(|_| desk.submit(series, Side::Buy, 1.0, kind, OrderTerms::FREE).map(drop));
+        }
+        if self.bars > 2 {
+            return Ok(());
+        }
+        let stop = bar.close * 0.5;
+        if self.signals {
+            return desk.signal(series, Side::Buy, 1.0, Some(stop), None).map(drop);
+        }
+        let bracket = Bracket { entry: None, stop, target: None, source: TriggerSource::Mark };
+        desk.submit_bracket(series, Side::Buy, 1.0, &bracket).map(drop)
+    }
+}
+
+#[test]
+fn an_entry_that_takes_the_last_place_of_its_stop_is_refused() {
+    for signals in [false, true] {
+        let entered = |resting: usize| {
+            let mut run = MemoryRun::new(vec![(instrument("S"), random_walk(30, 1))]);
+            run.limits.strategy.sizer = Some(Sizer::FixedQuantity { quantity: 1.0 });
+            let mut record = Record::default();
+            run.with(Crowded { resting, signals, bars: 0 }, &[Timeframe::MINUTE], 1).run(&mut record);
+            record
+        };
+        // A strategy of these runs may have 200 orders open.
+        let both = entered(198);
+        assert_eq!(both.fills.len(), 1, "{signals}");
+        assert!(both.events.iter().all(|event| event.reason.is_none()), "{signals}");
+        let neither = entered(199);
+        assert!(neither.fills.is_empty(), "{signals}: a position without the stop it was to have");
+        let refused = neither.events.iter().find(|event| event.kind == OrderEventKind::Rejected).unwrap();
+        assert_eq!(
+            (refused.id.sequence(), refused.reason),
+            (200, Some(RefusalReason::TooManyOrders)),
+            "{signals}"
+        );
     }
 }
 

@@ -4,6 +4,7 @@
 //! that was under way when the strategy was stopped can still be filled before its cancel arrives.
 
 use cryptobot_model::{InstrumentId, OrderId, OrderKind, OrderTerms, Quantity, SeriesId, Side};
+use cryptobot_risk::Exposure;
 
 use super::Engine;
 use super::orders::Wish;
@@ -139,9 +140,11 @@ impl<V: Venue> Engine<V> {
         recorder.entry(&Entry::Closing { ts: self.now, id });
         let quantity = quantity.to_f64();
         let terms = OrderTerms::REDUCE_ONLY;
-        let wish =
-            Wish { id, series, side, quantity, kind: OrderKind::Market, terms, stop: None, of_host: true };
-        let sent = self.decide(index, instrument, &wish, recorder).is_some();
+        let wish = Wish { id, series, side, quantity, kind: OrderKind::Market, terms, stop: None };
+        let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
+        // It is sent however many orders are open.
+        let exposure = Exposure { open_orders: 0, ..exposure };
+        let sent = self.decide(index, instrument, &exposure, &wish, recorder).is_some();
         self.slots[index].refresh_pending(instrument);
         sent
     }

@@ -25,8 +25,6 @@ pub(super) struct Wish {
     pub(super) terms: OrderTerms,
     /// Trigger of the stop that comes with it.
     pub(super) stop: Option<f64>,
-    /// The host closes a position by it: it is sent however many orders are open.
-    pub(super) of_host: bool,
 }
 
 impl Wish {
@@ -51,16 +49,29 @@ impl<V: Venue> Engine<V> {
         children: &[Wish],
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
-        let desk = self.slots[index].strategy.desk();
-        let accepting = desk.accepting;
-        let instrument = desk.series_info(wish.series).ok()?.instrument;
+        let instrument = self.slots[index].strategy.desk().series_info(wish.series).ok()?.instrument;
+        let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
+        let protected = self.check_children(index, instrument, &exposure, children.iter().copied(), |_| ());
+        self.place_protected(index, instrument, &exposure, wish, protected, recorder)
+    }
+
+    /// As [`Engine::place`]; `protected` tells whether what comes with the order could be placed.
+    fn place_protected(
+        &mut self,
+        index: usize,
+        instrument: InstrumentId,
+        exposure: &Exposure,
+        wish: &Wish,
+        protected: Result<(), RefusalReason>,
+        recorder: &mut dyn Recorder,
+    ) -> Option<Quantity> {
         let parent = wish.terms.parent;
-        let sent = if let Err(reason) = self.check_children(index, instrument, children) {
+        let sent = if let Err(reason) = protected {
             self.refuse_wish(index, wish, reason, Evidence::NONE, recorder)
         } else if parent.is_some() && !self.slots[index].is_open(parent) {
             self.refuse_wish(index, wish, RefusalReason::Parent, Evidence::NONE, recorder)
-        } else if accepting {
-            self.decide(index, instrument, wish, recorder)
+        } else if self.slots[index].strategy.desk().accepting {
+            self.decide(index, instrument, exposure, wish, recorder)
         } else {
             self.refuse_wish(index, wish, RefusalReason::NotAccepting, Evidence::NONE, recorder)
         };
@@ -72,6 +83,7 @@ impl<V: Venue> Engine<V> {
         &mut self,
         index: usize,
         instrument: InstrumentId,
+        exposure: &Exposure,
         wish: &Wish,
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
@@ -79,11 +91,8 @@ impl<V: Venue> Engine<V> {
         let slot = &self.slots[index];
         let proposed = wish.proposed(slot.id, instrument, self.now);
         let market = &self.markets[instrument.index()];
-        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
-        let open_orders = if wish.of_host { 0 } else { exposure.open_orders };
-        let exposure = Exposure { open_orders, ..exposure };
         let view = RiskView {
-            exposure: &exposure,
+            exposure,
             prices: &self.marks,
             mark: self.marks[instrument.index()],
             portfolio_equity: self.equities.iter().sum(),
@@ -103,20 +112,32 @@ impl<V: Venue> Engine<V> {
         Some(self.send(index, approved, recorder))
     }
 
-    /// Whether the exchange would take the orders that come with an entry.
+    /// Whether the exchange would take the orders that come with an entry, and hands them out as it would.
     fn check_children(
         &self,
         index: usize,
         instrument: InstrumentId,
-        children: &[Wish],
+        exposure: &Exposure,
+        children: impl Iterator<Item = Wish>,
+        mut take: impl FnMut(Approved<OrderRequest>),
     ) -> Result<(), RefusalReason> {
-        let (slot, market) = (&self.slots[index], &self.markets[instrument.index()]);
+        let (strategy, market) = (self.slots[index].id, &self.markets[instrument.index()]);
+        let mut exposure = *exposure;
         for child in children {
-            let exposure = slot.exposure(instrument, &self.prices, &self.marks);
-            let proposed = child.proposed(slot.id, instrument, self.now);
-            cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)?;
+            // By then the entry is open, and so are the children before this one.
+            exposure.open_orders += 1;
+            let proposed = child.proposed(strategy, instrument, self.now);
+            take(cryptobot_risk::check(&proposed, &market.instrument, &market.grid, &exposure)?);
         }
         Ok(())
+    }
+
+    /// Sends an order that protects what was just sent: it only reduces, which no limit refuses.
+    fn place_exit(&mut self, index: usize, exit: Approved<OrderRequest>, recorder: &mut dyn Recorder) {
+        self.risk.follow(&exit);
+        let decision = Decision::Approved(*exit.get());
+        recorder.entry(&Entry::Decision { ts: self.now, id: exit.get().id, decision: &decision });
+        self.send(index, exit, recorder);
     }
 
     pub(super) fn send(
@@ -142,16 +163,8 @@ impl<V: Venue> Engine<V> {
     /// held on the other side is closed first.
     pub(super) fn follow_signal(&mut self, index: usize, signal: &Signal, recorder: &mut dyn Recorder) {
         let Signal { id, series, side, stop, target, .. } = *signal;
-        let mut wish = Wish {
-            id,
-            series,
-            side,
-            quantity: 0.0,
-            kind: OrderKind::Market,
-            terms: OrderTerms::FREE,
-            stop,
-            of_host: false,
-        };
+        let mut wish =
+            Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
         match self.size(index, signal) {
             Ok(quantity) => wish.quantity = quantity,
             Err(reason) => {
@@ -159,14 +172,21 @@ impl<V: Venue> Engine<V> {
                 return;
             }
         }
-        let mut exits = exits(&wish, target);
-        if let Some(quantity) = self.place(index, &wish, &exits, recorder) {
+        let Ok(info) = self.slots[index].strategy.desk().series_info(series) else { return };
+        let instrument = info.instrument;
+        let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
+        let mut approved = std::mem::take(&mut self.exits);
+        let exits = exits(&wish, target);
+        let protected = self.check_children(index, instrument, &exposure, exits, |exit| approved.push(exit));
+        if let Some(quantity) = self.place_protected(index, instrument, &exposure, &wish, protected, recorder)
+        {
             self.withdraw_exits(index, &wish);
-            for exit in &mut exits {
-                exit.quantity = quantity.to_f64();
-                self.place(index, exit, &[], recorder);
+            for exit in &approved {
+                self.place_exit(index, exit.for_at_most(quantity), recorder);
             }
         }
+        approved.clear();
+        self.exits = approved;
     }
 
     /// Cancels what protected a position that the entry closes: left behind, it would close a later one of that side.
@@ -289,16 +309,17 @@ impl<V: Venue> Engine<V> {
 }
 
 /// The stop and the target that come with a sized signal; they end each other.
-fn exits(entry: &Wish, target: Option<f64>) -> Vec<Wish> {
+fn exits(entry: &Wish, target: Option<f64>) -> impl Iterator<Item = Wish> {
+    let entry = *entry;
     let ids = [1, 2].map(|next| OrderId(entry.id.0 + next));
     let both = entry.stop.is_some() && target.is_some();
     let source = TriggerSource::Mark;
     let stop = entry.stop.map(|trigger| (ids[0], OrderKind::StopMarket { trigger, source }, ids[1]));
     let target = target.map(|trigger| (ids[1], OrderKind::TakeProfitMarket { trigger, source }, ids[0]));
-    let exit = |(id, kind, other)| {
+    let exit = move |(id, kind, other)| {
         let sibling = if both { other } else { OrderId::NONE };
         let terms = OrderTerms { parent: entry.id, sibling, ..OrderTerms::REDUCE_ONLY };
-        Wish { id, side: entry.side.opposite(), kind, terms, stop: None, ..*entry }
+        Wish { id, side: entry.side.opposite(), kind, terms, stop: None, ..entry }
     };
-    stop.into_iter().chain(target).map(exit).collect()
+    stop.into_iter().chain(target).map(exit)
 }

@@ -12,7 +12,7 @@ use crate::venue::Venue;
 /// The order of an intent, where it is one.
 fn wish(intent: &Intent) -> Option<Wish> {
     let Intent::Order { id, series, side, quantity, kind, terms, .. } = *intent else { return None };
-    Some(Wish { id, series, side, quantity, kind, terms, stop: None, of_host: false })
+    Some(Wish { id, series, side, quantity, kind, terms, stop: None })
 }
 
 /// The orders of a callback that wait for the one with this id.

@@ -16,9 +16,8 @@ impl BarMatch<'_> {
         self.expire_until(state, ts);
         match &message.what {
             MessageKind::Order(order) => {
-                if let Some(order) = self.accept(state, order, ts) {
-                    state.working.push(order);
-                }
+                let order = self.accept(state, order, ts);
+                state.working.extend(order);
             }
             MessageKind::Cancel(id) => self.cancel(state, *id, ts),
             MessageKind::Modify(amendment) => {

@@ -27,7 +27,7 @@ step cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 # What only exists inside the sandbox.
 step cargo clippy --locked --quiet --target wasm32-unknown-unknown \
     --package trend --package mean-reversion --package buy-and-hold --package sma-flip \
-    --package breakout --package guarded-flip --package arbitrage-scout --package first-draft \
+    --package breakout --package guarded-flip --package signal-flip --package arbitrage-scout --package first-draft \
     --package noise -- -D warnings
 export RUSTDOCFLAGS="-D warnings"
 step cargo doc --locked --quiet --workspace --no-deps

@@ -24,25 +24,25 @@ const EIGHT_HOURS_MS: i64 = 8 * 3_600_000;
 /// How far a stop is from the price: never touched, always watched.
 const STOP_DISTANCE: f64 = 0.5;
 
-/// Files of the two components that do the job, without a stop and with one behind every position, and how they get their
-/// bars.
-type Components<'a> = Option<([&'a str; 2], Delivery)>;
+/// Files of the three components that do the job, without a stop, with one that comes with each entry and with one that
+/// follows each fill, and how they get their bars.
+type Components<'a> = Option<([&'a str; 3], Delivery)>;
 
-/// Prints times and ratios of the three ways to do the job.
+/// Prints times and ratios of the ways to do the job.
 pub(crate) fn run(components: Components<'_>, rounds: usize) -> ExitCode {
     let doer = match Doer::load(components) {
         Ok(doer) => doer,
         Err(error) => return failed(&error),
     };
     let block = random_walk(YEAR, 42);
-    let mut best = [f64::MAX; 3];
+    let mut best = [f64::MAX; Way::ALL.len()];
     for _ in 0..rounds {
-        for (way, best) in [Way::Ideal, Way::Margin, Way::Stops].into_iter().zip(&mut best) {
+        for (way, best) in Way::ALL.into_iter().zip(&mut best) {
             *best = best.min(once(way, &doer, &block));
         }
     }
     println!("one year of minute bars, {}, best of {rounds}      ms   ratio", doer.name());
-    for (way, took) in [Way::Ideal, Way::Margin, Way::Stops].into_iter().zip(best) {
+    for (way, took) in Way::ALL.into_iter().zip(best) {
         println!("{:55} {took:8.2} {:7.2}", way.name(), took / best[0]);
     }
     ExitCode::SUCCESS
@@ -50,9 +50,9 @@ pub(crate) fn run(components: Components<'_>, rounds: usize) -> ExitCode {
 
 /// Runs the job one way, to count its instructions.
 pub(crate) fn count(way: &str, components: Components<'_>) -> ExitCode {
-    let ways = [("ideal", Way::Ideal), ("margin", Way::Margin), ("stops", Way::Stops)];
-    let Some((_, way)) = ways.into_iter().find(|(name, _)| *name == way) else {
-        println!("one of ideal, margin, stops");
+    let names = ["ideal", "margin", "stops", "late"];
+    let Some((_, way)) = names.into_iter().zip(Way::ALL).find(|(name, _)| *name == way) else {
+        println!("one of {}", names.join(", "));
         return ExitCode::from(2);
     };
     let doer = match Doer::load(components) {
@@ -67,20 +67,20 @@ pub(crate) fn count(way: &str, components: Components<'_>) -> ExitCode {
 /// Who does the job.
 enum Doer {
     Native,
-    /// One without a stop, one with a stop behind every position.
+    /// One without a stop, one with a stop that comes with each entry, one with a stop that follows each fill.
     Components(Vec<Plugin>, Delivery),
 }
 
 impl Doer {
     fn load(components: Components<'_>) -> Result<Self, String> {
-        let Some(([flip, guarded], delivery)) = components else { return Ok(Self::Native) };
+        let Some((files, delivery)) = components else { return Ok(Self::Native) };
         let runtime = Runtime::new(&RuntimeConfig::default()).map_err(|error| error.to_string())?;
         let load = |file: &str| {
             runtime
                 .load(Path::new(file))
                 .map_err(|error| format!("{file}: {error}; build it with `make build`"))
         };
-        Ok(Self::Components(vec![load(flip)?, load(guarded)?], delivery))
+        Ok(Self::Components(files.into_iter().map(load).collect::<Result<_, _>>()?, delivery))
     }
 
     const fn name(&self) -> &'static str {
@@ -95,20 +95,34 @@ impl Doer {
     fn strategy(&self, way: Way, contract: &Instrument) -> (Box<dyn Strategy>, Wants) {
         let desk = desk(0, std::slice::from_ref(contract), &[Timeframe::MINUTE], 42);
         let bars_only = Wants { bars: true, ..Wants::default() };
-        let wants = if matches!(way, Way::Stops) { Wants { outcomes: true, ..bars_only } } else { bars_only };
+        let wants = match way {
+            Way::Ideal | Way::Margin | Way::Stops => bars_only,
+            Way::LateStops => Wants { outcomes: true, ..bars_only },
+        };
         let strategy: Box<dyn Strategy> = match self {
             Self::Native => {
                 let flip = SmaFlip::new(10, 30, 1.0);
-                let logic = Guarded { flip, stop: None, places_stops: matches!(way, Way::Stops) };
-                Box::new(Native::new(desk, logic))
+                match way {
+                    Way::Ideal | Way::Margin => Box::new(Native::new(desk, flip)),
+                    Way::Stops => Box::new(Native::new(desk, Signals(flip))),
+                    Way::LateStops => Box::new(Native::new(desk, Guarded { flip, stop: None })),
+                }
             }
             Self::Components(plugins, delivery) => {
                 let mut params = params();
-                let guarded = matches!(way, Way::Stops);
-                if guarded {
-                    params.push(("stop".to_owned(), ParamValue::Number(STOP_DISTANCE)));
-                }
-                let plugin = &plugins[usize::from(guarded)];
+                let stop = ("stop".to_owned(), ParamValue::Number(STOP_DISTANCE));
+                let plugin = match way {
+                    Way::Ideal | Way::Margin => &plugins[0],
+                    Way::Stops => {
+                        params.retain(|(name, _)| name != "quantity");
+                        params.push(stop);
+                        &plugins[1]
+                    }
+                    Way::LateStops => {
+                        params.push(stop);
+                        &plugins[2]
+                    }
+                };
                 let strategy = plugin.instantiate(desk, params, &Sandbox::default(), *delivery);
                 #[expect(clippy::expect_used, reason = "a benchmark of first-party plugins")]
                 Box::new(strategy.expect("it starts"))
@@ -123,14 +137,18 @@ enum Way {
     Ideal,
     Margin,
     Stops,
+    LateStops,
 }
 
 impl Way {
+    const ALL: [Self; 4] = [Self::Ideal, Self::Margin, Self::Stops, Self::LateStops];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Ideal => "without",
             Self::Margin => "margin at leverage 5, funding, every limit on",
-            Self::Stops => "the same and a stop behind every position",
+            Self::Stops => "the same and a stop that comes with every entry",
+            Self::LateStops => "the same and a stop that follows every fill",
         }
     }
 }
@@ -178,13 +196,14 @@ fn funding() -> Vec<FundingRate> {
     times.map(|ms| FundingRate { ts: Timestamp::from_millis(ms), rate, mark: None }).collect()
 }
 
-/// Every kind of limit, none of which the job reaches.
+/// Every kind of limit, none of which the job reaches, and the size of what it signals.
 fn limits() -> Limits {
     let text = r#"{
         "portfolio": {"max_leverage": 20, "max_notional": 1e12, "max_instrument_notional": 1e12, "max_positions": 100,
             "max_orders": 100, "daily_loss": 0.5, "weekly_loss": 0.6, "monthly_loss": 0.7,
             "reduce_from_drawdown": 0.8, "halt_at_drawdown": 0.9},
-        "strategy": {"budget": {"max_leverage": 20, "daily_loss": 0.5, "halt_at_drawdown": 0.9}},
+        "strategy": {"sizer": {"model": "fixed-quantity", "quantity": 1},
+            "budget": {"max_leverage": 20, "daily_loss": 0.5, "halt_at_drawdown": 0.9}},
         "orders": {"rate": {"orders": 1000, "per_s": 60}, "price_collar": 0.5},
         "market": {"circuit_breaker": {"jump": 0.9, "within_s": 300, "halt_s": 900}}
     }"#;
@@ -192,11 +211,22 @@ fn limits() -> Limits {
     serde_json::from_str::<RiskSettings>(text).expect("settings").resolve().expect("limits")
 }
 
-/// The strategy of the job, with a stop behind its position where it is asked for.
+/// The strategy of the job as signals, each with its stop.
+struct Signals(SmaFlip);
+
+impl Logic for Signals {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        let Some(target) = self.0.flip(bar.close) else { return Ok(()) };
+        let side = if target > 0.0 { Side::Buy } else { Side::Sell };
+        let stop = bar.close * (1.0 - side.sign() * STOP_DISTANCE);
+        desk.signal(series, side, 1.0, Some(stop), None).map(drop)
+    }
+}
+
+/// The strategy of the job, with a stop behind its position.
 struct Guarded {
     flip: SmaFlip,
     stop: Option<OrderId>,
-    places_stops: bool,
 }
 
 impl Logic for Guarded {
@@ -205,7 +235,7 @@ impl Logic for Guarded {
     }
 
     fn on_order(&mut self, desk: &mut Desk, event: &OrderEvent) -> Result<(), Fault> {
-        if !self.places_stops || event.kind != OrderEventKind::Filled {
+        if event.kind != OrderEventKind::Filled {
             return Ok(());
         }
         if let Some(old) = self.stop.take() {

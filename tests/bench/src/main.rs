@@ -6,8 +6,9 @@
 //! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|single|pages [SYMBOLS]  one way only, for a profiler
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
-//! cryptobot-bench fidelity ideal|margin|stops  one of them, to count its instructions with callgrind
-//! cryptobot-bench fidelity [WAY] FLIP GUARDED [single]  the same with components: sma-flip, and guarded-flip for the stops
+//! cryptobot-bench fidelity ideal|margin|stops|late  one of them, to count its instructions with callgrind
+//! cryptobot-bench fidelity [WAY] FLIP SIGNAL GUARDED [single]  the same with components: sma-flip, signal-flip and
+//!     guarded-flip, whose stops come with the entries and follow the fills
 //! cryptobot-bench compile FOLDER PLUGIN.wasm...  compiles plugins into a cache: to count a whole `host run` with callgrind
 //! cryptobot-bench neighbour GOOD.wasm HOSTILE.wasm  a callback of a plugin alone and beside a hostile one
 //! cryptobot-bench stream BARS                a streamed run of any length; count its instructions with callgrind
@@ -50,12 +51,10 @@ fn main() -> ExitCode {
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
         ["fidelity"] => fidelity::run(None, 9),
         ["fidelity", way] => fidelity::count(way, None),
-        ["fidelity", flip, guarded] => fidelity::run(Some(([flip, guarded], Delivery::Event)), 9),
-        ["fidelity", flip, guarded, "single"] => fidelity::run(Some(([flip, guarded], Delivery::Single)), 9),
-        ["fidelity", way, flip, guarded] => fidelity::count(way, Some(([flip, guarded], Delivery::Event))),
-        ["fidelity", way, flip, guarded, "single"] => {
-            fidelity::count(way, Some(([flip, guarded], Delivery::Single)))
-        }
+        ["fidelity", a, b, c] => fidelity::run(Some(([a, b, c], Delivery::Event)), 9),
+        ["fidelity", a, b, c, "single"] => fidelity::run(Some(([a, b, c], Delivery::Single)), 9),
+        ["fidelity", way, a, b, c] => fidelity::count(way, Some(([a, b, c], Delivery::Event))),
+        ["fidelity", way, a, b, c, "single"] => fidelity::count(way, Some(([a, b, c], Delivery::Single))),
         ["compile", folder, ref plugins @ ..] => compile(folder, plugins),
         ["neighbour", good, hostile] => neighbour::run(good, hostile, 5),
         ["stream", bars] => stream::run(bars.parse().unwrap_or(1_000_000)),
@@ -64,7 +63,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS]]] | fidelity [ideal|margin|stops] [FLIP.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | compile FOLDER PLUGIN.wasm... | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS]]] | fidelity [ideal|margin|stops|late] [FLIP.wasm SIGNAL.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | compile FOLDER PLUGIN.wasm... | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

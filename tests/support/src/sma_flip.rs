@@ -26,25 +26,35 @@ impl SmaFlip {
     }
 }
 
-impl Logic for SmaFlip {
+impl SmaFlip {
+    /// Takes a close; returns the position to be in where that has changed.
     #[expect(clippy::inline_always, reason = "a few instructions, in the loop over a stretch of bars")]
     #[inline(always)]
-    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
-        let (fast, slow) = (self.fast.push(bar.close), self.slow.push(bar.close));
+    pub fn flip(&mut self, close: f64) -> Option<f64> {
+        let (fast, slow) = (self.fast.push(close), self.slow.push(close));
         if self.missing > 0 {
             self.missing -= 1;
-            return Ok(());
+            return None;
         }
         let target = match fast.partial_cmp(&slow) {
             Some(Ordering::Greater) => self.quantity,
             Some(Ordering::Less) => -self.quantity,
             _ => self.target,
         };
-        if target != self.target {
-            self.target = target;
-            desk.target_position(series, target)?;
+        let flips = target != self.target;
+        self.target = target;
+        flips.then_some(target)
+    }
+}
+
+impl Logic for SmaFlip {
+    #[expect(clippy::inline_always, reason = "a few instructions, in the loop over a stretch of bars")]
+    #[inline(always)]
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        match self.flip(bar.close) {
+            Some(target) => desk.target_position(series, target).map(drop),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

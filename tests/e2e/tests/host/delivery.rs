@@ -18,6 +18,7 @@ fn every_plugin_does_the_same_in_pages() {
         ("breakout", ""),
         ("buy-and-hold", ""),
         ("mean-reversion", "--timeframe 5m"),
+        ("signal-flip", "--timeframe 15m --set stop=0.01"),
         ("sma-flip", "--set quantity=0.01"),
         ("sma-flip", "--timeframe 1h --set quantity=0.01 --leverage 3"),
         ("trend", "--set trail=true"),

@@ -176,7 +176,7 @@ fn the_benchmark_job_gives_its_exact_answer() {
 #[test]
 fn the_realistic_benchmark_job_makes_the_same_trades() {
     let Some(catalog) = benchmark_catalog() else { return };
-    let sandbox = Sandbox::new().with_plugin("guarded-flip");
+    let sandbox = Sandbox::new().with_plugin("signal-flip");
     sandbox.link(&repository().join("config"), "config");
     let bracket = |floor: &str, cap: &str, most: u32, rate: &str, cum: &str| {
         serde_json::json!({

@@ -13,12 +13,13 @@ use serde_json::Value;
 use super::funding::{DAYS, mark_minutes, perpetual, write_rates};
 
 /// Plugins with what makes them trade on the sample: one and several symbols, brackets, timers, signals, trailing stops.
-const PLUGINS: [(&str, &str); 7] = [
+const PLUGINS: [(&str, &str); 8] = [
     ("arbitrage-scout", "--symbol BTCUSDT --symbol ETHUSDT"),
     ("breakout", "--symbol BTCUSDT --symbol SOLUSDT"),
     ("buy-and-hold", ""),
     ("mean-reversion", "--symbol BTCUSDT --symbol ETHUSDT"),
     ("noise", "--symbol BTCUSDT --symbol ADAUSDT"),
+    ("signal-flip", "--set stop=0.01"),
     ("sma-flip", "--set quantity=0.1"),
     ("trend", "--set fast=5 --set slow=20 --set trail=true"),
 ];

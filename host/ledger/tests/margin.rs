@@ -266,6 +266,27 @@ fn check_safety_after(account: &MarginAccount, fill: &Fill) -> Result<(), TestCa
     Ok(())
 }
 
+#[test]
+fn ratios_by_columns_are_those_of_single_prices() {
+    let fill = |instrument, side| fill(instrument, side, "60".parse().unwrap(), price("100"), Money::ZERO);
+    for (leverage, side) in [(2, Side::Buy), (2, Side::Sell), (20, Side::Buy), (20, Side::Sell)] {
+        let mut account = account("10000", MarginMode::Isolated, leverage);
+        account.apply(&fill(A, side));
+        // 60 units: the brackets change at 83.33 and 833.33, and some of these prices leave nothing of the margin.
+        let marks = [100.0, 90.0, 84.0, 83.0, 50.0, 10.0, 100.0, 200.0, 800.0, 834.0, 2_000.0];
+        for rows in 1..=marks.len() {
+            for first in 0..=marks.len() - rows {
+                let column = &marks[first..first + rows];
+                let mut ratios = vec![0.0; rows];
+                account.highest_ratios(&[column, &vec![7.0; rows]].concat(), rows, &mut ratios);
+                let single: Vec<f64> = column.iter().map(|mark| account.highest_ratio(&[*mark, 7.0])).collect();
+                assert_eq!(ratios, single, "{leverage} {side:?} {column:?}");
+            }
+        }
+        assert!(account.highest_ratio(&[if side == Side::Buy { 10.0 } else { 2_000.0 }, 7.0]).is_infinite());
+    }
+}
+
 proptest! {
     /// Over random trades, price moves, funding and the liquidations that they cause:
     /// - money is conserved: equity = deposits + what fills brought − fees − funding + insurance, to the last digit;

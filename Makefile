@@ -10,10 +10,11 @@ export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 HOST := $(CARGO_TARGET_DIR)/release/host
-PLUGINS := arbitrage-scout breakout buy-and-hold guarded-flip mean-reversion sma-flip trend
+BENCH := $(CARGO_TARGET_DIR)/profile-guided/cryptobot-bench
+PLUGINS := arbitrage-scout breakout buy-and-hold guarded-flip mean-reversion signal-flip sma-flip trend
 DEMO_OUT := runs/demo
 
-.PHONY: setup demo build host plugins sample test lint bench campaign fuzz docs clean
+.PHONY: setup demo build host plugins sample optimised test lint bench campaign fuzz docs clean
 
 setup:
 	@.ci/setup.sh build
@@ -29,6 +30,10 @@ build: host plugins
 sample: host
 	@$(HOST) data generate
 
+# `host` and `cryptobot-bench` as fast as they can be made, in $(CARGO_TARGET_DIR)/profile-guided.
+optimised: build sample
+	@.ci/optimise.sh
+
 demo: build sample
 	@$(HOST) run --plugin plugins/dist/trend.wasm --accept --out $(DEMO_OUT)
 	@echo; echo "$(CURDIR)/$(DEMO_OUT)/report.html"
@@ -40,15 +45,15 @@ test: build sample
 lint: setup
 	@.ci/lint.sh
 
-bench: build
+bench: optimised
 	cargo bench --locked --package cryptobot-analytics --bench mark
 	cargo bench --locked --package cryptobot-data --bench read
 	cargo bench --locked --package cryptobot-indicators --bench updates
 	cargo bench --locked --package cryptobot-wasm --bench calls
-	cargo build --locked --release --package cryptobot-bench
-	$(CARGO_TARGET_DIR)/release/cryptobot-bench job plugins/dist/sma-flip.wasm
-	$(CARGO_TARGET_DIR)/release/cryptobot-bench catalog $(CARGO_TARGET_DIR)/tmp/bench-catalog 5 1
-	@for bars in 100000 1000000 10000000; do $(CARGO_TARGET_DIR)/release/cryptobot-bench stream $$bars; done
+	$(BENCH) job plugins/dist/sma-flip.wasm
+	$(BENCH) fidelity plugins/dist/sma-flip.wasm plugins/dist/signal-flip.wasm plugins/dist/guarded-flip.wasm
+	$(BENCH) catalog $(CARGO_TARGET_DIR)/tmp/bench-catalog 5 1
+	@for bars in 100000 1000000 10000000; do $(BENCH) stream $$bars; done
 
 # Long random campaigns, of which everyday tests run a small part. PROPTEST_CASES overrides what a test asks for: it is
 # for small cases only, flows and whole runs have a number of their own.

@@ -12,13 +12,14 @@ use cryptobot_docs::{Block, Shown, blocks, is_as_shown};
 
 /// Commands that are shown in `sh` blocks and not run here: they fetch or build this repository (`.ci/run` runs `make
 /// demo`, `make lint` and `make test` themselves), or install tools.
-const NOT_RUN: [&str; 13] = [
+const NOT_RUN: [&str; 14] = [
     "git clone URL cryptobot-pro",
     "cd cryptobot-pro",
     "make demo",
     "make test",
     "make build",
     "make lint",
+    "make optimised",
     "make bench",
     "make campaign",
     "make fuzz",
@@ -28,8 +29,16 @@ const NOT_RUN: [&str; 13] = [
     "rustup target add wasm32-unknown-unknown",
 ];
 
-const PLUGINS: [&str; 7] =
-    ["arbitrage-scout", "breakout", "buy-and-hold", "guarded-flip", "mean-reversion", "sma-flip", "trend"];
+const PLUGINS: [&str; 8] = [
+    "arbitrage-scout",
+    "breakout",
+    "buy-and-hold",
+    "guarded-flip",
+    "mean-reversion",
+    "signal-flip",
+    "sma-flip",
+    "trend",
+];
 
 /// Ends what one command printed, together with its exit code.
 const MARK: char = '\u{1e}';

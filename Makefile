@@ -30,9 +30,9 @@ build: host plugins
 sample: host
 	@$(HOST) data generate
 
-# `host` and `cryptobot-bench` as fast as they can be made, in $(CARGO_TARGET_DIR)/profile-guided.
+# `host` as fast as it can be made, in $(CARGO_TARGET_DIR)/profile-guided.
 optimised: build sample
-	@.ci/optimise.sh
+	@.ci/optimise.sh host
 
 demo: build sample
 	@$(HOST) run --plugin plugins/dist/trend.wasm --accept --out $(DEMO_OUT)
@@ -45,7 +45,8 @@ test: build sample
 lint: setup
 	@.ci/lint.sh
 
-bench: optimised
+bench: build
+	@.ci/optimise.sh cryptobot-bench
 	cargo bench --locked --package cryptobot-analytics --bench mark
 	cargo bench --locked --package cryptobot-data --bench read
 	cargo bench --locked --package cryptobot-indicators --bench updates

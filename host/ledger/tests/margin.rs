@@ -279,7 +279,8 @@ fn ratios_by_columns_are_those_of_single_prices() {
                 let column = &marks[first..first + rows];
                 let mut ratios = vec![0.0; rows];
                 account.highest_ratios(&[column, &vec![7.0; rows]].concat(), rows, &mut ratios);
-                let single: Vec<f64> = column.iter().map(|mark| account.highest_ratio(&[*mark, 7.0])).collect();
+                let single: Vec<f64> =
+                    column.iter().map(|mark| account.highest_ratio(&[*mark, 7.0])).collect();
                 assert_eq!(ratios, single, "{leverage} {side:?} {column:?}");
             }
         }

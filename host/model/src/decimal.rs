@@ -377,7 +377,11 @@ impl Price {
         if divisor == 0 {
             return None;
         }
-        // The divisor counts 10⁻¹⁶. Long division in two steps of eight places keeps every product within range.
+        // The divisor counts 10⁻¹⁶.
+        if amount.0.abs() < i128::MAX / (ONE * ONE) {
+            return Some(Self(div_half_even(amount.0 * (ONE * ONE), divisor)));
+        }
+        // Long division in two steps of eight places keeps every product within range.
         let scaled = amount.0 * ONE;
         let (whole, rest) = (scaled / divisor, scaled % divisor);
         Some(Self(whole * ONE + div_half_even(rest * ONE, divisor)))
@@ -448,6 +452,23 @@ mod tests {
         let price = Price::from_f64(LARGEST).unwrap();
         assert_eq!(quantity.at(price).to_f64(), 1e22);
         assert_eq!((-quantity).at(price).share(quantity, quantity + quantity).to_f64(), -5e21);
+    }
+
+    proptest! {
+        /// One division gives what long division gives, on both sides of where the first is not possible any more.
+        #[test]
+        fn a_price_is_the_same_by_one_division_and_by_two(
+            amount in prop_oneof![-10_i128.pow(23)..10_i128.pow(23), -10_i128.pow(12)..10_i128.pow(12)],
+            quantity in 1_i128..10_i128.pow(14),
+            factor in prop_oneof![-2 * ONE..2 * ONE, -3_i128..4],
+        ) {
+            let divisor = quantity * factor;
+            prop_assume!(divisor != 0);
+            let (whole, rest) = (amount * ONE / divisor, amount * ONE % divisor);
+            let expected = whole * ONE + div_half_even(rest * ONE, divisor);
+            let solved = Price::solving(Money(amount), Quantity(quantity), Rate(factor));
+            prop_assert_eq!(solved.map(Price::units), Some(expected));
+        }
     }
 
     #[test]

@@ -123,13 +123,14 @@ impl Book {
     pub(crate) fn add(&mut self, order: &OrderRequest, stop: Option<f64>) {
         let reduce_only = order.terms.reduce_only || order.terms.close_position;
         let trigger = order.kind.trigger_price().map(Price::to_f64);
+        let limit = order.kind.limit().map(|(price, _)| price.to_f64());
         let is_stop = matches!(order.kind.trigger(), Some((Trigger::Stop, _)));
         let open = OpenOrder {
             id: order.id,
             instrument: order.instrument,
             side: order.side,
             remaining: if order.terms.close_position { EVERYTHING } else { order.quantity },
-            price: stated_price(&order.kind),
+            price: limit.or(trigger),
             stop,
             reduce_only,
             protects_at: trigger.filter(|_| reduce_only && is_stop),

@@ -312,7 +312,10 @@ impl RiskEngine {
             return Err(RefusalReason::LowConfidence);
         }
         let sizer = limits.sizer.ok_or(RefusalReason::NoSizer)?;
-        let mut input = SizingInput { trades: self.trades[strategy.index()], ..*input };
+        let mut input = *input;
+        if sizer.needs_trades() {
+            input.trades = self.trades[strategy.index()];
+        }
         if sizer.needs_window() {
             let window = &self.windows[instrument.index()];
             input.atr = input.atr.or_else(|| window.average_true_range(ATR_PERIOD));

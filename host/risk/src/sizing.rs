@@ -179,6 +179,11 @@ impl Sizer {
         if is_positive(quantity) { Ok(quantity) } else { Err(RefusalReason::BelowMinimum) }
     }
 
+    /// Whether the sizer needs the strategy's closed trades.
+    pub(crate) const fn needs_trades(&self) -> bool {
+        matches!(self, Self::Kelly { .. })
+    }
+
     /// Whether the sizer needs what only the bars of the instrument tell.
     pub(crate) const fn needs_window(&self) -> bool {
         matches!(self, Self::Atr { .. } | Self::VolatilityTarget { .. })

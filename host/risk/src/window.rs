@@ -126,6 +126,10 @@ fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
     correlation.is_finite().then_some(correlation)
 }
 
+/// Bars that a breaker keeps at most although they have left its window, where that is not half of all: to take them out
+/// moves the others.
+const MOST_LEFT: usize = 32;
+
 /// Watches one instrument for jumps of its price.
 #[derive(Clone, Debug)]
 pub(crate) struct Breaker {
@@ -152,7 +156,8 @@ impl Default for Breaker {
 impl Breaker {
     /// Takes a bar; returns whether it halts. The window begins anew then, so that one jump halts once.
     pub(crate) fn push(&mut self, rule: &CircuitBreaker, ts: Timestamp, bar: &Bar) -> bool {
-        self.pass(rule, &[Bar { ts, ..*bar }]);
+        self.forget(ts.plus(-seconds(rule.within_s)));
+        self.note(ts, bar);
         if self.high / self.low - 1.0 <= rule.jump {
             return false;
         }
@@ -169,18 +174,31 @@ impl Breaker {
     pub(crate) fn pass(&mut self, rule: &CircuitBreaker, bars: &[impl AsRef<Bar>]) {
         let Some(last) = bars.last() else { return };
         let since = last.as_ref().ts.plus(-seconds(rule.within_s));
-        self.left += self.within().iter().take_while(|(at, ..)| *at <= since).count();
-        if 2 * self.left > self.bars.len() {
+        self.forget(since);
+        let within = bars.iter().rposition(|bar| bar.as_ref().ts <= since).map_or(0, |before| before + 1);
+        for bar in bars[within..].iter().map(AsRef::as_ref) {
+            self.note(bar.ts, bar);
+        }
+    }
+
+    /// Lets the bars go that closed by a time.
+    fn forget(&mut self, since: Timestamp) {
+        while self.bars.get(self.left).is_some_and(|(at, ..)| *at <= since) {
+            self.left += 1;
+        }
+        if self.left == self.bars.len() {
+            self.bars.clear();
+            self.left = 0;
+        } else if self.left > MOST_LEFT.max(self.bars.len() / 2) {
             self.bars.drain(..self.left);
             self.left = 0;
         }
-        let within = bars.iter().rposition(|bar| bar.as_ref().ts <= since).map_or(0, |before| before + 1);
-        let within = bars[within..].iter().map(AsRef::as_ref);
-        for bar in within.clone() {
-            self.high = if bar.high > self.high { bar.high } else { self.high };
-            self.low = if bar.low < self.low { bar.low } else { self.low };
-        }
-        self.bars.extend(within.map(|bar| (bar.ts, bar.high, bar.low)));
+    }
+
+    fn note(&mut self, ts: Timestamp, bar: &Bar) {
+        self.high = if bar.high > self.high { bar.high } else { self.high };
+        self.low = if bar.low < self.low { bar.low } else { self.low };
+        self.bars.push((ts, bar.high, bar.low));
     }
 
     /// The bars that may still be in the window.

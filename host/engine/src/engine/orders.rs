@@ -2,7 +2,7 @@
 
 use cryptobot_model::{
     InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Quantity,
-    RefusalReason, SeriesId, Side, StrategyId, Timestamp, TriggerSource,
+    RefusalReason, SeriesId, SeriesInfo, Side, StrategyId, Timestamp, TriggerSource,
 };
 use cryptobot_risk::{
     Approved, Evidence, Exposure, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment,
@@ -165,22 +165,25 @@ impl<V: Venue> Engine<V> {
         let Signal { id, series, side, stop, target, .. } = *signal;
         let mut wish =
             Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
-        match self.size(index, signal) {
+        // The desk takes no signal of a series that it does not have.
+        let Ok(&SeriesInfo { instrument, lot, .. }) = self.slots[index].strategy.desk().series_info(series)
+        else {
+            return;
+        };
+        match self.size(index, instrument, lot, signal) {
             Ok(quantity) => wish.quantity = quantity,
             Err(reason) => {
                 self.refuse_wish(index, &wish, reason, Evidence::NONE, recorder);
                 return;
             }
         }
-        let Ok(info) = self.slots[index].strategy.desk().series_info(series) else { return };
-        let instrument = info.instrument;
         let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
         let mut approved = std::mem::take(&mut self.exits);
         let exits = exits(&wish, target);
         let protected = self.check_children(index, instrument, &exposure, exits, |exit| approved.push(exit));
         if let Some(quantity) = self.place_protected(index, instrument, &exposure, &wish, protected, recorder)
         {
-            self.withdraw_exits(index, &wish);
+            self.withdraw_exits(index, instrument, side);
             for exit in &approved {
                 self.place_exit(index, exit.for_at_most(quantity), recorder);
             }
@@ -190,23 +193,24 @@ impl<V: Venue> Engine<V> {
     }
 
     /// Cancels what protected a position that the entry closes: left behind, it would close a later one of that side.
-    fn withdraw_exits(&mut self, index: usize, entry: &Wish) {
-        let slot = &mut self.slots[index];
-        let Ok(info) = slot.strategy.desk().series_info(entry.series) else { return };
-        let instrument = info.instrument;
-        for order in &slot.open {
-            if order.instrument == instrument && order.request.side == entry.side && order.reduces() {
+    fn withdraw_exits(&mut self, index: usize, instrument: InstrumentId, side: Side) {
+        for order in &self.slots[index].open {
+            if order.instrument == instrument && order.request.side == side && order.reduces() {
                 self.venue.cancel(instrument, order.id, self.now);
             }
         }
     }
 
-    fn size(&mut self, index: usize, signal: &Signal) -> Result<f64, RefusalReason> {
-        let Signal { series, side, confidence, stop, .. } = *signal;
+    fn size(
+        &mut self,
+        index: usize,
+        instrument: InstrumentId,
+        lot: f64,
+        signal: &Signal,
+    ) -> Result<f64, RefusalReason> {
+        let Signal { side, confidence, stop, .. } = *signal;
         let slot = &mut self.slots[index];
         let desk = slot.strategy.desk();
-        let Ok(info) = desk.series_info(series) else { return Err(RefusalReason::InvalidArgument) };
-        let (instrument, lot) = (info.instrument, info.lot);
         let at = instrument.index();
         let held = side.sign() * (desk.account.positions[at] + desk.account.pending[at]);
         let price = self.prices[at];

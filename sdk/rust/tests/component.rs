@@ -88,7 +88,7 @@ fn plugins_import_only_what_they_use() {
     check("trend", &["account", "orders", "paging"]);
     check("mean-reversion", &["account", "indicators", "orders", "paging"]);
     check("guarded-flip", &["account", "orders", "paging"]);
-    check("signal-flip", &["paging", "signals"]);
+    check("signal-flip", &["signals"]);
     check("breakout", &["account", "advanced-orders", "orders", "paging"]);
     check("arbitrage-scout", &["account", "orders", "signals", "paging"]);
 }

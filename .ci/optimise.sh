@@ -2,7 +2,7 @@
 # optimise.sh host|cryptobot-bench: builds it once more, optimised for what runs do most. A build that counts is sent
 # through backtests and sweeps, and the compiler lays out and inlines by its counts. What runs compute is the same, to
 # the bit. Called by the Makefile, which has set CARGO_TARGET_DIR and has built the host, the plugins and the sample.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
 readonly NAME="$1"
@@ -17,6 +17,7 @@ readonly LOG="$FOLDER/$NAME-counting.log"
 readonly RUNS="$FOLDER/runs"
 
 say() { echo "optimise: $*"; }
+trap 'say "failed; $LOG says why where it is about a run" >&2' ERR
 
 # built FLAG FOLDER: with a target named, the flag is not one of build scripts and macros. Both builds have the same
 # profile: a function's name depends on it, and counts are found by name.
@@ -31,7 +32,7 @@ host() {
     export XDG_CACHE_HOME="$FOLDER/cache"
     local plugin delivery
     for plugin in sma-flip guarded-flip trend; do
-        "$CARGO_TARGET_DIR/release/host" run --plugin $plugin --to 2024-02-01 --accept --out "$RUNS/compiled" >> "$LOG" 2>&1
+        "$CARGO_TARGET_DIR/release/host" run --plugin $plugin --to 2024-02-01 --accept --out "$RUNS/of-$plugin" >> "$LOG" 2>&1
     done
     for delivery in event paged single; do
         counting run --plugin sma-flip --timeframe 1m --set quantity=0.1 --delivery $delivery --accept --out "$RUNS/$delivery"
@@ -67,7 +68,7 @@ rm -rf "${COUNTS:?}"/* "$RUNS"
 say "building $NAME so that it counts"
 built "-Cprofile-generate=$COUNTS" counting
 say "counting"
-"$NAME" || { tail -n 5 "$LOG" >&2; exit 1; }
+"$NAME"
 "$TOOLS/llvm-profdata" merge -o "$FOLDER/$NAME.profdata" "$COUNTS"/*.profraw
 rm -rf "$COUNTS" "$RUNS"
 say "building $NAME with the counts"

@@ -221,6 +221,16 @@ impl<P: Copy> OrderKind<P> {
         }
     }
 
+    /// When an order of this kind expires, where it does so at a time.
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        match *self {
+            Self::Limit { tif: TimeInForce::Gtd(at), .. }
+            | Self::StopLimit { tif: TimeInForce::Gtd(at), .. }
+            | Self::TakeProfitLimit { tif: TimeInForce::Gtd(at), .. } => Some(at),
+            _ => None,
+        }
+    }
+
     /// The limit price and how long it lives, where there is one.
     pub const fn limit(&self) -> Option<(P, TimeInForce)> {
         match *self {

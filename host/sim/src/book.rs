@@ -51,6 +51,14 @@ pub(crate) enum MessageKind {
 }
 
 impl Message {
+    /// When the order that it brings expires, where that is at a time.
+    pub(crate) const fn deadline(&self) -> Option<Timestamp> {
+        match &self.what {
+            MessageKind::Order(order) => order.kind.deadline(),
+            MessageKind::Cancel(_) | MessageKind::Modify(_) => None,
+        }
+    }
+
     /// Whose message it is.
     pub(crate) const fn strategy(&self) -> Option<StrategyId> {
         match self.what {

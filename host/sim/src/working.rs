@@ -2,7 +2,7 @@
 
 use cryptobot_model::{
     Callback, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, Price, Quantity, RefusalReason,
-    Side, TimeInForce, Timestamp, Trigger, TriggerSource,
+    Side, Timestamp, Trigger, TriggerSource,
 };
 use cryptobot_risk::Grid;
 
@@ -88,13 +88,8 @@ impl Working {
     }
 
     /// The time at which it expires.
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.order.kind {
-            OrderKind::Limit { tif: TimeInForce::Gtd(at), .. }
-            | OrderKind::StopLimit { tif: TimeInForce::Gtd(at), .. }
-            | OrderKind::TakeProfitLimit { tif: TimeInForce::Gtd(at), .. } => Some(at),
-            _ => None,
-        }
+    pub(crate) const fn deadline(&self) -> Option<Timestamp> {
+        self.order.kind.deadline()
     }
 
     /// A watched price moves a trailing stop: it starts it, or takes its trigger along. The trigger never goes back.
@@ -187,7 +182,9 @@ impl Working {
 
 #[cfg(test)]
 mod tests {
-    use cryptobot_model::{ContractTerms, Instrument, InstrumentId, Money, OrderTerms, SeriesId, StrategyId};
+    use cryptobot_model::{
+        ContractTerms, Instrument, InstrumentId, Money, OrderTerms, SeriesId, StrategyId, TimeInForce,
+    };
     use proptest::prelude::*;
     use rust_decimal::Decimal;
 

@@ -173,6 +173,7 @@ impl MarginAccount {
         let Guards { lines, standings, .. } = &self.guards;
         match standings[..] {
             [] => into.fill(f64::NAN),
+            // A single price is reckoned as in the general case.
             [standing @ Standing { index, quantity, cost, margin: Some(margin) }] if into.len() > 1 => {
                 let (prices, lines) = (&prices[index * stride..][..into.len()], &lines[index]);
                 // Prices of consecutive bars are rarely in different brackets.

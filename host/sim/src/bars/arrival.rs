@@ -125,6 +125,9 @@ impl BarMatch<'_> {
 
     /// Ends the orders whose date has come, each at its time.
     pub(super) fn expire_until(&self, state: &mut State, until: Timestamp) {
+        if !self.has_deadlines {
+            return;
+        }
         let due = |order: &Working| order.deadline().is_some_and(|deadline| deadline <= until);
         while let Some(order) = state.take(due) {
             let ts = order.deadline().unwrap_or(until);

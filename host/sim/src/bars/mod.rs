@@ -34,6 +34,8 @@ pub(crate) struct BarMatch<'a> {
     filters: &'a Filters,
     stats: &'a MarketStats,
     accounts: &'a dyn Accounts,
+    /// Whether any order of the bar expires at a time.
+    has_deadlines: bool,
 }
 
 /// How far the bar has been played.
@@ -89,11 +91,13 @@ impl<'a> BarMatch<'a> {
         stats: &'a MarketStats,
         accounts: &'a dyn Accounts,
     ) -> Self {
-        Self { instrument, last, mark, pricing, filters, stats, accounts }
+        Self { instrument, last, mark, pricing, filters, stats, accounts, has_deadlines: false }
     }
 
     /// Plays the bar: appends what happened and leaves the orders that are still there.
-    pub(crate) fn run(&self, state: &mut State, arrived: &[Message]) {
+    pub(crate) fn run(mut self, state: &mut State, arrived: &[Message]) {
+        self.has_deadlines = state.working.iter().any(|order| order.deadline().is_some())
+            || arrived.iter().any(|message| message.deadline().is_some());
         let open_ts = self.last.open_ts;
         let by_open = arrived.partition_point(|message| message.arrives_at <= open_ts);
         let (early, late) = arrived.split_at(by_open);

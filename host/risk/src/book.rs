@@ -43,6 +43,16 @@ impl Cell {
         }
     }
 
+    /// The same to be changed, or open orders that only reduce.
+    fn open_mut(&mut self, side: Side, reduce_only: bool) -> &mut Quantity {
+        match (side, reduce_only) {
+            (Side::Buy, false) => &mut self.buys,
+            (Side::Sell, false) => &mut self.sells,
+            (Side::Buy, true) => &mut self.exit_buys,
+            (Side::Sell, true) => &mut self.exit_sells,
+        }
+    }
+
     /// Quantity that can be held in a side's direction when all its orders are filled, those that only reduce first:
     /// these leave less of an opposite position for the others to close.
     pub(crate) fn reach(&self, side: Side) -> Quantity {
@@ -140,31 +150,27 @@ impl Book {
             Ok(at) => list[at] = open,
             Err(at) => list.insert(at, open),
         }
-        self.reserve(order.strategy, &open, open.remaining);
-    }
-
-    fn reserve(&mut self, strategy: StrategyId, order: &OpenOrder, change: Quantity) {
-        let cell = self.cell_mut(strategy, order.instrument);
-        let total = match (order.side, order.reduce_only) {
-            (Side::Buy, false) => &mut cell.buys,
-            (Side::Sell, false) => &mut cell.sells,
-            (Side::Buy, true) => &mut cell.exit_buys,
-            (Side::Sell, true) => &mut cell.exit_sells,
-        };
-        *total += change;
+        *self.cell_mut(order.strategy, open.instrument).open_mut(open.side, reduce_only) += open.remaining;
     }
 
     /// What is left of an order; nothing ends it. Orders that are not known are passed over.
     pub(crate) fn set_remaining(&mut self, id: OrderId, remaining: Quantity) {
-        let Some((strategy, at)) = self.find(id) else { return };
+        if let Some((strategy, at)) = self.find(id) {
+            self.leave(strategy, at, remaining);
+        }
+    }
+
+    /// The same for the order at a place of its strategy's list.
+    fn leave(&mut self, strategy: StrategyId, at: usize, remaining: Quantity) {
         let list = &mut self.open[strategy.index()];
-        let change = remaining - list[at].remaining;
-        list[at].remaining = remaining;
-        let order = list[at];
+        let order = &mut list[at];
+        let (instrument, side, reduce_only) = (order.instrument, order.side, order.reduce_only);
+        let change = remaining - order.remaining;
+        order.remaining = remaining;
         if remaining.signum() <= 0 {
             list.remove(at);
         }
-        self.reserve(strategy, &order, change);
+        *self.cell_mut(strategy, instrument).open_mut(side, reduce_only) += change;
     }
 
     /// Whose an open order is, and its place in the list.
@@ -176,10 +182,12 @@ impl Book {
 
     /// Books a fill.
     pub(crate) fn fill(&mut self, fill: &Fill) {
-        let order = self.find(fill.order).map(|(strategy, at)| self.open[strategy.index()][at]);
-        if let Some(order) = order {
+        let mut stop = None;
+        if let Some((strategy, at)) = self.find(fill.order) {
+            let order = &self.open[strategy.index()][at];
+            stop = order.stop;
             let left = order.remaining - fill.quantity;
-            self.set_remaining(fill.order, if left.signum() > 0 { left } else { Quantity::ZERO });
+            self.leave(strategy, at, if left.signum() > 0 { left } else { Quantity::ZERO });
         }
         let cell = self.cell_mut(fill.strategy, fill.instrument);
         let before = cell.position;
@@ -194,7 +202,7 @@ impl Book {
         }
         let kept = if turned { 0.0 } else { before.abs().to_f64() };
         let opened = after.abs().to_f64() - kept;
-        if let Some(stop) = order.and_then(|order| order.stop)
+        if let Some(stop) = stop
             && opened > 0.0
         {
             cell.stop = (cell.stop * cell.stopped + stop * opened) / (cell.stopped + opened);

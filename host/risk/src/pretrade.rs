@@ -89,7 +89,7 @@ impl RiskEngine {
             self.check_budget(case, Scope::Portfolio, &self.limits.portfolio, case.view.portfolio_equity),
             self.check_correlation(case),
         ];
-        sizes.into_iter().filter_map(Result::err).reduce(|a, b| if b.quantity < a.quantity { b } else { a })
+        sizes.iter().filter_map(|size| size.err()).reduce(|a, b| if b.quantity < a.quantity { b } else { a })
     }
 
     fn check_states(&self, case: &Case<'_>) -> Checked {

@@ -122,6 +122,11 @@ impl Working {
         }
     }
 
+    /// Whether it waits for an order's fill.
+    pub(crate) fn waits_for(&self, parent: OrderId) -> bool {
+        self.waits && self.order.terms.parent == parent
+    }
+
     /// Limits an order that waited to what its parent was filled for.
     pub(crate) fn release(&mut self, filled: Quantity) {
         self.waits = false;

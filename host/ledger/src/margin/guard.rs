@@ -228,8 +228,12 @@ impl MarginAccount {
             return false;
         }
         let leverage = f64::from(holding.settings.leverage.get());
-        let (held, cost) = (holding.position.quantity().to_f64(), holding.position.cost().to_f64());
-        let (price, margin) = (fill.price.to_f64(), holding.margin.to_f64());
+        let standing =
+            self.guards.standings.iter().find(|standing| standing.index == fill.instrument.index());
+        let (held, cost, margin) = standing.map_or((0.0, 0.0, 0.0), |standing| {
+            (standing.quantity, standing.cost, standing.margin.unwrap_or_default())
+        });
+        let price = fill.price.to_f64();
         let traded = fill.side.sign() * fill.quantity.to_f64();
         let closed = if held * traded < 0.0 { traded.abs().min(held.abs()) } else { 0.0 };
         let kept = if closed > 0.0 { 1.0 - closed / held.abs() } else { 1.0 };

@@ -65,39 +65,48 @@ impl BarMatch<'_> {
         let mut order = Working::new(*request);
         let open = || state.count(request.strategy);
         if let Some(reason) = self.filters.refusal(request, self.mark.bar.open, open) {
-            state.reports.push(order.event(ts, OrderEventKind::Rejected, Some(reason)));
-            return None;
+            return self.turn_away(state, order, ts, OrderEventKind::Rejected, reason);
         }
         let parent = request.terms.parent;
         if order.waits && !state.has(parent) {
             let filled = state.filled(parent);
             if filled.is_zero() {
-                let reason = Some(RefusalReason::Parent);
-                state.reports.push(order.event(ts, OrderEventKind::Rejected, reason));
-                return None;
+                return self.turn_away(state, order, ts, OrderEventKind::Rejected, RefusalReason::Parent);
             }
             order.release(filled);
         }
         state.reports.push(order.event(ts, OrderEventKind::Accepted, None));
         let sibling = request.terms.sibling;
         if sibling.is_some() && !state.filled(sibling).is_zero() {
-            self.end(state, &order, ts, OrderEventKind::Cancelled, Some(RefusalReason::Sibling));
-            return None;
+            return self.turn_away(state, order, ts, OrderEventKind::Cancelled, RefusalReason::Sibling);
         }
         if order.deadline().is_some_and(|deadline| deadline <= ts) {
-            self.end(state, &order, ts, OrderEventKind::Expired, Some(RefusalReason::GoodTillDate));
-            return None;
+            return self.turn_away(state, order, ts, OrderEventKind::Expired, RefusalReason::GoodTillDate);
         }
         Some(order)
     }
 
-    fn cancel(&self, state: &mut State, id: OrderId, ts: Timestamp) {
-        if let Some(order) = state.take(|order| order.id() == id) {
-            self.end(state, &order, ts, OrderEventKind::Cancelled, None);
-        }
+    /// Ends an order that just arrived.
+    // It gets a copy, so that an order which is accepted need not lie in memory before it is in the book.
+    #[cold]
+    fn turn_away(
+        &self,
+        state: &mut State,
+        order: Working,
+        ts: Timestamp,
+        kind: OrderEventKind,
+        reason: RefusalReason,
+    ) -> Option<Working> {
+        self.end(state, &order, ts, kind, Some(reason));
+        None
     }
 
-    /// Changes an order, unless a filter refuses its new numbers: then it stays as it is. Returned, out of the book, if it has to meet the market with its new price.
+    fn cancel(&self, state: &mut State, id: OrderId, ts: Timestamp) {
+        self.end_first(state, |order| order.id() == id, ts, OrderEventKind::Cancelled, None);
+    }
+
+    /// Changes an order, unless a filter refuses its new numbers: then it stays as it is. Returned, out of the book, if
+    /// it has to meet the market with its new price.
     fn amend(&self, state: &mut State, amendment: &Amendment, ts: Timestamp) -> Option<Working> {
         let order = state.get_mut(amendment.id)?;
         let mut changed = *order;
@@ -137,7 +146,7 @@ impl BarMatch<'_> {
 
     /// An order that is in no list meets the market; tells whether it rests.
     pub(super) fn meet(&self, state: &mut State, order: &mut Working, moment: &Moment) -> bool {
-        let Some((trigger, source)) = order.watches() else {
+        if order.watches().is_none() {
             let refused = match order.standing {
                 Standing::New => OrderEventKind::Rejected,
                 Standing::Moved | Standing::Resting => OrderEventKind::Cancelled,
@@ -148,10 +157,8 @@ impl BarMatch<'_> {
             }
             self.execute(state, order, moment, &How::Take { terms, limit: None });
             return false;
-        };
-        let price = moment.watched(source);
-        order.follow(price, &self.pricing.grid);
-        if !order.wakes_at(trigger, price) {
+        }
+        if self.sleeps_through(order, moment) {
             return true;
         }
         if order.standing == Standing::New {

@@ -170,9 +170,25 @@ impl BarMatch<'_> {
         self.orphan(state, order.id(), ts);
     }
 
-    fn orphan(&self, state: &mut State, parent: OrderId, ts: Timestamp) {
-        while let Some(child) = state.take(|order| order.waits && order.order.terms.parent == parent) {
-            self.end(state, &child, ts, OrderEventKind::Cancelled, Some(RefusalReason::Parent));
+    /// The same for the first order in the book that is `wanted`; tells whether there was one.
+    pub(super) fn end_first(
+        &self,
+        state: &mut State,
+        wanted: impl Fn(&Working) -> bool,
+        ts: Timestamp,
+        kind: OrderEventKind,
+        reason: Option<RefusalReason>,
+    ) -> bool {
+        let ended = state.drop_first(wanted, ts, kind, reason);
+        if let Some(id) = ended {
+            self.orphan(state, id, ts);
         }
+        ended.is_some()
+    }
+
+    /// Ends what waits for an order.
+    pub(super) fn orphan(&self, state: &mut State, parent: OrderId, ts: Timestamp) {
+        let reason = Some(RefusalReason::Parent);
+        while self.end_first(state, |order| order.waits_for(parent), ts, OrderEventKind::Cancelled, reason) {}
     }
 }

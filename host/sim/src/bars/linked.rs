@@ -2,8 +2,8 @@
 
 use cryptobot_model::{OrderEventKind, Quantity, RefusalReason};
 
-use super::{BarMatch, Moment, State};
-use crate::working::Working;
+use super::{BarMatch, Moment, Place, State};
+use crate::working::{Standing, Working};
 
 impl BarMatch<'_> {
     /// An order is over by its execution: the other one of its pair ends, and what waited for it lives from now on for
@@ -11,17 +11,26 @@ impl BarMatch<'_> {
     ///
     /// Bars have no depth: an execution is all of an order, or all that it may reduce, so that it always ends it.
     pub(super) fn settle(&self, state: &mut State, order: &Working, filled: Quantity, moment: &Moment) {
-        let (id, sibling) = (order.id(), order.order.terms.sibling);
-        if sibling.is_some()
-            && let Some(other) = state.take(|order| order.id() == sibling)
-        {
-            self.end(state, &other, moment.ts, OrderEventKind::Cancelled, Some(RefusalReason::Sibling));
+        let (id, sibling, ts) = (order.id(), order.order.terms.sibling, moment.ts);
+        if sibling.is_some() {
+            let reason = Some(RefusalReason::Sibling);
+            self.end_first(state, |order| order.id() == sibling, ts, OrderEventKind::Cancelled, reason);
         }
-        while let Some(mut child) = state.take(|order| order.waits && order.order.terms.parent == id) {
-            if filled.is_zero() {
-                self.end(state, &child, moment.ts, OrderEventKind::Cancelled, Some(RefusalReason::Parent));
-                continue;
-            }
+        if filled.is_zero() {
+            self.orphan(state, id, ts);
+            return;
+        }
+        // Mostly there is one, which came last and goes on waiting, for a price now: it stays where it is.
+        if let [others @ .., newest] = &mut state.working[..]
+            && matches!(moment.place, Place::Open | Place::Path)
+            && newest.waits_for(id)
+            && !others.iter().any(|order| order.waits_for(id))
+            && self.sleeps_through(newest, moment)
+        {
+            newest.release(filled);
+            newest.standing = Standing::Resting;
+        }
+        while let Some(mut child) = state.take(|order| order.waits_for(id)) {
             child.release(filled);
             if self.meet(state, &mut child, moment) {
                 state.rest(child, moment.place);

@@ -15,7 +15,8 @@ mod path;
 mod triggers;
 
 use cryptobot_model::{
-    Fill, InstrumentId, OrderId, Quantity, SeriesId, StrategyId, Timestamp, TriggerSource,
+    Fill, InstrumentId, OrderEventKind, OrderId, Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
+    TriggerSource,
 };
 
 use crate::book::{Holder, Message, Report};
@@ -123,6 +124,11 @@ impl<'a> BarMatch<'a> {
             !order.waits && (order.standing != Standing::Resting || is_touched(order, open))
         };
         while let Some(index) = state.working.iter().position(acts) {
+            let order = &mut state.working[index];
+            if order.standing != Standing::Resting && self.sleeps_through(order, open) {
+                order.standing = Standing::Resting;
+                continue;
+            }
             let mut order = taken(&mut state.working, index);
             if order.standing == Standing::Resting {
                 self.touch(state, &mut order, open);
@@ -189,6 +195,25 @@ impl State {
         for list in [&mut self.working, &mut self.late] {
             if let Some(index) = list.iter().position(&wanted) {
                 return Some(taken(list, index));
+            }
+        }
+        None
+    }
+
+    /// Takes the first order that is `wanted` out of the book and reports its end; answers which one it was.
+    fn drop_first(
+        &mut self,
+        wanted: impl Fn(&Working) -> bool,
+        ts: Timestamp,
+        kind: OrderEventKind,
+        reason: Option<RefusalReason>,
+    ) -> Option<OrderId> {
+        for list in [&mut self.working, &mut self.late] {
+            if let Some(index) = list.iter().position(&wanted) {
+                let (id, report) = (list[index].id(), list[index].event(ts, kind, reason));
+                self.reports.push(report);
+                list.remove(index);
+                return Some(id);
             }
         }
         None

@@ -50,6 +50,14 @@ impl BarMatch<'_> {
         }
     }
 
+    /// Whether an order that watches a price, and is taken along to it, goes on sleeping.
+    pub(super) fn sleeps_through(&self, order: &mut Working, moment: &Moment) -> bool {
+        let Some((trigger, source)) = order.watches() else { return false };
+        let price = moment.watched(source);
+        order.follow(price, &self.pricing.grid);
+        !order.wakes_at(trigger, price)
+    }
+
     /// Whether anything can happen to an order in the bar after its open.
     pub(super) fn in_reach(&self, order: &Working) -> bool {
         if order.deadline().is_some_and(|deadline| deadline < self.last.bar.ts) {

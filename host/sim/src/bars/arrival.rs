@@ -31,10 +31,14 @@ impl BarMatch<'_> {
     pub(super) fn receive_late(&self, state: &mut State, message: &Message) {
         let ts = message.arrives_at;
         self.expire_until(state, ts);
+        let mut by_open = false;
         let order = match &message.what {
             MessageKind::Order(order) => self.accept(state, order, ts),
             MessageKind::Cancel(id) => return self.cancel(state, *id, ts),
-            MessageKind::Modify(amendment) => self.amend(state, amendment, ts),
+            MessageKind::Modify(amendment) => {
+                by_open = state.working.iter().any(|order| order.id() == amendment.id);
+                self.amend(state, amendment, ts)
+            }
         };
         let Some(mut order) = order else { return };
         if order.waits {
@@ -42,7 +46,7 @@ impl BarMatch<'_> {
             return;
         }
         // A trigger that was there by the open goes on watching the path with its new price; nothing else does.
-        let watches_on = order.watches().is_some() && matches!(message.what, MessageKind::Modify(_));
+        let watches_on = by_open && order.watches().is_some();
         let late = self.late_moment(ts, order.order.side);
         if self.meet(state, &mut order, &late) {
             state.rest(order, if watches_on { Place::Path } else { Place::Late });

@@ -40,7 +40,8 @@ host() {
     counting run --plugin trend --accept --out "$RUNS/trend"
     counting run --plugin guarded-flip --timeframe 15m --leverage 3 --set quantity=0.1 --set stop=0.01 --accept \
         --out "$RUNS/guarded"
-    counting sweep --plugin sma-flip --timeframe 15m --param fast=2..6 --param slow=20..60:10 --accept --out "$RUNS/sweep"
+    counting sweep --plugin sma-flip --timeframe 15m --set quantity=0.1 --param fast=2..6 --param slow=20..60:10 --accept \
+        --out "$RUNS/sweep"
     unset XDG_CACHE_HOME
 }
 

@@ -16,6 +16,7 @@ const JOURNAL: &str = "journal_sha256";
 const ERROR: &str = "error";
 /// Where the counts stand among the numbers; the last of them is the final equity, which has its digits as text.
 const FIRST_COUNT: usize = Metrics::FIGURES.len();
+const FILLS: usize = FIRST_COUNT + 1;
 const FINAL_EQUITY: usize = NUMBERS - 1;
 
 /// One combination, on all symbols or on one.
@@ -56,6 +57,11 @@ impl Row {
             journal: trial.journal.map(|hash| hash.to_string()),
             error: trial.error,
         }
+    }
+
+    /// Whether the run traded at all.
+    pub(crate) fn has_fills(&self) -> bool {
+        self.numbers[FILLS] > 0.0
     }
 }
 

@@ -247,6 +247,33 @@ fn a_fault_is_a_row_and_not_the_end() {
 }
 
 #[test]
+fn a_sweep_in_which_nothing_trades_says_so() {
+    let sandbox = Sandbox::with_sample();
+    let base = "sweep --plugin sma-flip --timeframe 1h --to 2024-02-01 --param slow=20,30";
+    // A whole coin is more than the account can pay for.
+    let ran = sandbox.host(&format!("{base} --set fast=5 --out idle")).expect(0);
+    assert!(ran.stderr.contains("no run had a single fill"), "{}", ran.stderr);
+    let page = fs::read_to_string(sandbox.path("idle/sweep.html")).unwrap();
+    assert!(page.contains("no run had a single fill"));
+    let traded = sandbox.host(&format!("{base} --set fast=5 --set quantity=0.1 --out traded")).expect(0);
+    assert!(!traded.stderr.contains("single fill"), "{}", traded.stderr);
+
+    // Of two parts one may not have traded; together they have.
+    for (part, quantity) in [("1/2", "0.1,1"), ("2/2", "0.1,1")] {
+        let shard = format!("--shard {part} --out part-{}", &part[..1]);
+        let swept = "sweep --plugin sma-flip --timeframe 1h --to 2024-02-01 --set fast=5 --set slow=20";
+        sandbox.host(&format!("{swept} --param quantity={quantity} {shard}")).expect(0);
+    }
+    let idle = |out: &str| {
+        let document = fs::read_to_string(sandbox.path(format!("{out}/sweep.json"))).unwrap();
+        document.contains("no run had a single fill")
+    };
+    assert_eq!([idle("part-1"), idle("part-2")].iter().filter(|idle| **idle).count(), 1);
+    sandbox.host("sweep merge part-1 part-2 --out both").expect(0);
+    assert!(!idle("both"));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_before_any_work() {
     let sandbox = Sandbox::with_sample();
     let refused = |more: &str, words: &[&str]| {

@@ -14,12 +14,14 @@ use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrume
 use cryptobot_test_support::sma_flip::SmaFlip;
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
-const YEAR: usize = 525_600;
+/// One-minute bars of a year.
+pub(crate) const YEAR: usize = 525_600;
 const SYMBOLS: usize = 10;
 const SCRIPT: &str = include_str!("../../../examples/rhai/sma-flip.rhai");
 
-/// Does the job in one way only, on so many symbols, over and over, for a profiler.
-pub(crate) fn profile(plugin: &str, way: &str, rounds: usize, symbols: usize) -> ExitCode {
+/// Does the job in one way only, on so many symbols with so many bars, over and over: for a profiler, or for longer series
+/// than a year.
+pub(crate) fn profile(plugin: &str, way: &str, rounds: usize, symbols: usize, bars: usize) -> ExitCode {
     let loaded = Runtime::new(&RuntimeConfig::default()).map_err(|error| error.to_string());
     let loaded =
         loaded.and_then(|runtime| runtime.load(Path::new(plugin)).map_err(|error| error.to_string()));
@@ -28,7 +30,7 @@ pub(crate) fn profile(plugin: &str, way: &str, rounds: usize, symbols: usize) ->
         Err(error) => return failed(&error),
     };
     let wants = Wants { bars: true, ..Wants::default() };
-    let markets = markets(symbols);
+    let markets = markets(symbols, bars);
     let mut best = f64::MAX;
     for _ in 0..rounds {
         let (took, _) = engine(&markets, |markets| match way {
@@ -53,7 +55,7 @@ pub(crate) fn run(plugin: &str, rounds: usize) -> ExitCode {
         Ok(plugin) => plugin,
         Err(error) => return failed(&format!("{plugin}: {error}; build it with `make build`")),
     };
-    let (one, ten) = (markets(1), markets(SYMBOLS));
+    let (one, ten) = (markets(1, YEAR), markets(SYMBOLS, YEAR));
 
     let wants = match plugin.describe(&Limits::default()) {
         Ok(info) => info.wants,
@@ -129,13 +131,13 @@ pub(crate) fn failed(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A year of minutes each: of the one market of the job, or of several.
-fn markets(symbols: usize) -> Vec<(Instrument, BarBlock)> {
+/// Minutes, so many each: of the one market of the job, or of several.
+fn markets(symbols: usize, bars: usize) -> Vec<(Instrument, BarBlock)> {
     if symbols == 1 {
-        return vec![(instrument("J1USDT"), random_walk(YEAR, 42))];
+        return vec![(instrument("J1USDT"), random_walk(bars, 42))];
     }
     (0..symbols)
-        .map(|index| (instrument(&format!("P{index:02}USDT")), random_walk(YEAR, index as u64)))
+        .map(|index| (instrument(&format!("P{index:02}USDT")), random_walk(bars, index as u64)))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! cryptobot-bench catalog DIR [PAIRS [YEARS]]  one-minute bars of 50 pairs and 5 years: bytes, scans, queries
 //! cryptobot-bench job PLUGIN.wasm [ROUNDS]   the benchmark job: arrays, native strategy, component, script
-//! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|single|pages [SYMBOLS]  one way only, for a profiler
+//! cryptobot-bench job PLUGIN.wasm ROUNDS native|event|single|pages [SYMBOLS [BARS]]  one way only, for a profiler
 //! cryptobot-bench replay FILE.gz [ROUNDS]    a recorded order book: events per second, fills of passive orders
 //! cryptobot-bench fidelity                   the job without and with margin, funding, limits and stops
 //! cryptobot-bench fidelity ideal|margin|stops|late  one of them, to count its instructions with callgrind
@@ -43,9 +43,10 @@ fn main() -> ExitCode {
         }
         ["job", plugin] => job::run(plugin, 9),
         ["job", plugin, rounds] => job::run(plugin, rounds.parse().unwrap_or(9)),
-        ["job", plugin, rounds, way] => job::profile(plugin, way, rounds.parse().unwrap_or(1), 1),
-        ["job", plugin, rounds, way, symbols] => {
-            job::profile(plugin, way, rounds.parse().unwrap_or(1), symbols.parse().unwrap_or(1))
+        ["job", plugin, rounds, way, ref size @ ..] => {
+            let number = |at: usize| size.get(at).and_then(|size| size.parse().ok());
+            let (symbols, bars) = (number(0).unwrap_or(1), number(1).unwrap_or(job::YEAR));
+            job::profile(plugin, way, rounds.parse().unwrap_or(1), symbols, bars)
         }
         ["replay", file] => replay::run(file, 9),
         ["replay", file, rounds] => replay::run(file, rounds.parse().unwrap_or(9)),
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
         ["sweep", plugin, catalog, combinations] => sweep::run(plugin, catalog, combinations.parse().ok()),
         _ => {
             println!(
-                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS]]] | fidelity [ideal|margin|stops|late] [FLIP.wasm SIGNAL.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | compile FOLDER PLUGIN.wasm... | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
+                "usage: cryptobot-bench catalog DIR [PAIRS [YEARS]] | job PLUGIN.wasm [ROUNDS [native|event|single|pages [SYMBOLS [BARS]]]] | fidelity [ideal|margin|stops|late] [FLIP.wasm SIGNAL.wasm GUARDED.wasm [single]] | replay FILE.gz [ROUNDS] | compile FOLDER PLUGIN.wasm... | neighbour GOOD.wasm HOSTILE.wasm | stream BARS | swap COUNTER.wasm | sweep PLUGIN.wasm CATALOG [COMBINATIONS]"
             );
             ExitCode::from(2)
         }

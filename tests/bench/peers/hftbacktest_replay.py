@@ -1,4 +1,4 @@
-"""The market maker of `cryptobot-bench replay` in hftbacktest, on the same recording.
+"""The market maker of `cryptobot-bench replay` in hftbacktest, on the same recording; that command runs it.
 
     pip install hftbacktest
     python hftbacktest_replay.py FILE.gz [ROUNDS]

@@ -21,6 +21,7 @@ mod catalog;
 mod fidelity;
 mod job;
 mod neighbour;
+mod peer;
 mod replay;
 mod stream;
 mod swap;

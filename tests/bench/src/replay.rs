@@ -15,6 +15,8 @@ use cryptobot_sim::depth::{
     Book, ConstantLatency, Continuity, Contract, DepthConfig, Exchange, Gateway, QueueModel,
 };
 
+use crate::peer;
+
 /// To the exchange and back.
 const LATENCY: ConstantLatency = ConstantLatency { entry_ns: 5_000_000, response_ns: 5_000_000 };
 const MODELS: [QueueModel; 5] = [
@@ -24,6 +26,8 @@ const MODELS: [QueueModel; 5] = [
     QueueModel::Power { n: 3.0 },
     QueueModel::Log,
 ];
+
+const HFTBACKTEST: &str = include_str!("../peers/hftbacktest_replay.py");
 
 /// When a strategy is called.
 #[derive(Clone, Copy, PartialEq)]
@@ -90,7 +94,18 @@ fn measure(path: &Path, rounds: usize) -> Result<(), MessageError> {
         }
     }
     passive::table(&tape, contract);
+    if grid.continuity == Continuity::Previous {
+        compare(path, rounds);
+    }
     Ok(())
+}
+
+/// The market maker in hftbacktest, where it is installed: it reads recordings of the futures market.
+fn compare(path: &Path, rounds: usize) {
+    let file = path.to_string_lossy();
+    if let Some(table) = peer::measure("hftbacktest", HFTBACKTEST, &[&file, &rounds.to_string()]) {
+        print!("the same market maker in hftbacktest, told of every change:\n{table}");
+    }
 }
 
 /// The grid of BTCUSDT at the venue, told by the form of the sequence numbers.

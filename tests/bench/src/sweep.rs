@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
@@ -18,9 +18,10 @@ use cryptobot_run::{Environment, Overrides, RunConfig};
 use cryptobot_wasm::Compiler;
 
 use crate::job::failed;
+use crate::peer;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/benchmark.yaml");
-const VECTORBT: &str = include_str!("sweep.py");
+const VECTORBT: &str = include_str!("../peers/vectorbt_sweep.py");
 
 /// Prints runs per second on one thread and on all, and the ratio to vectorbt where that is installed. With a number of
 /// combinations, so many of the grid.
@@ -102,24 +103,18 @@ fn sweep(
         .ok_or_else(|| SweepError::Folder { path: out.to_owned(), problem: "interrupted".into() })
 }
 
-/// Runs some columns of the grid with vectorbt, where `CRYPTOBOT_PYTHON` names a Python that has it.
+/// Runs some columns of the grid with vectorbt, where it is installed.
 fn compare(catalog: &str, ours: f64) {
-    let Some(python) = env::var_os("CRYPTOBOT_PYTHON") else {
-        println!("vectorbt: skipped, CRYPTOBOT_PYTHON names no Python that has it");
+    let Some(output) = peer::measure("vectorbt", VECTORBT, &[catalog]) else {
         return;
     };
-    let output = Command::new(python).args(["-c", VECTORBT, catalog]).output();
-    let theirs = output.ok().filter(|output| output.status.success()).and_then(|output| {
-        let text = String::from_utf8(output.stdout).ok()?;
-        text.lines().last()?.trim().parse::<f64>().ok()
-    });
-    match theirs {
+    match output.lines().last().and_then(|line| line.trim().parse::<f64>().ok()) {
         Some(theirs) => {
             println!(
                 "vectorbt: {theirs:.1} runs/s on one thread, without orders; ratio {:.1}",
                 ours / theirs
             );
         }
-        None => println!("vectorbt: skipped, that Python does not have it"),
+        None => println!("vectorbt: no number of runs per second in what it printed: {output}"),
     }
 }

@@ -21,6 +21,7 @@ mod space;
 mod store;
 mod survey;
 mod sweep;
+mod tally;
 mod tpe;
 mod verify;
 mod workers;

@@ -9,7 +9,8 @@ use crate::error::SweepError;
 use crate::folder::{CONFIG, TABLE, refuse_foreign};
 use crate::identity::Shard;
 use crate::row::Layout;
-use crate::sweep::{Finished, NOTHING_TRADED, Tally, finish};
+use crate::sweep::{Finished, finish};
+use crate::tally::{Tally, is_remark};
 use cryptobot_run::ExitCode;
 
 /// Joins complete parts of one sweep in a new folder: the table is that of a sweep that was never divided, and the best
@@ -48,7 +49,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Finished, SweepError> {
     fs::copy(&config, out.join(CONFIG)).map_err(SweepError::file(&config))?;
     let mut warnings: Vec<String> = Vec::new();
     for warning in documents.iter().flat_map(|document| &document.warnings) {
-        if !warnings.contains(warning) && warning != NOTHING_TRADED {
+        if !warnings.contains(warning) && !is_remark(warning) {
             warnings.push(warning.clone());
         }
     }

@@ -15,13 +15,13 @@ use crate::error::SweepError;
 use crate::folder::{self, CONFIG, Earlier, PAGE, TABLE};
 use crate::goal::{Aim, Numbers};
 use crate::identity::{Identity, Shard};
-use crate::leaders::{Leaders, pooled};
+use crate::leaders::pooled;
 use crate::page;
 use crate::row::{Layout, Row};
 use crate::search::Choice;
 use crate::space::Space;
 use crate::store::{self, Store};
-use crate::survey::Survey;
+use crate::tally::Tally;
 use crate::tpe::History;
 use crate::verify::Verifier;
 use crate::workers;
@@ -372,54 +372,6 @@ pub(crate) fn finish(out: &Path, document: &Document, tally: &Tally<'_>) -> Resu
 
 /// Hears of the best run so far, its metric and its parameters, and of what is done.
 type Told<'a> = dyn FnMut(Option<(f64, &[ParamValue])>, &State) + 'a;
-
-/// Said of all rows together: where one part of a sweep has no fills, another may.
-pub(crate) const NOTHING_TRADED: &str = "no run had a single fill: all orders were refused, or there were none; `host run` with the parameters of \
-     one of them says why";
-
-/// What all rows together say.
-pub(crate) struct Tally<'a> {
-    pub(crate) rows: u64,
-    pub(crate) combinations: u64,
-    pub(crate) failed: u64,
-    /// Runs with a fill.
-    pub(crate) traded: u64,
-    pub(crate) ranked: u64,
-    pub(crate) leaders: Leaders<'a>,
-    pub(crate) survey: Survey,
-}
-
-impl<'a> Tally<'a> {
-    /// Joins tables into that of a folder and counts its rows on the way.
-    pub(crate) fn of(
-        tables: &[PathBuf],
-        layout: &Layout,
-        aim: &'a Aim,
-        top: usize,
-        out: &Path,
-    ) -> Result<Self, SweepError> {
-        let leaders = Leaders::new(aim, top);
-        let survey = Survey::new(&layout.axes, aim.goal.less_is_better());
-        let mut tally = Self { rows: 0, combinations: 0, failed: 0, traded: 0, ranked: 0, leaders, survey };
-        tally.rows = store::join(tables, layout, &out.join(TABLE), |rows| {
-            for combination in rows.chunk_by(|a, b| a.index == b.index) {
-                tally.combinations += 1;
-                tally.failed += combination.iter().filter(|row| row.error.is_some()).count() as u64;
-                tally.traded += combination.iter().filter(|row| row.has_fills()).count() as u64;
-                let score = tally.leaders.offer(combination);
-                tally.ranked += u64::from(score.is_some());
-                let metric = score.map(|score| aim.goal.score(score));
-                tally.survey.add(combination[0].index, &combination[0].values, metric);
-            }
-        })?;
-        Ok(tally)
-    }
-
-    /// What a reader must know where nothing came of the whole sweep.
-    pub(crate) fn remark(&self) -> Option<String> {
-        (self.traded == 0 && self.failed < self.rows).then(|| NOTHING_TRADED.to_owned())
-    }
-}
 
 /// What is done, on disk and in memory.
 struct State {

@@ -257,6 +257,10 @@ fn a_sweep_in_which_nothing_trades_says_so() {
     assert!(page.contains("no run had a single fill"));
     let traded = sandbox.host(&format!("{base} --set fast=5 --set quantity=0.1 --out traded")).expect(0);
     assert!(!traded.stderr.contains("single fill"), "{}", traded.stderr);
+    let strict = "--set quantity=0.1 --constraint trades>=1 --constraint trades>=100000 --out strict";
+    let strict = sandbox.host(&format!("{base} --set fast=5 {strict}")).expect(0);
+    let kept = "no combination keeps all constraints: of 2, 2 keep trades>=1, 0 keep trades>=100000";
+    assert!(strict.stderr.contains(kept), "{}", strict.stderr);
 
     // Of two parts one may not have traded; together they have.
     for (part, quantity) in [("1/2", "0.1,1"), ("2/2", "0.1,1")] {

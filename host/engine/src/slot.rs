@@ -494,7 +494,7 @@ impl Slot {
         self.strategy.desk().account.pending[instrument.index()] = pending.to_f64();
     }
 
-    /// What an order in `instrument` is checked against.
+    /// What an order in `instrument` is checked against, but for what its exchange account adds.
     pub(crate) fn exposure(&self, instrument: InstrumentId, prices: &[f64], marks: &[f64]) -> Exposure {
         let open = |side: Side| {
             self.open
@@ -514,6 +514,8 @@ impl Slot {
             equity: self.equity(marks),
             other_notional: others.map(|(index, position)| (position * marks[*index]).abs()).sum(),
             leverage: self.leverage,
+            elsewhere: Quantity::ZERO,
+            largest_notional: f64::INFINITY,
             open_orders: self.open.len(),
             max_open_orders: self.max_open_orders,
         }

@@ -47,6 +47,11 @@ pub struct Exposure {
     pub other_notional: f64,
     /// Largest notional per unit of equity.
     pub leverage: f64,
+    /// Signed position in the order's instrument that others hold on the same exchange account.
+    pub elsewhere: Quantity,
+    /// Largest notional that the exchange account may hold of the instrument at its leverage, by the instrument's
+    /// brackets; infinite without margin.
+    pub largest_notional: f64,
     /// Orders it has open.
     pub open_orders: usize,
     /// Orders it may have open.
@@ -128,13 +133,15 @@ pub fn check(
     }))
 }
 
-/// Puts new numbers for an order on the instrument's grid. `order` is the order as it was approved.
+/// Puts new numbers for an order on the instrument's grid, and checks what it grows by. `order` is the order as it was
+/// approved.
 pub fn check_amendment(
     order: &OrderRequest,
     quantity: f64,
     price: f64,
     decided_at: Timestamp,
     grid: &Grid,
+    exposure: &Exposure,
 ) -> Result<Approved<Amendment>, RefusalReason> {
     let quantity = grid.quantity(quantity).ok_or(RefusalReason::InvalidArgument)?;
     let price = match (order.kind.limit(), order.kind.trigger()) {
@@ -145,6 +152,10 @@ pub fn check_amendment(
     let price = price.ok_or(RefusalReason::InvalidArgument)?;
     if quantity.is_zero() {
         return Err(RefusalReason::BelowMinimum);
+    }
+    let opens = !order.terms.reduce_only && !order.terms.close_position;
+    if opens && quantity > order.quantity {
+        check_margin(order.side, quantity - order.quantity, price.to_f64(), exposure)?;
     }
     Ok(Approved(Amendment { id: order.id, quantity, price, decided_at }))
 }
@@ -184,8 +195,9 @@ fn check_minimum(quantity: Quantity, price: f64, instrument: &Instrument) -> Res
     }
 }
 
-/// The largest position that this order and those already open can lead to must be covered by the equity; an order
-/// that only brings the position nearer to zero always may. An estimate at the newest price, hence in `f64`.
+/// The largest position that this order and those already open can lead to must be covered by the equity, and its
+/// notional allowed at the leverage; an order that only brings the position nearer to zero always may. An estimate at
+/// the newest price, hence in `f64`.
 fn check_margin(
     side: Side,
     quantity: Quantity,
@@ -202,12 +214,13 @@ fn check_margin(
     if after <= 0.0 || after <= -position {
         return Ok(());
     }
-    let notional = after * price + exposure.other_notional;
-    if notional <= exposure.equity * exposure.leverage {
-        Ok(())
-    } else {
-        Err(RefusalReason::InsufficientMargin)
+    if after * price + exposure.other_notional > exposure.equity * exposure.leverage {
+        return Err(RefusalReason::InsufficientMargin);
     }
+    if (after + exposure.elsewhere.to_f64() * sign) * price > exposure.largest_notional {
+        return Err(RefusalReason::LeverageExceeded);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -254,6 +267,8 @@ mod tests {
             equity: 1_000.0,
             other_notional: 0.0,
             leverage: 1.0,
+            elsewhere: Quantity::ZERO,
+            largest_notional: f64::INFINITY,
             open_orders: 0,
             max_open_orders: 10,
         }
@@ -273,6 +288,49 @@ mod tests {
         assert_eq!(verdict(&buy(30.0), &exposure("-15")), Ok(()), "reduces, though it is under water");
         let waiting = Exposure { open_buys: Quantity::new("5".parse().unwrap()), ..exposure("0") };
         assert_eq!(verdict(&buy(6.0), &waiting), Err(RefusalReason::InsufficientMargin));
+    }
+
+    #[test]
+    fn the_notional_on_the_exchange_account_must_be_allowed_at_the_leverage() {
+        let largest =
+            |position: &str| Exposure { equity: 1e6, largest_notional: 1_000.0, ..exposure(position) };
+        let buy = |quantity| order(Side::Buy, quantity, OrderKind::Market, false);
+        let sell = |quantity| order(Side::Sell, quantity, OrderKind::Market, false);
+        assert_eq!(verdict(&buy(10.0), &largest("0")), Ok(()));
+        assert_eq!(verdict(&buy(10.1), &largest("0")), Err(RefusalReason::LeverageExceeded));
+        assert_eq!(verdict(&sell(1.0), &largest("15")), Ok(()), "reduces what is too large");
+        assert_eq!(verdict(&sell(21.0), &largest("10")), Err(RefusalReason::LeverageExceeded));
+        let with_others =
+            |held: &str| Exposure { elsewhere: Quantity::new(held.parse().unwrap()), ..largest("0") };
+        assert_eq!(verdict(&buy(6.0), &with_others("5")), Err(RefusalReason::LeverageExceeded));
+        assert_eq!(verdict(&buy(15.0), &with_others("-5")), Ok(()), "the net position counts");
+        assert_eq!(verdict(&sell(6.0), &with_others("-5")), Err(RefusalReason::LeverageExceeded));
+    }
+
+    #[test]
+    fn what_an_order_grows_by_is_checked_like_an_order() {
+        let resting = |reduce_only| OrderRequest {
+            id: OrderId::new(StrategyId(0), 1),
+            strategy: StrategyId(0),
+            series: SeriesId(0),
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            quantity: Quantity::new("2".parse().unwrap()),
+            kind: OrderKind::Limit { price: Price::new("90".parse().unwrap()), tif: TimeInForce::Gtc },
+            terms: OrderTerms { reduce_only, ..OrderTerms::FREE },
+            decided_at: Timestamp(0),
+        };
+        let waiting = Exposure { open_buys: Quantity::new("2".parse().unwrap()), ..exposure("0") };
+        let grid = Grid::new(&instrument());
+        let amended = |order: &OrderRequest, quantity, exposure: &Exposure| {
+            check_amendment(order, quantity, 100.0, Timestamp(1), &grid, exposure).map(|_| ())
+        };
+        assert_eq!(amended(&resting(false), 10.0, &waiting), Ok(()));
+        assert_eq!(amended(&resting(false), 10.1, &waiting), Err(RefusalReason::InsufficientMargin));
+        let largest = Exposure { largest_notional: 500.0, ..waiting };
+        assert_eq!(amended(&resting(false), 5.1, &largest), Err(RefusalReason::LeverageExceeded));
+        assert_eq!(amended(&resting(false), 1.0, &Exposure { equity: 0.0, ..waiting }), Ok(()), "shrinks");
+        assert_eq!(amended(&resting(true), 100.0, &waiting), Ok(()), "can only reduce");
     }
 
     #[test]

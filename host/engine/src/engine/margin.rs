@@ -37,6 +37,8 @@ pub(crate) struct Margin {
     prices: Vec<Option<Price>>,
     marks: Vec<Price>,
     lots: Vec<Quantity>,
+    /// Largest notional of a position at its leverage, by instrument.
+    largest: Vec<f64>,
     /// Whether liquidation prices depend on the marks of other instruments.
     shares_wallets: bool,
 }
@@ -63,6 +65,7 @@ impl Margin {
             prices: vec![None; accounts.len() * instruments.len()],
             marks: vec![Price::ZERO; instruments.len()],
             lots: instruments.iter().map(|instrument| instrument.lot).collect(),
+            largest: instruments.iter().map(|it| largest_notional(it, settings.leverage.get())).collect(),
             shares_wallets: settings.mode == MarginMode::Cross && instruments.len() > 1,
             accounts,
             kind,
@@ -78,6 +81,16 @@ impl Margin {
             Accounts::Shared => 0,
             Accounts::Separate => strategy.index(),
         }
+    }
+
+    /// The position of the exchange account that a strategy's orders go to.
+    pub(super) fn net_position(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity {
+        self.accounts[self.account_of(strategy)].position(instrument).quantity()
+    }
+
+    /// The largest notional that an exchange account may hold of an instrument.
+    pub(super) fn largest_notional(&self, instrument: InstrumentId) -> f64 {
+        self.largest[instrument.index()]
     }
 
     /// Books a fill; returns the loss that the insurance fund bears.
@@ -326,6 +339,11 @@ fn with_others(fill: &Fill, position: Quantity, others: Quantity, net: Quantity,
     let all = (position + others).units();
     let whole = Quantity::from_units((fill.quantity + lot).units() * all / position.units()).min(net);
     Fill { quantity: whole, fee: fill.fee.share(whole, fill.quantity), ..*fill }
+}
+
+/// What an instrument's brackets allow at a leverage; without brackets there is no limit.
+fn largest_notional(instrument: &Instrument, leverage: u32) -> f64 {
+    instrument.terms.brackets.max_notional(leverage).map_or(f64::INFINITY, Money::to_f64)
 }
 
 impl<V: Venue> Engine<V> {

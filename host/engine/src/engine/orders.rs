@@ -50,9 +50,20 @@ impl<V: Venue> Engine<V> {
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
         let instrument = self.slots[index].strategy.desk().series_info(wish.series).ok()?.instrument;
-        let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
+        let exposure = self.exposure(index, instrument);
         let protected = self.check_children(index, instrument, &exposure, children.iter().copied(), |_| ());
         self.place_protected(index, instrument, &exposure, wish, protected, recorder)
+    }
+
+    /// What an order of a strategy in an instrument is checked against.
+    fn exposure(&self, index: usize, instrument: InstrumentId) -> Exposure {
+        let mut exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
+        if let Some(margin) = &self.margin {
+            let strategy = self.slots[index].id;
+            exposure.elsewhere = margin.net_position(strategy, instrument) - exposure.position;
+            exposure.largest_notional = margin.largest_notional(instrument);
+        }
+        exposure
     }
 
     /// As [`Engine::place`]; `protected` tells whether what comes with the order could be placed.
@@ -177,7 +188,7 @@ impl<V: Venue> Engine<V> {
                 return;
             }
         }
-        let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
+        let exposure = self.exposure(index, instrument);
         let mut approved = std::mem::take(&mut self.exits);
         let exits = exits(&wish, target);
         let protected = self.check_children(index, instrument, &exposure, exits, |exit| approved.push(exit));
@@ -244,7 +255,7 @@ impl<V: Venue> Engine<V> {
         };
         let (order, instrument) = (open.request, open.instrument);
         let grid = &self.markets[instrument.index()].grid;
-        let exposure = slot.exposure(instrument, &self.prices, &self.marks);
+        let exposure = self.exposure(index, instrument);
         let view = RiskView {
             exposure: &exposure,
             prices: &self.marks,
@@ -253,7 +264,7 @@ impl<V: Venue> Engine<V> {
             stop: None,
         };
         let checked =
-            check_amendment(&order, quantity, price, self.now, grid).and_then(|amendment| {
+            check_amendment(&order, quantity, price, self.now, grid, &exposure).and_then(|amendment| {
                 match self.risk.check_amendment(&order, amendment.get(), grid, &view) {
                     Verdict::Approved => Ok(amendment),
                     Verdict::Reduced { reason, .. } | Verdict::Refused { reason, .. } => Err(reason),

@@ -112,6 +112,8 @@ impl Trader {
             equity: self.equity,
             other_notional: 0.0,
             leverage: self.leverage,
+            elsewhere: Quantity::ZERO,
+            largest_notional: f64::INFINITY,
             open_orders: 0,
             max_open_orders: 1_000,
         }
@@ -128,7 +130,7 @@ impl Trader {
             portfolio_equity: self.portfolio_equity,
             stop: None,
         };
-        let amendment = check_amendment(order, amount, price, self.now, &self.grid).unwrap();
+        let amendment = check_amendment(order, amount, price, self.now, &self.grid, &exposure).unwrap();
         self.engine.check_amendment(order, amendment.get(), &self.grid, &view)
     }
 

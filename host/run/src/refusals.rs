@@ -43,6 +43,9 @@ const fn remedy(reason: RefusalReason) -> &'static str {
         RefusalReason::InsufficientMargin => {
             " (the position would be worth more than the equity: choose a smaller size or a larger --balance)"
         }
+        RefusalReason::LeverageExceeded => {
+            " (the bracket table or `max_leverage` allows less: choose a smaller size or a lower leverage)"
+        }
         RefusalReason::BelowMinimum => {
             " (smaller than the instrument's smallest order: choose a larger size)"
         }

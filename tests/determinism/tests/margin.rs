@@ -75,6 +75,22 @@ fn open(side: Side, quantity: f64, stop: Option<f64>) -> Open {
     Open { side, quantity, stop, done: false }
 }
 
+/// Opens later than the others, after so many bars.
+struct Late {
+    after: usize,
+    order: Open,
+}
+
+impl Logic for Late {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, bar: &Bar) -> Result<(), Fault> {
+        if self.after == 0 {
+            return self.order.on_bar(desk, series, bar);
+        }
+        self.after -= 1;
+        Ok(())
+    }
+}
+
 fn run(
     instrument: Instrument,
     prices: &[f64],
@@ -86,6 +102,11 @@ fn run(
     for logic in logic {
         run = run.with(logic, &[Timeframe::MINUTE], 1);
     }
+    on_margin(run, balance, leverage)
+}
+
+/// Runs strategies on one account with isolated margin; returns what happened and their wallets.
+fn on_margin(mut run: MemoryRun, balance: &str, leverage: u32) -> (Record, Vec<Money>) {
     run.balance = money(balance);
     run.leverage = f64::from(leverage);
     run.margin = Some((AccountKind::Shared, MarginSettings::new(MarginMode::Isolated, leverage).unwrap()));
@@ -115,6 +136,28 @@ fn a_long_is_liquidated_where_its_margin_is_gone() {
     assert_eq!(liquidation.insurance, Money::ZERO);
     // 1000 − 90.9090909 − 9.09090909 = 900: the margin and no more.
     assert_eq!(wallets, [money("900.00000001")]);
+}
+
+#[test]
+fn brackets_hold_for_the_net_position_of_all_strategies() {
+    // 500 may be held at leverage 10. The second strategy would bring the account to 600; the third one's sale nets.
+    let brackets = vec![bracket("0", "500", 20, "0.01", "0"), bracket("500", "100000", 5, "0.02", "5")];
+    let prices = [100.0; 5];
+    let opened = |logic: Vec<Open>| {
+        let (record, _) = run(contract(brackets.clone()), &prices, "1000", 10, logic);
+        record.fills.iter().map(|fill| (fill.strategy.index(), fill.quantity.to_string())).collect::<Vec<_>>()
+    };
+    let both = opened(vec![open(Side::Buy, 4.0, None), open(Side::Buy, 1.0, None)]);
+    assert_eq!(both, [(0, "4".to_owned()), (1, "1".to_owned())]);
+    let held = Late { after: 2, order: open(Side::Buy, 2.0, None) };
+    let sold = Late { after: 2, order: open(Side::Sell, 8.0, None) };
+    for (late, fills) in [(held, 1), (sold, 2)] {
+        let run = MemoryRun::new(vec![(contract(brackets.clone()), path(&prices))])
+            .with(open(Side::Buy, 4.0, None), &[Timeframe::MINUTE], 1)
+            .with(late, &[Timeframe::MINUTE], 1);
+        let record = on_margin(run, "1000", 10).0;
+        assert_eq!(record.fills.len(), fills);
+    }
 }
 
 #[test]

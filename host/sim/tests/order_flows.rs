@@ -198,7 +198,9 @@ impl Trader {
                 let quantity = (self.pick(4) + 1) as f64;
                 let price = self.near(price);
                 let grid = Grid::new(&instrument());
-                let amendment = check_amendment(&flow.sent[&id], quantity, price, now, &grid).unwrap();
+                let exposure = rich(price, Quantity::ZERO);
+                let amendment =
+                    check_amendment(&flow.sent[&id], quantity, price, now, &grid, &exposure).unwrap();
                 let Amendment { quantity, .. } = *amendment.get();
                 let asked = flow.asked.get_mut(&id).unwrap();
                 *asked = quantity.max(*asked);
@@ -256,18 +258,8 @@ impl Trader {
             terms,
             decided_at: now,
         };
-        let exposure = Exposure {
-            // There is always something to reduce as far as the check knows: the exchange has to find out.
-            position: side.opposite().signed(Quantity::from_units(1)),
-            open_buys: Quantity::ZERO,
-            open_sells: Quantity::ZERO,
-            price,
-            equity: 1e9,
-            other_notional: 0.0,
-            leverage: 1.0,
-            open_orders: 0,
-            max_open_orders: 1,
-        };
+        // There is always something to reduce as far as the check knows: the exchange has to find out.
+        let exposure = rich(price, side.opposite().signed(Quantity::from_units(1)));
         let instrument = instrument();
         let approved = check(&proposed, &instrument, &Grid::new(&instrument), &exposure).unwrap();
         let order = *approved.get();
@@ -275,6 +267,23 @@ impl Trader {
         flow.asked.insert(order.id, order.quantity);
         self.orders.push(order.id);
         exchange.submit(approved);
+    }
+}
+
+/// What somebody who can pay for everything has at stake.
+fn rich(price: f64, position: Quantity) -> Exposure {
+    Exposure {
+        position,
+        open_buys: Quantity::ZERO,
+        open_sells: Quantity::ZERO,
+        price,
+        equity: 1e9,
+        other_notional: 0.0,
+        leverage: 1.0,
+        elsewhere: Quantity::ZERO,
+        largest_notional: f64::INFINITY,
+        open_orders: 0,
+        max_open_orders: 1,
     }
 }
 

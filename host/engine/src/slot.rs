@@ -8,7 +8,7 @@ use cryptobot_model::{
     Quantity, Rate, SeriesId, Side, StrategyId, Timestamp, Wants,
 };
 use cryptobot_risk::Exposure;
-use cryptobot_sim::{Accounts, BarInterval};
+use cryptobot_sim::{Accounts, BarInterval, EarlierLevel};
 
 use crate::custody::Custody;
 use crate::engine::margin::Margin;
@@ -88,6 +88,10 @@ impl Accounts for Holders<'_> {
 
     fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price> {
         self.margin?.liquidation_price(strategy, instrument, self.position(strategy, instrument))
+    }
+
+    fn earlier_liquidation(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<EarlierLevel> {
+        self.margin?.earlier_liquidation(strategy, instrument, self.position(strategy, instrument))
     }
 
     fn liquidation_price_after(

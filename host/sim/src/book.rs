@@ -246,10 +246,11 @@ fn any_liquidation(
     accounts: &dyn Accounts,
 ) -> bool {
     holders.iter().any(|holder| {
-        accounts.liquidation_price(holder.strategy, instrument).is_some_and(|level| {
-            let worst = if holder.position.signum() > 0 { mark.bar.low } else { mark.bar.high };
-            liquidates(holder.position, level.to_f64(), worst)
-        })
+        let worst = if holder.position.signum() > 0 { mark.bar.low } else { mark.bar.high };
+        let reached = |level: Price| liquidates(holder.position, level.to_f64(), worst);
+        let earlier = || accounts.earlier_liquidation(holder.strategy, instrument)?.price;
+        accounts.liquidation_price(holder.strategy, instrument).is_some_and(reached)
+            || earlier().is_some_and(reached)
     })
 }
 

@@ -28,6 +28,15 @@ impl AsRef<Bar> for BarInterval {
     }
 }
 
+/// A liquidation price that is not in force to the end of a bar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EarlierLevel {
+    /// Up to when it is.
+    pub until: Timestamp,
+    /// The mark price; `None` where it could not happen.
+    pub price: Option<Price>,
+}
+
 /// The accounts behind the orders, as the exchange sees them at the beginning of a bar: what it executes in the bar is
 /// not booked yet.
 pub trait Accounts {
@@ -42,6 +51,13 @@ pub trait Accounts {
     /// The mark price at which the exchange liquidates the position; `None` where it cannot happen. Asked once per bar
     /// of every instrument that the strategy holds: it has to be at hand.
     fn liquidation_price(&self, strategy: StrategyId, instrument: InstrumentId) -> Option<Price>;
+
+    /// Where instruments share a wallet their bars are played one after another. If something happened to the wallet in
+    /// the bars of this time that were played before, [`Accounts::liquidation_price`] holds from then on; this one was
+    /// in force until then. Asked as often.
+    fn earlier_liquidation(&self, _strategy: StrategyId, _instrument: InstrumentId) -> Option<EarlierLevel> {
+        None
+    }
 
     /// The same after `fills` of the bar, in their order; those of other strategies are to be passed over.
     ///

@@ -19,6 +19,6 @@ mod working;
 
 pub use book::Report;
 pub use config::{ExchangeConfig, Slippage, SlippageModel};
-pub use exchange::{Accounts, BarInterval, Exchange};
+pub use exchange::{Accounts, BarInterval, EarlierLevel, Exchange};
 pub use latency::{Latency, LatencyModel, RoundTrip};
 pub use recorded::{MarketFault, MarketSource, Matching, RecordedExchange, TimedEvent};

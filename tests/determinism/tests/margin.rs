@@ -3,8 +3,8 @@
 
 use cryptobot_engine::{AccountKind, BarBlock, Desk, Fault, MarginMode, MarginSettings};
 use cryptobot_model::{
-    Bar, Bracket, Brackets, ContractTerms, Instrument, Money, OrderKind, OrderTerms, Quantity, Rate,
-    SeriesId, Side, Timeframe, TriggerSource,
+    Bar, Bracket, Brackets, ContractTerms, FillRule, Instrument, Money, OrderKind, OrderTerms, Quantity,
+    Rate, SeriesId, Side, Timeframe, TriggerSource,
 };
 use cryptobot_test_support::market::START_MS;
 use cryptobot_test_support::native::Logic;
@@ -158,6 +158,59 @@ fn brackets_hold_for_the_net_position_of_all_strategies() {
         let record = on_margin(run, "1000", 10).0;
         assert_eq!(record.fills.len(), fills);
     }
+}
+
+/// Buys 5 of everything after so many bars.
+struct BuyAll {
+    after: usize,
+    seen: usize,
+}
+
+impl Logic for BuyAll {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+        self.seen += 1;
+        if (self.after * 2 - 1..=self.after * 2).contains(&self.seen) {
+            desk.submit(series, Side::Buy, 5.0, OrderKind::Market, OrderTerms::FREE)?;
+        }
+        Ok(())
+    }
+}
+
+/// Liquidations of two instruments on one wallet: milliseconds since the start, instrument, mark price.
+fn on_one_wallet(blocks: [BarBlock; 2], balance: &str, after: usize) -> Vec<(i64, usize, String)> {
+    let markets = ["A", "B"].map(|symbol| Instrument { symbol: symbol.into(), ..contract(one_bracket()) });
+    let mut run = MemoryRun::new(markets.into_iter().zip(blocks).collect()).with(
+        BuyAll { after, seen: 0 },
+        &[Timeframe::MINUTE],
+        2,
+    );
+    run.balance = money(balance);
+    run.leverage = 10.0;
+    run.margin = Some((AccountKind::Shared, MarginSettings::new(MarginMode::Cross, 10).unwrap()));
+    let mut record = Record::default();
+    run.run(&mut record);
+    assert_eq!(record.fills.iter().filter(|fill| fill.rule == FillRule::Open).count(), 2);
+    let seen = record.liquidations.iter();
+    seen.map(|it| (it.ts.millis() - START_MS, it.instrument.index(), it.mark.to_string())).collect()
+}
+
+#[test]
+fn a_wallet_that_is_lost_inside_a_bar_liquidates_nothing_before() {
+    // 5 of both at 100 on a wallet of 100. The first is gone at (400 + 5) / 4.95 = 81.81…, on the way to the low: a loss
+    // of 90.909 and a fee of 4.091 leave 5.000, which is the maintenance of the other at its open of 100. That one
+    // follows at the end of the same leg, where its mark is 98, and not at the open of the bar.
+    let mut blocks = [path(&[100.0; 5]), path(&[100.0; 5])];
+    (blocks[0].low[2], blocks[0].close[2]) = (80.0, 80.0);
+    (blocks[1].low[2], blocks[1].high[2]) = (98.0, 102.0);
+    let seen = on_one_wallet(blocks, "100", 1);
+    assert_eq!(seen, [(140_000, 0, "81.81818182".to_owned()), (140_000, 1, "98".to_owned())]);
+}
+
+#[test]
+fn positions_that_are_opened_together_after_a_calm_know_the_newest_marks_of_each_other() {
+    // At the mark that the first one began with it would have lost 250 of 200.
+    let rising: Vec<f64> = (0..90).map(|bar| 100.0 + f64::from(bar.min(50))).collect();
+    assert_eq!(on_one_wallet([path(&rising), path(&rising)], "200", 80), []);
 }
 
 #[test]

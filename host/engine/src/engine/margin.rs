@@ -7,8 +7,10 @@
 use cryptobot_ledger::{LiquidationStep, MarginAccount, MarginError, MarginMode, MarginSettings};
 use cryptobot_model::{
     Calm, Fill, FillRule, Instrument, InstrumentId, Liquidation, Money, Price, Quantity, Rate, StrategyId,
+    Timestamp,
 };
 use cryptobot_risk::Closing;
+use cryptobot_sim::EarlierLevel;
 
 use super::Engine;
 use crate::recorder::{Entry, Recorder};
@@ -41,6 +43,9 @@ pub(crate) struct Margin {
     largest: Vec<f64>,
     /// Whether liquidation prices depend on the marks of other instruments.
     shares_wallets: bool,
+    /// Where they do: when each account had a fill since the newest marks, and the liquidation prices until then.
+    touched_at: Vec<Option<Timestamp>>,
+    earlier: Vec<Option<Price>>,
 }
 
 impl Margin {
@@ -67,6 +72,8 @@ impl Margin {
             lots: instruments.iter().map(|instrument| instrument.lot).collect(),
             largest: instruments.iter().map(|it| largest_notional(it, settings.leverage.get())).collect(),
             shares_wallets: settings.mode == MarginMode::Cross && instruments.len() > 1,
+            touched_at: vec![None; accounts.len()],
+            earlier: vec![None; accounts.len() * instruments.len()],
             accounts,
             kind,
         })
@@ -96,6 +103,9 @@ impl Margin {
     /// Books a fill; returns the loss that the insurance fund bears.
     fn book(&mut self, fill: &Fill) -> Money {
         let account = self.account_of(fill.strategy);
+        if self.shares_wallets {
+            self.touched_at[account] = self.touched_at[account].max(Some(fill.ts));
+        }
         let insurance = self.accounts[account].apply(fill).insurance;
         self.refresh_after(account, fill.instrument);
         insurance
@@ -118,12 +128,29 @@ impl Margin {
         position: Quantity,
     ) -> Option<Price> {
         let account = self.account_of(strategy);
-        let net = self.accounts[account].position(instrument).quantity();
-        if net.signum() * position.signum() > 0 {
+        if self.bears(account, instrument, position) {
             self.prices[account * self.marks.len() + instrument.index()]
         } else {
             None
         }
+    }
+
+    /// Whether a position is on the side of the net position.
+    fn bears(&self, account: usize, instrument: InstrumentId, position: Quantity) -> bool {
+        self.accounts[account].position(instrument).quantity().signum() * position.signum() > 0
+    }
+
+    /// The level of a position before what happened to its account since the newest marks.
+    pub(crate) fn earlier_liquidation(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        position: Quantity,
+    ) -> Option<EarlierLevel> {
+        let account = self.account_of(strategy);
+        let until = self.touched_at[account]?;
+        let earlier = self.earlier[account * self.marks.len() + instrument.index()];
+        Some(EarlierLevel { until, price: earlier.filter(|_| self.bears(account, instrument, position)) })
     }
 
     /// Prices between which nobody is liquidated in an instrument.
@@ -167,6 +194,13 @@ impl Margin {
         }
     }
 
+    /// Takes the newest marks of steps in which nobody had to be asked.
+    pub(super) fn pass(&mut self, marks: &[f64]) {
+        if self.shares_wallets {
+            self.take_marks(marks);
+        }
+    }
+
     fn take_marks(&mut self, marks: &[f64]) {
         for (exact, mark) in self.marks.iter_mut().zip(marks) {
             *exact = Price::from_f64(*mark).unwrap_or_default();
@@ -174,6 +208,8 @@ impl Margin {
         for account in 0..self.accounts.len() {
             self.refresh(account);
         }
+        self.earlier.clone_from(&self.prices);
+        self.touched_at.fill(None);
     }
 
     fn refresh(&mut self, account: usize) {

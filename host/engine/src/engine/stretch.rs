@@ -456,6 +456,9 @@ impl<V: Venue> Engine<V> {
         newest(stretch.marks(), &mut self.marks);
         newest(&stretch.equities, &mut self.equities);
         newest(&stretch.margin_ratios, &mut self.margin_ratios);
+        if let Some(margin) = &mut self.margin {
+            margin.pass(&self.marks);
+        }
         let ratios = if self.margin.is_some() { &stretch.margin_ratios[..] } else { &[] };
         recorder.marks(&Marks {
             ts: &stretch.ts[..rows],

@@ -8,6 +8,7 @@ use cryptobot_risk::Closing;
 
 use super::{BarMatch, Moment, State};
 use crate::book::{Holder, Report, liquidates};
+use crate::exchange::EarlierLevel;
 use crate::pricing::Pricing;
 use crate::stats::MarketStats;
 
@@ -22,21 +23,36 @@ impl BarMatch<'_> {
         price.map(Price::to_f64)
     }
 
+    /// The level that was in force before something happened to the wallet in this bar, while the position is as it
+    /// was then.
+    pub(super) fn earlier_level(&self, state: &State, strategy: StrategyId) -> Option<EarlierLevel> {
+        let earlier = self.accounts.earlier_liquidation(strategy, self.instrument)?;
+        let is_as_it_was = !state.fills.iter().any(|fill| fill.strategy == strategy);
+        is_as_it_was.then_some(earlier)
+    }
+
     /// Whether the mark price reaches a position's liquidation price in this bar.
     pub(super) fn liquidation_in_reach(&self, state: &State, holder: &Holder) -> bool {
         let worst = if holder.position.signum() > 0 { self.mark.bar.low } else { self.mark.bar.high };
-        !holder.position.is_zero()
-            && !self.accounts.is_safe_after(holder.strategy, self.instrument, &state.fills, worst)
-            && self
-                .liquidation_level(state, holder.strategy)
-                .is_some_and(|level| liquidates(holder.position, level, worst))
+        let reached = |level: f64| liquidates(holder.position, level, worst);
+        if holder.position.is_zero() {
+            return false;
+        }
+        let earlier = self.earlier_level(state, holder.strategy);
+        earlier.and_then(|earlier| earlier.price).is_some_and(|price| reached(price.to_f64()))
+            || !self.accounts.is_safe_after(holder.strategy, self.instrument, &state.fills, worst)
+                && self.liquidation_level(state, holder.strategy).is_some_and(reached)
     }
 
     /// A mark price that opens beyond a liquidation price takes the position before any order is matched.
     pub(super) fn liquidate_at_open(&self, state: &mut State, open: &Moment) {
         for index in 0..state.holders.len() {
             let Holder { strategy, position, .. } = state.holders[index];
-            let level = self.accounts.liquidation_price(strategy, self.instrument).map(Price::to_f64);
+            let level = match self.earlier_level(state, strategy) {
+                Some(earlier) if open.ts < earlier.until => earlier.price,
+                _ => self.accounts.liquidation_price(strategy, self.instrument),
+            };
+            let level = level.map(Price::to_f64);
             if level.is_some_and(|level| liquidates(position, level, open.mark)) {
                 self.liquidate(state, strategy, open, open.mark);
             }

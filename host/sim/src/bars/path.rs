@@ -1,6 +1,6 @@
 //! What happens after the open, along the path that is worse.
 
-use cryptobot_model::{Bar, Money, OrderId, Price, Quantity, Side, StrategyId, Timestamp, TriggerSource};
+use cryptobot_model::{Bar, Money, OrderId, Price, Side, StrategyId, Timestamp, TriggerSource};
 
 use super::{BarMatch, Moment, Place, State};
 use crate::book::{Message, MessageKind, liquidates};
@@ -11,6 +11,7 @@ use crate::working::Working;
 struct Leg {
     last: [f64; 2],
     mark: [f64; 2],
+    begins: Timestamp,
     ends: Timestamp,
 }
 
@@ -27,6 +28,12 @@ impl Leg {
         let point = |[from, to]: [f64; 2]| if share >= 1.0 { to } else { from + share * (to - from) };
         Moment { place: Place::Path, ts: self.ends, last: point(self.last), mark: point(self.mark) }
     }
+
+    /// The share of the leg that is over at a time.
+    fn share_at(&self, ts: Timestamp) -> f64 {
+        let (over, length) = (ts.0.saturating_sub(self.begins.0), self.ends.0 - self.begins.0);
+        (over as f64 / length as f64).clamp(0.0, 1.0)
+    }
 }
 
 /// The share of the way from one price to another at which a level is met.
@@ -37,7 +44,7 @@ fn share_of([from, to]: [f64; 2], level: f64) -> f64 {
 /// What comes next on a leg. At one point of it liquidation goes before triggers, and those before limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Next {
-    Liquidation { level: f64 },
+    Liquidation { mark: f64 },
     Trigger(OrderId),
     Limit(OrderId),
 }
@@ -117,14 +124,13 @@ impl BarMatch<'_> {
         let length = self.last.bar.ts.0 - self.last.open_ts.0;
         let held_at_open = !state.position(strategy).is_zero();
         for (index, third) in (1..=3).enumerate() {
-            let ends = self.last.open_ts.plus(length * third / 3);
+            let [begins, ends] = [third - 1, third].map(|third| self.last.open_ts.plus(length * third / 3));
             while let Some(message) = late.next_if(|message| message.arrives_at < ends) {
                 self.receive_late(&mut state, message);
             }
             self.expire_until(&mut state, Timestamp(ends.0 - 1));
-            let leg =
-                Leg { last: [last[index], last[index + 1]], mark: [mark[index], mark[index + 1]], ends };
-            self.leg(&mut state, strategy, &leg, held_at_open);
+            let (last, mark) = ([last[index], last[index + 1]], [mark[index], mark[index + 1]]);
+            self.leg(&mut state, strategy, &Leg { last, mark, begins, ends }, held_at_open);
         }
         self.at_close(&mut state);
         state
@@ -138,8 +144,7 @@ impl BarMatch<'_> {
             now = share;
             let mut moment = leg.at(share);
             match next {
-                Next::Liquidation { level } => {
-                    let mark = nearer(leg.mark, level);
+                Next::Liquidation { mark } => {
                     moment.mark = mark;
                     self.liquidate(state, strategy, &moment, mark);
                 }
@@ -177,13 +182,41 @@ impl BarMatch<'_> {
             };
             Some((share_of(path, order.level).max(now), next))
         });
-        let position = if held_at_open { state.position(strategy) } else { Quantity::ZERO };
-        let liquidation = if position.is_zero() { None } else { self.liquidation_level(state, strategy) }
-            .filter(|level| liquidates(position, *level, leg.mark[1]))
-            .map(|level| (share_of(leg.mark, level).max(now), Next::Liquidation { level }));
+        let liquidation = if held_at_open { self.next_liquidation(state, strategy, leg, now) } else { None };
         orders
             .chain(liquidation)
             .min_by(|(a, first), (b, second)| a.total_cmp(b).then(first.rank().cmp(&second.rank())))
+    }
+
+    /// Where the mark price meets the liquidation price after a share of the leg, and what it is there. Up to a time the
+    /// level may be another one.
+    fn next_liquidation(
+        &self,
+        state: &State,
+        strategy: StrategyId,
+        leg: &Leg,
+        now: f64,
+    ) -> Option<(f64, Next)> {
+        let position = state.position(strategy);
+        if position.is_zero() {
+            return None;
+        }
+        let met = |level: Option<f64>, [from, to]: [f64; 2]| {
+            let level = level.filter(|_| from <= to)?;
+            let here = leg.at(from).mark;
+            if liquidates(position, level, here) {
+                return Some((from, Next::Liquidation { mark: here }));
+            }
+            let share = share_of(leg.mark, level).max(from);
+            liquidates(position, level, leg.at(to).mark)
+                .then(|| (share, Next::Liquidation { mark: nearer(leg.mark, level) }))
+        };
+        let level = self.liquidation_level(state, strategy);
+        let earlier = self.earlier_level(state, strategy).filter(|earlier| earlier.until > leg.begins);
+        let Some(earlier) = earlier else { return met(level, [now, 1.0]) };
+        let turn = leg.share_at(earlier.until);
+        met(earlier.price.map(Price::to_f64), [now, turn])
+            .or_else(|| met(level.filter(|_| earlier.until <= leg.ends), [now.max(turn), 1.0]))
     }
 
     /// The price at which a woken order meets the market. Of one that watches the last price it is its trigger. Of one

@@ -1,5 +1,6 @@
 //! A recorder that keeps exchange accounts of its own from what the journal tells, and looks at them at every step.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use cryptobot_engine::{
@@ -40,6 +41,8 @@ pub struct Witness {
     positions: Vec<Vec<Quantity>>,
     /// What matching this instrument's bar began with.
     before: (Option<InstrumentId>, Vec<MarginAccount>, Vec<Fill>),
+    /// What the bars of one time began with, and the fills that were told of since.
+    begun: (Vec<MarginAccount>, Vec<Fill>),
     /// The account before a step of a liquidation, which is divided into several fills of one time.
     step: Option<((Timestamp, InstrumentId, usize), MarginAccount)>,
 }
@@ -76,6 +79,7 @@ impl Witness {
             mode: settings.mode,
             bars,
             passed: 0,
+            begun: (Vec::new(), Vec::new()),
             funded: BTreeSet::new(),
             cash: vec![balance; strategies],
             positions: vec![vec![Quantity::ZERO; instruments.len()]; strategies],
@@ -125,6 +129,7 @@ impl Witness {
             self.step = None;
         }
         self.before.2.push(*fill);
+        self.begun.1.push(*fill);
         if net.signum() * signed.signum() < 0 && signed.abs() > net.abs() {
             let parts = (-net).at(fill.price) + (signed + net).at(fill.price);
             self.turned[account] += signed.at(fill.price) - parts;
@@ -136,7 +141,8 @@ impl Witness {
     }
 
     /// A liquidation has its reason: at the worst marks that the bar had, the ratio was 1. Inside a bar the exchange sees
-    /// the strategy's own fills, after it those of all before the step; one of these must be so.
+    /// the strategy's own fills, after it those of all before the step; one of these must be so. Before the time of what
+    /// other instruments did to the account in their bars, the account is what it was without that.
     fn check_due(&mut self, account: usize, fill: &Fill) {
         let of = (fill.ts, fill.instrument, account);
         if self.step.as_ref().is_none_or(|step| step.0 != of) {
@@ -151,11 +157,22 @@ impl Witness {
             alone.apply(past);
         }
         let before_step = self.step.as_ref().map_or(&self.accounts[account], |step| &step.1);
-        let ratios = [&alone, before_step]
-            .map(|account| account.margin_ratio(fill.instrument, &self.worst_marks(account)));
-        self.check(ratios.iter().any(|ratio| *ratio >= 1.0 - ROUNDING), || {
-            format!("{fill:?} at ratios {ratios:?}")
-        });
+        let others =
+            self.begun.1.iter().filter(|past| {
+                self.account_of(past.strategy) == account && past.instrument != fill.instrument
+            });
+        let until = others.map(|past| past.ts).max().filter(|_| self.before.2.iter().all(|past| !own(&past)));
+        let due = |account: &MarginAccount| {
+            let marks = self.worst_marks(account);
+            account.margin_ratio(fill.instrument, &marks) >= 1.0 - ROUNDING
+        };
+        let begun = self.begun.0.get(account).unwrap_or(&alone);
+        let holds = match until.map(|until| fill.ts.cmp(&until)) {
+            Some(Ordering::Less) => due(begun),
+            Some(Ordering::Equal) => due(begun) || due(&alone) || due(before_step),
+            Some(Ordering::Greater) | None => due(&alone) || due(before_step),
+        };
+        self.check(holds, || format!("{fill:?} has no reason"));
     }
 
     /// Of the newest mark and those of the bar that is played, the worst for each position.
@@ -228,6 +245,7 @@ impl Recorder for Witness {
         self.take_marks(mark.ts);
         self.check_accounts(mark.ts);
         self.before.0 = None;
+        self.begun = (self.accounts.clone(), Vec::new());
         self.record.mark(mark);
     }
 }

@@ -30,7 +30,7 @@ const neighboursOf = (place) => {
   const found = data.neighbours[place];
   if (notWhole) return [undefined, notWhole];
   if (!sweep.top.length) return [undefined, "no combination is ranked"];
-  if (!found) return [undefined, "no varied parameter is a number: no value is next to another"];
+  if (!found) return [undefined, "no varied parameter is a number"];
   const { mean, ranked, count } = found;
   if (!ranked) return [mean, `none of its ${count} neighbours is ranked`];
   return [mean, ranked === count ? `${count} that are one step away` : `${ranked} of ${count} one step away; others not ranked`];
@@ -150,7 +150,7 @@ const heatmap = () => {
     svg.append(svgEl("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, rows.name));
     const ramp = [scale.low, scale.middle, scale.high].map(scale.paint).join(", ");
     byId("map").replaceChildren(el("figure", {}, svg), el("div", { class: "scale" },
-      figure(scale.low), el("i", { style: `background: linear-gradient(to right, ${ramp})` }), figure(scale.high)));
+      `${figure(scale.low)} or worse`, el("i", { style: `background: linear-gradient(to right, ${ramp})` }), `${figure(scale.high)} or better`));
   };
   const names = data.pairs.map(({ a, b }, at) => [String(at), `${axes[a].name} × ${axes[b].name}`]);
   if (names.length > 1) byId("map-tools").append(selection("Pair of parameters", names, (value) => { pair = Number(value); draw(); }));

@@ -32,7 +32,7 @@ for (const [width, scheme] of [[1280, "light"], [1280, "dark"], [390, "light"], 
 
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `wider than ${width} pixels`);
   assert.equal((await page.$$("#cards .card")).length, 4);
-  const { axes, pairs, document: sweep } = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent));
+  const { axes, pairs, slices, neighbours, histogram, lines, document: sweep } = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent));
   const rows = await page.$$eval("#top-table tbody tr", (found) => found.map((row) => [...row.querySelectorAll("a")].map((link) => link.getAttribute("href"))));
   assert.equal(rows.length, sweep.top.length);
   for (const [place, links] of rows.entries()) {
@@ -52,8 +52,36 @@ for (const [width, scheme] of [[1280, "light"], [1280, "dark"], [390, "light"], 
     await page.selectOption('select[aria-label="Pair of parameters"]', "0");
   }
   assert.equal((await page.$$("#slices figure path")).length, axes.filter((axis) => axis.labels.length > 1).length);
-  assert.ok((await page.$$("#lines path.line")).length > 10, "no lines");
+  const drawn = slices.filter(({ axis, values }) => axes[axis].count > 1 && values.some((value) => value !== null));
+  const abouts = await page.$$eval("#slices figure", (found) => found.map((one) => one.querySelector(".about")?.textContent ?? ""));
+  assert.deepEqual(abouts.map((about) => /^best /.test(about)), drawn.map(({ exact }) => !exact), "which curves are not through the best");
+  const aside = await page.textContent("#plateau-aside");
+  assert.equal(aside, drawn.every(({ exact }) => exact) ? "through the best combination" : "not through the best combination");
+  assert.equal((await page.$$("#slices circle.best")).length, drawn.length, "the best is on each curve");
+  const letters = await page.$$eval("#slices text, #spread text, #lines text", (found) => found.map((text) => text.getBoundingClientRect().height));
+  assert.ok(letters.every((high) => high > 7 && high < 18), `letters are ${Math.min(...letters)} to ${Math.max(...letters)} pixels high`);
+
+  const beside = await page.$$eval("#top-table tbody tr", (found) => found.map((row) => row.cells[row.cells.length - 2]).map((cell) => [cell.textContent, cell.title]));
+  for (const [place, [text, title]] of beside.entries()) {
+    assert.equal(text === "–", typeof neighbours[place]?.mean !== "number");
+    assert.ok(title, "what neighbours these are, or why there are none");
+  }
+
+  assert.equal((await page.$$("#lines path.line")).length, lines.values.length);
+  assert.ok(lines.values.length > 10, "no lines");
+  const overlap = await page.$$eval("#lines svg", ([svg]) => {
+    const tops = [...svg.querySelectorAll("line.axis")].map((axis) => axis.getBoundingClientRect());
+    const feet = tops.map(({ bottom }) => bottom);
+    return [...svg.querySelectorAll("text")].map((text) => text.getBoundingClientRect())
+      .some((text) => text.bottom > tops[0].top + 1 && text.top < feet[0] - 1);
+  });
+  assert.ok(!overlap, "a label of the axes lies between the lines");
+
   assert.ok((await page.$$("#spread rect")).length > 5, "no distribution");
+  assert.equal(histogram.counts.reduce((sum, count) => sum + count), sweep.ranked);
+  assert.equal((await page.$$("#spread rect.folded")).length, [histogram.below, histogram.above].filter(Boolean).length);
+  assert.equal((await page.textContent("#spread-hint")) !== "", Boolean(histogram.below || histogram.above));
+  assert.match(await page.textContent("#spread .ref-label"), /^best /);
   if (process.env.CRYPTOBOT_SCREENSHOTS) {
     mkdirSync(process.env.CRYPTOBOT_SCREENSHOTS, { recursive: true });
     await page.screenshot({ path: join(process.env.CRYPTOBOT_SCREENSHOTS, `sweep-${width}-${scheme}.png`), fullPage: true });

@@ -45,9 +45,14 @@ pub(crate) fn load(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<LoadedBot>, RunError> {
     // A file that does not exist is a mistake of the user, whatever else is wrong.
-    for bot in config.bots.values() {
-        resolve(&bot.plugin, folders)?;
-        bot.swaps.iter().try_for_each(|swap| resolve(&swap.plugin, folders).map(drop))?;
+    for (name, bot) in &config.bots {
+        let find = |field: String, plugin: &str| {
+            resolve(plugin, folders).map_err(|error| RunError::config(field, error.to_string()))
+        };
+        find(format!("bots.{name}.plugin"), &bot.plugin)?;
+        for (index, swap) in bot.swaps.iter().enumerate() {
+            find(format!("bots.{name}.swaps[{index}].plugin"), &swap.plugin)?;
+        }
     }
     let balances = balances(config)?;
     let mut bots = Vec::with_capacity(config.bots.len());
@@ -119,10 +124,10 @@ fn balances(config: &RunConfig) -> Result<Vec<Money>, RunError> {
 
 fn params(name: &str, bot: &Bot, info: &PluginInfo) -> Result<Vec<(String, ParamValue)>, RunError> {
     info.complete(&bot.params).map_err(|error| {
-        if let ParamError::Unknown { .. } = error {
-            return RunError::config(format!("bots.{name}.params"), error.to_string());
-        }
-        let problem = format!("{error}; {} has {}", info.name, info.listed_params());
+        let problem = match &error {
+            ParamError::Unknown { .. } => error.to_string(),
+            _ => format!("{error}; {} has {}", info.name, info.listed_params()),
+        };
         RunError::config(format!("bots.{name}.params.{}", error.name()), problem)
     })
 }

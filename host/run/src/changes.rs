@@ -171,9 +171,9 @@ fn check(
             known.dedup();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let problem = format!("`{name}` cannot be set here; what can be: {known}");
-            return Err(RunError::config(field, problem));
+            return Err(RunError::config(format!("{field}.{name}"), problem));
         };
-        *value = accepted.map_err(|error| RunError::config(field, error.to_string()))?;
+        *value = accepted.map_err(|error| RunError::config(format!("{field}.{name}"), error.to_string()))?;
     }
     Ok(())
 }

@@ -14,7 +14,9 @@ use crate::execution::Execution;
 use crate::faults::{self, OnFault, Restart};
 use crate::funding::Funding;
 use crate::operator::PlannedCommand;
+use crate::origin;
 use crate::permissions::Grants;
+use crate::places::Places;
 use crate::risk::Stake;
 use crate::spelled::Spelled;
 use crate::sweep::Sweep;
@@ -258,11 +260,7 @@ impl Default for RunConfig {
 impl RunConfig {
     /// Reads a run file and checks its values.
     pub fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
-        let config: Self = serde_saphyr::from_str(&text).map_err(|error| syntax_error(path, &error))?;
-        config.check_values().map_err(|error| error.in_file(path))?;
-        Ok(config)
+        read_file(path).map(|(config, _)| config)
     }
 
     /// The configuration as a run file.
@@ -314,7 +312,7 @@ impl RunConfig {
         {
             return Err(RunError::config(
                 "period",
-                format!("begins {} and ends {}: --from must be before --to", from.0, to.0),
+                format!("the period begins {} and ends {}: --from must be before --to", from.0, to.0),
             ));
         }
         self.execution.check()?;
@@ -324,6 +322,18 @@ impl RunConfig {
         }
         in_range("metrics.risk_free", self.metrics.risk_free, -1.0, 1.0)
     }
+}
+
+/// A run file whose values are checked, and its text.
+pub(crate) fn read_file(path: &Path) -> Result<(RunConfig, String), RunError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| RunError::ConfigFile { path: path.to_owned(), source })?;
+    let config: RunConfig = serde_saphyr::from_str(&text).map_err(|error| syntax_error(path, &error))?;
+    config.check_values().map_err(|error| match error {
+        RunError::Config { field, problem } => origin::locate(path, &Places::of(&text), field, problem),
+        other => other,
+    })?;
+    Ok((config, text))
 }
 
 /// One line that says where and what, in words for people.
@@ -337,7 +347,7 @@ fn syntax_error(path: &Path, error: &serde_saphyr::Error) -> RunError {
     // The place stands beside the file's name already.
     let place = at.map(|(line, column)| format!(" at line {line}, column {column}")).unwrap_or_default();
     let message = in_words(rendered.strip_suffix(&place).unwrap_or(&rendered)).replace('\n', " ");
-    RunError::ConfigSyntax { path: path.to_owned(), at, message }
+    RunError::ConfigAt { path: path.to_owned(), at, message }
 }
 
 /// What the parser says in names of types, for people.

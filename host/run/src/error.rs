@@ -1,6 +1,6 @@
 //! What can go wrong with a run, and the exit code that says so.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cryptobot_analytics::FolderError;
 use cryptobot_data::DataError;
@@ -36,9 +36,9 @@ pub enum RunError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The configuration is not what the schema says.
+    /// The configuration is not what the schema says, or a value in it makes no sense.
     #[error("{}{}: {message}", path.display(), at.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default())]
-    ConfigSyntax {
+    ConfigAt {
         /// The file.
         path: PathBuf,
         /// Line and column, from 1, where they are known.
@@ -46,10 +46,10 @@ pub enum RunError {
         /// What is wrong.
         message: String,
     },
-    /// A value makes no sense.
+    /// A value makes no sense; [`crate::Origin::locate`] finds its place.
     #[error("{field}: {problem}")]
     Config {
-        /// The field, as in the file.
+        /// The field as a path (`execution.fees.taker`), or the flag.
         field: String,
         /// What is wrong with it and what is right.
         problem: String,
@@ -158,16 +158,6 @@ impl RunError {
         Self::PluginFault { plugin: name.to_owned(), fault: Box::new(fault), excerpt }
     }
 
-    /// Names the file that the value of a [`Self::Config`] stands in.
-    pub(crate) fn in_file(self, path: &Path) -> Self {
-        match self {
-            Self::Config { field, problem } => {
-                Self::Config { field: format!("{}: {field}", path.display()), problem }
-            }
-            other => other,
-        }
-    }
-
     /// What a source of data said.
     pub(crate) fn from_feed(error: SourceError) -> Self {
         match error.downcast::<DataError>() {
@@ -180,7 +170,7 @@ impl RunError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::ConfigFile { .. }
-            | Self::ConfigSyntax { .. }
+            | Self::ConfigAt { .. }
             | Self::Config { .. }
             | Self::FindPlugin(_)
             | Self::Folder(FolderError::Occupied(_) | FolderError::NotAFolder(_)) => ExitCode::Usage,

@@ -12,7 +12,7 @@ use crate::error::RunError;
 use crate::recordings::Fills;
 use crate::spelled::Spelled;
 
-/// Flags; each given one overrides the file.
+/// Flags; each given one overrides the file. [`crate::Origin`] knows which value is from which.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// How the run is driven.
@@ -96,6 +96,44 @@ impl Overrides {
         self.set.iter().try_for_each(|assignment| set_param(config, assignment))?;
         self.swaps.iter().try_for_each(|swap| add_swap(config, swap))?;
         self.set_at.iter().try_for_each(|tuning| add_tuning(config, tuning))
+    }
+
+    /// The flag that a field of the configuration was given with. `in_file`: whether it is written in the run file too.
+    pub(crate) fn flag_of(&self, field: &str, in_file: bool) -> Option<String> {
+        let given = |is: bool, flag: &str| is.then(|| flag.to_owned());
+        match field {
+            "mode" => given(self.mode.is_some(), "--mode"),
+            "balance" => given(self.balance.is_some(), "--balance"),
+            "delivery" => given(self.delivery.is_some(), "--delivery"),
+            "execution.fills" => given(self.fills.is_some(), "--fills"),
+            "execution.margin.leverage" => given(self.leverage.is_some(), "--leverage"),
+            "execution.recordings" => given(!in_file && !self.recordings.is_empty(), "--recording"),
+            "period" => given(self.from.is_some(), "--from").or_else(|| given(self.to.is_some(), "--to")),
+            _ => self.flag_of_bot(field.strip_prefix("bots.")?, in_file),
+        }
+    }
+
+    /// The same of `NAME.field` below `bots`.
+    fn flag_of_bot(&self, field: &str, in_file: bool) -> Option<String> {
+        let (bot, field) = field.split_once('.')?;
+        let given = |is: bool, flag: &str| is.then(|| flag.to_owned());
+        if let Some(param) = field.strip_prefix("params.") {
+            let of_bot =
+                |name: &str| name.strip_prefix(bot).and_then(|rest| rest.strip_prefix('.')) == Some(param);
+            let mut names = self.set.iter().filter_map(|set| Some(set.split_once('=')?.0));
+            // The last one holds.
+            let name = names.rfind(|name| *name == param || of_bot(name))?;
+            return Some(format!("--set {name}"));
+        }
+        match field.split_once('[').map_or(field, |(list, _)| list) {
+            "plugin" => given(self.plugin.is_some(), "--plugin"),
+            "venue" => given(self.venue.is_some(), "--venue"),
+            "symbols" => given(!self.symbols.is_empty(), "--symbol"),
+            "timeframe" => given(self.timeframe.is_some(), "--timeframe"),
+            "swaps" => given(!in_file && !self.swaps.is_empty(), "--swap"),
+            "tuning" => given(!in_file && !self.set_at.is_empty(), "--set-at"),
+            _ => None,
+        }
     }
 }
 

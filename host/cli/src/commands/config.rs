@@ -1,6 +1,6 @@
 //! `host config`.
 
-use cryptobot_run::{ExitCode, RunConfig};
+use cryptobot_run::{ExitCode, Origin, Overrides, RunConfig};
 
 use crate::args::ConfigCommand;
 use crate::commands::CommandError;
@@ -10,7 +10,8 @@ pub(super) fn run(command: &ConfigCommand) -> Result<ExitCode, CommandError> {
     match command {
         ConfigCommand::Schema => print(serde_json::to_string_pretty(&RunConfig::schema())?)?,
         ConfigCommand::Check { file } => {
-            RunConfig::read(file)?.check()?;
+            let (config, origin) = Origin::configure(Some(file), Overrides::default())?;
+            config.check().map_err(|error| origin.locate(error))?;
             print(format_args!("{}: ok", file.display()))?;
         }
     }

@@ -10,7 +10,9 @@ use cryptobot_analytics::FaultSummary;
 use cryptobot_engine::Delivery;
 use cryptobot_plugin::{Accepted, cache_folder, plugin_folders};
 use cryptobot_run::permissions::Acceptance;
-use cryptobot_run::{Environment, ExitCode, Finished, Overrides, RunConfig, RunError, Spelled, prepare};
+use cryptobot_run::{
+    Environment, ExitCode, Finished, Origin, Overrides, RunConfig, RunError, Spelled, prepare,
+};
 use cryptobot_run::{config, recordings};
 
 use crate::args::live::LiveArguments;
@@ -21,13 +23,9 @@ use crate::progress::Progress;
 
 pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode, CommandError> {
     let format = arguments.format;
-    let mut config = match &arguments.config {
-        Some(path) => RunConfig::read(path)?,
-        None => RunConfig::default(),
-    };
     let environment = environment(arguments.out.clone(), arguments.accept, started);
-    let live = arguments.live;
-    overrides(arguments).apply(&mut config)?;
+    let (live, file) = (arguments.live, arguments.config.clone());
+    let (mut config, origin) = Origin::configure(file.as_deref(), overrides(arguments))?;
     let interrupted = interruption();
     let mut finished = execute(config.clone(), &environment, live, &interrupted);
     if let Err(RunError::InPage(fault)) = finished {
@@ -41,7 +39,7 @@ pub(super) fn run(arguments: RunArguments, started: Instant) -> Result<ExitCode,
         config.delivery = Spelled(Delivery::Single);
         finished = execute(config, &environment, live, &interrupted);
     }
-    let finished = finished?;
+    let finished = finished.map_err(|error| origin.locate(error))?;
     let printed = match format {
         Format::Human => output::print(output::summary(&finished)),
         Format::Json => output::print(finished.summary.to_json()?.trim_end()),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use cryptobot_engine::Delivery;
 use cryptobot_lab::{Aim, Document, Finished, Settings, Sweep, SweepError, merge};
 use cryptobot_run::sweep::Search;
-use cryptobot_run::{ExitCode, Overrides, RunConfig, RunError, Spelled};
+use cryptobot_run::{ExitCode, Origin, Overrides, RunError, Spelled};
 
 use super::run::{environment, interruption};
 use crate::args::{Format, SweepArguments, SweepCommand, SweepPart};
@@ -24,19 +24,35 @@ pub(super) fn run(command: SweepCommand, started: Instant) -> Result<ExitCode, C
     }
     let arguments = command.sweep;
     let format = arguments.format;
-    let mut config = match &arguments.config {
-        Some(path) => RunConfig::read(path)?,
-        None => RunConfig::default(),
-    };
     let environment = environment(arguments.out.clone(), arguments.accept, started);
-    overrides(&arguments).apply(&mut config)?;
-    let settings = settings(&arguments, config.sweep.take().unwrap_or_default())?;
+    let (mut config, origin) = Origin::configure(arguments.config.as_deref(), overrides(&arguments))?;
+    let locate = |error| match error {
+        SweepError::Run(error) => SweepError::Run(origin.locate(in_section(error, &arguments))),
+        other => other,
+    };
+    let settings = settings(&arguments, config.sweep.take().unwrap_or_default()).map_err(locate)?;
     let metric = settings.aim.goal.name();
-    let sweep = Sweep::prepare(config, settings, environment)?;
+    let sweep = Sweep::prepare(config, settings, environment).map_err(locate)?;
     let (interrupted, mut bar) = (interruption(), SweepBar::new());
     let finished = sweep.run(&interrupted, &mut |at| bar.show(at, metric));
     bar.clear();
-    show(&finished?, format)
+    show(&finished.map_err(locate)?, format)
+}
+
+/// Names what stands in the section `sweep` of the run file by its field there, where no flag gave it.
+fn in_section(error: RunError, arguments: &SweepArguments) -> RunError {
+    let RunError::Config { field, problem } = error else { return error };
+    let section = match field.split_once(' ').unwrap_or((&field, "")) {
+        ("--param", name) if !name.is_empty() => {
+            let is_name =
+                |param: &String| param.split_once('=').map_or(param.as_str(), |(name, _)| name) == name;
+            (!arguments.params.iter().any(is_name)).then(|| format!("sweep.params.{name}"))
+        }
+        ("--metric", _) => arguments.metric.is_none().then(|| "sweep.metric".to_owned()),
+        ("--constraint", _) => arguments.constraints.is_empty().then(|| "sweep.constraints".to_owned()),
+        _ => None,
+    };
+    RunError::Config { field: section.unwrap_or(field), problem }
 }
 
 fn overrides(arguments: &SweepArguments) -> Overrides {

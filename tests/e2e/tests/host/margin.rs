@@ -97,7 +97,7 @@ fn impossible_limits_and_leverage_are_refused_before_the_run() {
 #[test]
 fn more_leverage_than_the_contract_allows_is_refused() {
     let run = "run --plugin sma-flip --symbol BTCUSDT --leverage 50";
-    let words = ["execution.margin.leverage", "BTCUSDT allows 20 at most", "host data brackets"];
+    let words = ["--leverage", "BTCUSDT allows 20 at most", "host data brackets"];
     Sandbox::with_sample().host(run).refused(2, &words);
 }
 

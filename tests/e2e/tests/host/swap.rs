@@ -158,14 +158,16 @@ fn mistakes_are_named_before_the_run() {
     refused("--swap 2024-01-10=missing.wasm", &["there is no plugin missing.wasm"]);
     refused("--swap 2024-01-10", &["--swap", "TIME=PLUGIN"]);
     refused("--swap tomorrow=trend", &["`tomorrow` is no moment", "bar:5000"]);
-    refused("--set-at 2024-01-10=stake=7", &["bots.trend.tuning[0].set", "`stake` must lie in 0.01..1"]);
+    refused("--set-at 2024-01-10=stake=7", &["--set-at", "`stake` must lie in 0.01..1"]);
     refused("--set-at 2024-01-10=fast=7", &["`fast` cannot be set here", "stake, stop_atr"]);
     refused("--set-at 2024-01-10=pace=7", &["`pace` cannot be set here"]);
     sandbox.write(
         "run.yaml",
         "bots: {a: {plugin: trend, swaps: [{at: 2024-01-10, plugin: trend, set: {pace: 1}}]}}\n",
     );
-    sandbox.host("run --config run.yaml").refused(2, &["bots.a.swaps[0].set", "`pace` cannot be set here"]);
+    sandbox
+        .host("run --config run.yaml")
+        .refused(2, &["run.yaml:1:73: bots.a.swaps[0].set.pace", "`pace` cannot be set here"]);
     assert!(!fs::exists(sandbox.path("run")).unwrap());
 }
 

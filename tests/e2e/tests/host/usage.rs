@@ -114,13 +114,13 @@ fn run_files_are_checked_with_file_and_line() {
     file("", &["bots"]);
     file(
         "limits: {history_bars: 100000000}\nbots: {a: {plugin: sma-flip}}\n",
-        &["bad.yaml: limits.history_bars", "1000000"],
+        &["bad.yaml:1:10: limits.history_bars", "1000000"],
     );
     file(
         "limits: {memory_mib: 0}\nbots: {a: {plugin: sma-flip}}\n",
-        &["bad.yaml: limits.memory_mib", "1..65536"],
+        &["bad.yaml:1:10: limits.memory_mib", "1..65536"],
     );
-    file("balance: -1\n", &["bad.yaml: balance", "greater than zero"]);
+    file("balance: -1\n", &["bad.yaml:1:1: balance", "greater than zero"]);
     println!("{}", sandbox.host("run --config none.yaml").refused(2, &["none.yaml"]));
     println!("{}", sandbox.host("run --config data").refused(2, &["data"]));
 }

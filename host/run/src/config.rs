@@ -12,6 +12,7 @@ use crate::changes::{Swap, Tuning};
 use crate::error::RunError;
 use crate::execution::Execution;
 use crate::faults::{self, OnFault, Restart};
+use crate::fees::{self, Fees};
 use crate::funding::Funding;
 use crate::operator::PlannedCommand;
 use crate::origin;
@@ -91,6 +92,12 @@ pub struct Venue {
     /// Funding payments of perpetuals: `required`, `none` or `assume:RATE`.
     #[schemars(extend("pattern" = "^(required|none|assume:-?[0-9.]+)$"))]
     pub funding: Spelled<Funding>,
+    /// Fees of its trades, before those of `execution.fees`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fees: Option<Fees>,
+    /// The same as a level of the venue's own table, such as `vip-1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_tier: Option<String>,
 }
 
 /// What every plugin may use; one whose manifest or bot states less has less.
@@ -316,6 +323,7 @@ impl RunConfig {
             ));
         }
         self.execution.check()?;
+        fees::check(self)?;
         crate::risk::check(self)?;
         if let Some((name, problem)) = self.limits.stated().problem() {
             return Err(RunError::config(format!("limits.{name}"), problem));

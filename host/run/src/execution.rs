@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use cryptobot_engine::{ExchangeConfig, LatencyModel, RoundTrip, SlippageModel};
 use cryptobot_model::{Timeframe, Timestamp};
-use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::in_range;
 use crate::error::RunError;
+use crate::fees::Fees;
 use crate::recordings::{Fills, RecordedBook};
 use crate::risk::Margin;
 use crate::spelled::Spelled;
@@ -111,18 +111,6 @@ impl Default for Latency {
     fn default() -> Self {
         Self::Constant { base_ms: 50.0, response_ms: None }
     }
-}
-
-/// Fees as fractions of notional.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Fees {
-    /// Of orders that rest; negative = rebate.
-    #[schemars(with = "f64")]
-    pub maker: Decimal,
-    /// Of orders that take.
-    #[schemars(with = "f64")]
-    pub taker: Decimal,
 }
 
 /// What takers pay beyond the reference price. `noise_bps` is the standard deviation of a seeded normal share on top,
@@ -240,20 +228,6 @@ impl Execution {
         in_range("execution.open_late.k", self.open_late.k, 0.0, 100.0)?;
         if !(2..=100_000).contains(&self.window.bars) {
             return Err(RunError::config("execution.window.bars", "must lie in 2..100000"));
-        }
-        let Some(fees) = self.fees else { return Ok(()) };
-        let tenth = Decimal::new(1, 1);
-        if fees.taker.is_sign_negative() || fees.taker > tenth {
-            return Err(RunError::config(
-                "execution.fees.taker",
-                "must lie in 0..0.1; 0.0004 is 4 basis points",
-            ));
-        }
-        if fees.maker.abs() > tenth {
-            return Err(RunError::config(
-                "execution.fees.maker",
-                "must lie in -0.1..0.1; 0.0002 is 2 basis points",
-            ));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod execute;
 pub mod execution;
 pub mod explain;
 pub mod faults;
+mod fees;
 mod funding;
 mod identity;
 mod left_out;

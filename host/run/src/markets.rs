@@ -16,7 +16,7 @@ use crate::funding::Funding;
 use crate::recordings::{Fills, RecordedSeries, Recordings};
 use crate::spelled::Spelled;
 use crate::supply::Supply;
-use crate::{funding, marks};
+use crate::{fees, funding, marks};
 
 /// Symbol that is traded where none is named and it is there.
 const USUAL_SYMBOL: &str = "BTCUSDT";
@@ -300,9 +300,7 @@ fn instruments(
         let resolved = of_venue.get(symbol)?;
         warnings.extend(resolved.warning);
         let mut instrument = resolved.instrument;
-        if let Some(fees) = config.execution.fees {
-            (instrument.maker_fee, instrument.taker_fee) = (fees.maker, fees.taker);
-        }
+        fees::apply(config, &mut instrument);
         instruments.push(instrument);
     }
     Ok((instruments, synthetic))

@@ -453,14 +453,19 @@ impl Margin {
         }
         let bankruptcy_price = self.bankruptcy_price(fill.strategy, fill.instrument);
         let insurance = self.book(fill);
+        // The slippage is rounded as money: taken off again it leaves the mark but for the last digits.
         let signed = fill.side.signed(fill.quantity);
+        let mark = match fill.slippage {
+            Money::ZERO => fill.price,
+            slippage => Price::average(signed.at(fill.price) - slippage, signed),
+        };
         recorder.entry(&Entry::Liquidation(&Liquidation {
             ts: fill.ts,
             strategy: fill.strategy,
             instrument: fill.instrument,
             side: fill.side,
             quantity: fill.quantity,
-            mark: Price::average(signed.at(fill.price) - fill.slippage, signed),
+            mark,
             bankruptcy_price,
             fee: fill.fee,
             insurance,

@@ -31,4 +31,4 @@ pub use sizing::{AtrStop, Sizer, SizingInput, TradeStatistics, target_leverage};
 pub use state::{
     Cause, Closing, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
 };
-pub use verdict::{Evidence, Ruling, Verdict};
+pub use verdict::{Evidence, Refusal, Ruling, Verdict};

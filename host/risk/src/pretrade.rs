@@ -6,7 +6,7 @@ use crate::book::{stated_price, way};
 use crate::engine::{RiskEngine, RiskView};
 use crate::limits::{Budget, CorrelationLimit};
 use crate::sizing::is_positive;
-use crate::state::{Cause, Scope, TradingState};
+use crate::state::{Scope, TradingState};
 use crate::verdict::Evidence;
 use crate::window::seconds;
 
@@ -99,16 +99,16 @@ impl RiskEngine {
             [all, own] if own.state() > all.state() => own,
             [all, _] => all,
         };
-        let reason = match (guard.state(), guard.lost()) {
-            (TradingState::Active, _) => None,
-            (_, Some(_)) => Some(RefusalReason::LossLimit),
-            (TradingState::Reducing, None) => Some(RefusalReason::ReducingOnly),
-            (TradingState::Halted, None) => Some(RefusalReason::TradingHalted),
-        };
-        if let Some(reason) = reason {
-            let drawn = guard.lost() == Some(Cause::Drawdown);
-            let (limit, value) = if drawn { guard.drawdown_evidence() } else { (f64::NAN, f64::NAN) };
-            return Err(Finding::refuse(reason, limit, value));
+        let state = guard.state();
+        if state != TradingState::Active {
+            // By command nothing may be opened.
+            let commanded = Evidence { limit: 0.0, value: case.opening };
+            let (reason, evidence) = match guard.loss() {
+                Some(loss) => (RefusalReason::LossLimit, loss),
+                None if state == TradingState::Reducing => (RefusalReason::ReducingOnly, commanded),
+                None => (RefusalReason::TradingHalted, commanded),
+            };
+            return Err(Finding { quantity: 0.0, reason, evidence });
         }
         let breaker = &self.breakers[order.instrument.index()];
         match (breaker.halted_until, self.limits.market.circuit_breaker) {

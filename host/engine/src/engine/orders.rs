@@ -5,7 +5,7 @@ use cryptobot_model::{
     RefusalReason, SeriesId, SeriesInfo, Side, StrategyId, Timestamp, TriggerSource,
 };
 use cryptobot_risk::{
-    Approved, Evidence, Exposure, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment,
+    Approved, Exposure, ProposedOrder, Refusal, RiskView, SizingInput, Verdict, check_amendment,
 };
 
 use super::Engine;
@@ -62,18 +62,18 @@ impl<V: Venue> Engine<V> {
         instrument: InstrumentId,
         exposure: &Exposure,
         wish: &Wish,
-        protected: Result<(), RefusalReason>,
+        protected: Result<(), Refusal>,
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
         let parent = wish.terms.parent;
-        let sent = if let Err(reason) = protected {
-            self.refuse_wish(index, wish, reason, Evidence::NONE, recorder)
+        let sent = if let Err(refusal) = protected {
+            self.refuse_wish(index, wish, refusal, recorder)
         } else if parent.is_some() && !self.slots[index].is_open(parent) {
-            self.refuse_wish(index, wish, RefusalReason::Parent, Evidence::NONE, recorder)
+            self.refuse_wish(index, wish, RefusalReason::Parent.into(), recorder)
         } else if self.slots[index].strategy.desk().accepting {
             self.decide(index, instrument, exposure, wish, recorder)
         } else {
-            self.refuse_wish(index, wish, RefusalReason::NotAccepting, Evidence::NONE, recorder)
+            self.refuse_wish(index, wish, RefusalReason::NotAccepting.into(), recorder)
         };
         self.slots[index].refresh_pending(instrument);
         sent
@@ -100,7 +100,7 @@ impl<V: Venue> Engine<V> {
         };
         let ruling = self.risk.decide(&proposed, &market.instrument, &market.grid, &view);
         if let Verdict::Refused { reason, evidence } = ruling.verdict {
-            return self.refuse_wish(index, wish, reason, evidence, recorder);
+            return self.refuse_wish(index, wish, Refusal { reason, evidence }, recorder);
         }
         let approved = ruling.order?;
         let order = *approved.get();
@@ -120,7 +120,7 @@ impl<V: Venue> Engine<V> {
         exposure: &Exposure,
         children: impl Iterator<Item = Wish>,
         mut take: impl FnMut(Approved<OrderRequest>),
-    ) -> Result<(), RefusalReason> {
+    ) -> Result<(), Refusal> {
         let (strategy, market) = (self.slots[index].id, &self.markets[instrument.index()]);
         let mut exposure = *exposure;
         for child in children {
@@ -172,8 +172,8 @@ impl<V: Venue> Engine<V> {
         };
         match self.size(index, instrument, lot, signal) {
             Ok(quantity) => wish.quantity = quantity,
-            Err(reason) => {
-                self.refuse_wish(index, &wish, reason, Evidence::NONE, recorder);
+            Err(refusal) => {
+                self.refuse_wish(index, &wish, refusal, recorder);
                 return;
             }
         }
@@ -207,7 +207,7 @@ impl<V: Venue> Engine<V> {
         instrument: InstrumentId,
         lot: f64,
         signal: &Signal,
-    ) -> Result<f64, RefusalReason> {
+    ) -> Result<f64, Refusal> {
         let Signal { side, confidence, stop, .. } = *signal;
         let slot = &mut self.slots[index];
         let desk = slot.strategy.desk();
@@ -215,7 +215,7 @@ impl<V: Venue> Engine<V> {
         let held = side.sign() * (desk.account.positions[at] + desk.account.pending[at]);
         let price = self.prices[at];
         if price.is_nan() {
-            return Err(RefusalReason::NoMarket);
+            return Err(RefusalReason::NoMarket.into());
         }
         let input = SizingInput {
             equity: slot.equity(&self.marks),
@@ -226,7 +226,11 @@ impl<V: Venue> Engine<V> {
         };
         let wanted = self.risk.size(slot.id, instrument, &input)?;
         let missing = wanted - held;
-        if missing < lot { Err(RefusalReason::DuplicateSignal) } else { Ok(missing) }
+        if missing < lot {
+            Err(Refusal::new(RefusalReason::DuplicateSignal, wanted, held))
+        } else {
+            Ok(missing)
+        }
     }
 
     /// Sends new numbers for an order, or tells why it stays as it is: `modified` with a reason.
@@ -276,8 +280,7 @@ impl<V: Venue> Engine<V> {
         &mut self,
         index: usize,
         wish: &Wish,
-        reason: RefusalReason,
-        evidence: Evidence,
+        Refusal { reason, evidence }: Refusal,
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
         let decision = Decision::Refused { reason, evidence };

@@ -101,7 +101,9 @@ impl RiskEngine {
         let market = &self.limits.market;
         let sizes = |limits: &StrategyLimits| limits.sizer.is_some_and(|sizer| sizer.needs_window());
         self.tracks |= self.enforces;
-        self.needs_window = market.need_window() || self.strategies.iter().any(sizes);
+        self.needs_window = market.need_window()
+            || self.limits.orders.atr_stop.is_some()
+            || self.strategies.iter().any(sizes);
         self.watches_equity = self.portfolio.watches() || self.guards.iter().any(EquityGuard::watches);
     }
 

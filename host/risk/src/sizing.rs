@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use cryptobot_model::{RefusalReason, Side};
+use cryptobot_model::RefusalReason;
 
 use crate::verdict::Refusal;
 use crate::window::LEAST_RETURNS;
@@ -245,25 +245,6 @@ pub(crate) fn is_positive(value: f64) -> bool {
     value > 0.0 && value.is_finite()
 }
 
-/// A stop at a multiple of the average true range, not nearer and not farther than stated.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AtrStop {
-    /// Average true ranges; 1.5 is customary.
-    pub multiple: f64,
-    /// Smallest distance, a fraction of the price.
-    pub min_distance: f64,
-    /// Largest distance, a fraction of the price.
-    pub max_distance: f64,
-}
-
-impl AtrStop {
-    /// The stop of an entry at `price`: below it for a buy, above it for a sell.
-    pub fn price(&self, side: Side, price: f64, atr: f64) -> f64 {
-        let distance = (self.multiple * atr / price).max(self.min_distance).min(self.max_distance);
-        price * (1.0 - side.sign() * distance)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -345,16 +326,6 @@ mod tests {
         close(at(0.32), 250.0);
         close(at(0.1), 300.0);
         close(at(1.6), 100.0);
-    }
-
-    #[test]
-    fn an_atr_stop_stays_within_its_distances() {
-        let rule = AtrStop { multiple: 1.5, min_distance: 0.01, max_distance: 0.1 };
-        // 1.5 × 2 = 3 of 100; 1.5 × 0.1 = 0.15 → 1 %; 1.5 × 20 = 30 → 10 %.
-        assert!((rule.price(Side::Buy, 100.0, 2.0) - 97.0).abs() < 1e-9);
-        assert!((rule.price(Side::Sell, 100.0, 2.0) - 103.0).abs() < 1e-9);
-        assert!((rule.price(Side::Buy, 100.0, 0.1) - 99.0).abs() < 1e-9);
-        assert!((rule.price(Side::Sell, 100.0, 20.0) - 110.0).abs() < 1e-9);
     }
 
     #[test]

@@ -46,6 +46,9 @@ const fn remedy(reason: RefusalReason) -> &'static str {
         RefusalReason::BelowMinimum => {
             " (smaller than the instrument's smallest order: choose a larger size)"
         }
+        RefusalReason::NoMarket => {
+            " (there was no price yet, or too few bars for the range or volatility that it needs)"
+        }
         RefusalReason::TradingHalted => " (the operator halted trading; `resume` lifts it)",
         RefusalReason::ReducingOnly => " (the operator lets positions only shrink; `resume` lifts it)",
         RefusalReason::LossLimit => {

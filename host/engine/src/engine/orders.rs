@@ -157,12 +157,13 @@ impl<V: Venue> Engine<V> {
         quantity
     }
 
-    /// Sizes a signal and places it as a market order with its stop and target, which watch the mark price.
+    /// Sizes a signal and places it as a market order with its stop and target, which watch the mark price. A stop that
+    /// it does not have is chosen here, where limits say so.
     ///
     /// The size is that of the position that the signal asks for: what is held or under way on its side counts, what is
     /// held on the other side is closed first.
     pub(super) fn follow_signal(&mut self, index: usize, signal: &Signal, recorder: &mut dyn Recorder) {
-        let Signal { id, series, side, stop, target, .. } = *signal;
+        let Signal { id, series, side, confidence, stop, target } = *signal;
         let mut wish =
             Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
         // The desk takes no signal of a series that it does not have.
@@ -170,12 +171,9 @@ impl<V: Venue> Engine<V> {
         else {
             return;
         };
-        match self.size(index, instrument, lot, signal) {
-            Ok(quantity) => wish.quantity = quantity,
-            Err(refusal) => {
-                self.refuse_wish(index, &wish, refusal, recorder);
-                return;
-            }
+        if let Err(refusal) = self.size(index, instrument, lot, confidence, &mut wish) {
+            self.refuse_wish(index, &wish, refusal, recorder);
+            return;
         }
         let exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
         let mut approved = std::mem::take(&mut self.exits);
@@ -201,36 +199,40 @@ impl<V: Venue> Engine<V> {
         }
     }
 
+    /// Gives the entry of a signal its quantity, and a stop where it has none and the host chooses one.
     fn size(
         &mut self,
         index: usize,
         instrument: InstrumentId,
         lot: f64,
-        signal: &Signal,
-    ) -> Result<f64, Refusal> {
-        let Signal { side, confidence, stop, .. } = *signal;
+        confidence: f64,
+        wish: &mut Wish,
+    ) -> Result<(), Refusal> {
         let slot = &mut self.slots[index];
         let desk = slot.strategy.desk();
-        let at = instrument.index();
+        let (at, side) = (instrument.index(), wish.side);
         let held = side.sign() * (desk.account.positions[at] + desk.account.pending[at]);
         let price = self.prices[at];
         if price.is_nan() {
             return Err(RefusalReason::NoMarket.into());
         }
+        if wish.stop.is_none() {
+            wish.stop = self.risk.stop(instrument, side, price, &self.markets[at].grid)?;
+        }
         let input = SizingInput {
             equity: slot.equity(&self.marks),
             price,
-            stop,
+            stop: wish.stop,
             confidence: Some(confidence),
             ..SizingInput::default()
         };
         let wanted = self.risk.size(slot.id, instrument, &input)?;
         let missing = wanted - held;
         if missing < lot {
-            Err(Refusal::new(RefusalReason::DuplicateSignal, wanted, held))
-        } else {
-            Ok(missing)
+            return Err(Refusal::new(RefusalReason::DuplicateSignal, wanted, held));
         }
+        wish.quantity = missing;
+        Ok(())
     }
 
     /// Sends new numbers for an order, or tells why it stays as it is: `modified` with a reason.

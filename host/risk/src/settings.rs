@@ -180,10 +180,17 @@ fn check_sizer(path: &str, sizer: &Sizer) -> Result<(), SettingsError> {
         Sizer::FixedNotional { notional } => field("notional", notional, 1e12),
         Sizer::PercentOfEquity { fraction } => field("fraction", fraction, LEVERAGE_CAP),
         Sizer::FixedFractional { risk } => field("risk", risk, 1.0),
-        Sizer::Kelly { fraction, min_trades, max_fraction } => {
+        Sizer::Kelly { fraction, min_trades, max_fraction, start } => {
             field("fraction", fraction, 1.0)?;
             field("max_fraction", max_fraction, LEVERAGE_CAP)?;
-            at_least_one(&join(path, "min_trades"), Some(min_trades))
+            at_least_one(&join(path, "min_trades"), Some(min_trades))?;
+            let Some(start) = start else { return Ok(()) };
+            field("start", start, LEVERAGE_CAP)?;
+            if start > max_fraction {
+                let problem = format!("is {start}, more than max_fraction = {max_fraction}; make it smaller");
+                return Err(wrong(&join(path, "start"), problem));
+            }
+            Ok(())
         }
         Sizer::Atr { risk, multiplier } => {
             field("risk", risk, 1.0)?;
@@ -398,6 +405,11 @@ mod tests {
                 r#"{"strategy": {"sizer": {"model": "fixed-notional", "notional": 0}}}"#,
                 "strategy.sizer.notional",
             ),
+            (r#"{"strategy": {"sizer": {"model": "kelly", "start": 0}}}"#, "strategy.sizer.start"),
+            (
+                r#"{"strategy": {"sizer": {"model": "kelly", "start": 0.2, "max_fraction": 0.1}}}"#,
+                "strategy.sizer.start",
+            ),
             (r#"{"strategy": {"budget": {"max_positions": 0}}}"#, "strategy.budget.max_positions"),
             (r#"{"market": {"window_bars": 3}}"#, "market.window_bars"),
             (r#"{"reset_hour_utc": 24}"#, "reset_hour_utc"),
@@ -423,6 +435,9 @@ mod tests {
     fn settings_that_are_not_stated_leave_the_file_as_it_was() {
         let text = serde_json::to_string(&RiskSettings::default()).unwrap();
         assert!(!text.contains("atr_stop"), "{text}");
+        let kelly: Sizer = serde_json::from_str(r#"{"model": "kelly"}"#).unwrap();
+        let text = serde_json::to_string(&kelly).unwrap();
+        assert_eq!(text, r#"{"model":"kelly","fraction":0.5,"min_trades":30,"max_fraction":1.0}"#);
     }
 
     #[test]

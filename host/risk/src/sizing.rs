@@ -106,6 +106,10 @@ pub enum Sizer {
         /// Largest notional per unit of equity.
         #[serde(default = "one")]
         max_fraction: f64,
+        /// Notional per unit of equity until `min_trades` have closed, and after them while none has lost; signals are
+        /// refused then where it is not stated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start: Option<f64>,
     },
     /// `risk × equity / (multiplier × ATR)`.
     Atr {
@@ -175,8 +179,8 @@ impl Sizer {
             Self::FixedNotional { notional } => notional / price,
             Self::PercentOfEquity { fraction } => fraction * equity / price,
             Self::FixedFractional { risk } => risk * equity / stop_distance(input)?,
-            Self::Kelly { fraction, min_trades, max_fraction } => {
-                let share = kelly_share(&input.trades, fraction, min_trades)?;
+            Self::Kelly { fraction, min_trades, max_fraction, start } => {
+                let share = kelly_share(&input.trades, fraction, min_trades, start)?;
                 share.min(max_fraction) * equity / price
             }
             Self::Atr { risk, multiplier } => {
@@ -210,16 +214,26 @@ pub fn target_leverage(base: f64, target: f64, volatility: f64, max: f64) -> f64
     (base * target / volatility).max(1.0).min(max)
 }
 
-/// What the sample lacks is closed trades, else a winner or a loser.
-fn kelly_share(trades: &TradeStatistics, fraction: f64, min_trades: u32) -> Result<f64, Refusal> {
+/// The part of the equity that Kelly says. What the sample lacks is closed trades, else a loser, both of which `start`
+/// stands in for, else a winner, without which there is nothing to bet on.
+fn kelly_share(
+    trades: &TradeStatistics,
+    fraction: f64,
+    min_trades: u32,
+    start: Option<f64>,
+) -> Result<f64, Refusal> {
     let few = |least: u32, closed: u32| {
         Refusal::new(RefusalReason::KellySample, f64::from(least), f64::from(closed))
     };
     let closed = trades.wins.saturating_add(trades.losses);
     if closed < min_trades {
-        return Err(few(min_trades, closed));
+        return start.ok_or(few(min_trades, closed));
     }
-    trades.kelly().map(|kelly| fraction * kelly).ok_or_else(|| few(1, trades.wins.min(trades.losses)))
+    match trades.kelly() {
+        Some(kelly) => Ok(fraction * kelly),
+        None if trades.losses == 0 => start.ok_or(few(1, 0)),
+        None => Err(few(1, 0)),
+    }
 }
 
 fn stop_distance(input: &SizingInput) -> Result<f64, Refusal> {
@@ -288,7 +302,7 @@ mod tests {
 
     #[test]
     fn kelly_by_hand() {
-        let sizer = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0 };
+        let sizer = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0, start: None };
         let mut trades = TradeStatistics::default();
         for pnl in [30.0, 10.0, 20.0, 25.0, 15.0, 20.0, -10.0, -5.0, -15.0] {
             trades.add(pnl);
@@ -304,7 +318,7 @@ mod tests {
         assert!((trades.kelly().unwrap() - 0.4).abs() < 1e-12);
         // Half of it, of 10,000, at 100.
         close(size(sizer, &SizingInput { trades, ..input() }), 20.0);
-        let capped = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 0.1 };
+        let capped = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 0.1, start: None };
         close(size(capped, &SizingInput { trades, ..input() }), 10.0);
         // W = 0.5, R = 0.5: 0.5 − 0.5 / 0.5 = −0.5, floored at 0.
         let losing = TradeStatistics { wins: 10, losses: 10, mean_win: 5.0, mean_loss: 10.0 };
@@ -312,6 +326,22 @@ mod tests {
         assert_eq!(size(sizer, &SizingInput { trades: losing, ..input() }), Err(RefusalReason::BelowMinimum));
         let lucky = TradeStatistics { losses: 0, wins: 50, ..losing };
         assert_eq!(size(sizer, &SizingInput { trades: lucky, ..input() }), Err(RefusalReason::KellySample));
+    }
+
+    #[test]
+    fn kelly_starts_with_the_stated_part() {
+        let sizer = Sizer::Kelly { fraction: 0.5, min_trades: 3, max_fraction: 0.5, start: Some(0.02) };
+        let after = |wins, losses| {
+            let trades = TradeStatistics { wins, losses, mean_win: 20.0, mean_loss: 10.0 };
+            size(sizer, &SizingInput { trades, ..input() })
+        };
+        // 2 % of 10,000, at 100.
+        close(after(0, 0), 2.0);
+        close(after(1, 1), 2.0);
+        // W = 2 / 3, R = 2: 2 / 3 − 1 / 6 = 0.5, half of it.
+        close(after(2, 1), 25.0);
+        close(after(30, 0), 2.0);
+        assert_eq!(after(0, 3), Err(RefusalReason::KellySample), "nothing was gained");
     }
 
     #[test]
@@ -344,7 +374,7 @@ mod tests {
         let share = Sizer::PercentOfEquity { fraction: 1.0 };
         let expected = Refusal::new(RefusalReason::InsufficientMargin, -5.0, f64::NAN);
         assert_eq!(refused(share, SizingInput { equity: -5.0, ..input() }), expected);
-        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0 };
+        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0, start: None };
         let after = |wins, losses| {
             let trades = TradeStatistics { wins, losses, mean_win: 1.0, mean_loss: 4.0 };
             refused(kelly, SizingInput { trades, ..input() })
@@ -366,7 +396,7 @@ mod tests {
     fn sizers_are_read_and_wrong_names_are_told_the_right_ones() {
         let read = |text| serde_json::from_str::<Sizer>(text).map_err(|error| error.to_string());
         assert_eq!(read(r#"{"model": "fixed-fractional"}"#), Ok(Sizer::FixedFractional { risk: 0.02 }));
-        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 30, max_fraction: 1.0 };
+        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 30, max_fraction: 1.0, start: None };
         assert_eq!(read(r#"{"model": "kelly"}"#), Ok(kelly));
         let error = read(r#"{"model": "martingale"}"#).unwrap_err();
         assert!(error.contains("unknown variant `martingale`, expected one of `fixed-quantity`"), "{error}");
@@ -392,7 +422,7 @@ mod tests {
             prop_assert!(within(fractional, price * distance, risk * equity * (1.0 + 1e-6)));
             let ranges = size(Sizer::Atr { risk, multiplier: 2.0 }, &input);
             prop_assert!(within(ranges, 2.0 * atr * price, risk * equity));
-            let kelly = size(Sizer::Kelly { fraction: 0.5, min_trades: 20, max_fraction: 0.3 }, &input);
+            let kelly = size(Sizer::Kelly { fraction: 0.5, min_trades: 20, max_fraction: 0.3, start: None }, &input);
             prop_assert!(within(kelly, price, 0.3 * equity));
             prop_assert!(wins + losses >= 20 || kelly == Err(RefusalReason::KellySample));
             let target = size(Sizer::VolatilityTarget { target: 0.3, base_leverage: 1.0, max_leverage: 4.0 }, &input);

@@ -6,6 +6,7 @@ use cryptobot_model::{
 };
 
 use crate::grid::Grid;
+use crate::verdict::Refusal;
 
 /// An order as the strategy asked for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,22 +96,23 @@ pub fn check(
     instrument: &Instrument,
     grid: &Grid,
     exposure: &Exposure,
-) -> Result<Approved<OrderRequest>, RefusalReason> {
+) -> Result<Approved<OrderRequest>, Refusal> {
     let OrderTerms { reduce_only, close_position, .. } = order.terms;
     let quantity = if close_position {
         Quantity::ZERO
     } else {
-        grid.quantity(order.quantity).ok_or(RefusalReason::InvalidArgument)?
+        grid.quantity(order.quantity).ok_or(invalid(order.quantity))?
     };
     let kind = on_grid(order, grid).ok_or(RefusalReason::InvalidArgument)?;
     if quantity.is_zero() && !close_position {
-        return Err(RefusalReason::BelowMinimum);
+        return Err(below_lot(order.quantity, instrument.lot.to_f64()));
     }
     if exposure.price.is_nan() || exposure.price <= 0.0 {
-        return Err(RefusalReason::NoMarket);
+        return Err(RefusalReason::NoMarket.into());
     }
     if exposure.open_orders >= exposure.max_open_orders {
-        return Err(RefusalReason::TooManyOrders);
+        let (most, orders) = (exposure.max_open_orders as f64, exposure.open_orders as f64 + 1.0);
+        return Err(Refusal::new(RefusalReason::TooManyOrders, most, orders));
     }
     if reduce_only || close_position {
         check_reduces(order, exposure)?;
@@ -155,9 +157,18 @@ pub fn check_amendment(
     }
     let opens = !order.terms.reduce_only && !order.terms.close_position;
     if opens && quantity > order.quantity {
-        check_margin(order.side, quantity - order.quantity, price.to_f64(), exposure)?;
+        check_margin(order.side, quantity - order.quantity, price.to_f64(), exposure)
+            .map_err(|refusal| refusal.reason)?;
     }
     Ok(Approved(Amendment { id: order.id, quantity, price, decided_at }))
+}
+
+const fn invalid(value: f64) -> Refusal {
+    Refusal::new(RefusalReason::InvalidArgument, f64::NAN, value)
+}
+
+const fn below_lot(quantity: f64, lot: f64) -> Refusal {
+    Refusal::new(RefusalReason::BelowMinimum, lot, quantity)
 }
 
 /// The order's prices on the grid: limits on the passive side, triggers away from the market.
@@ -177,33 +188,27 @@ fn on_grid(order: &ProposedOrder, grid: &Grid) -> Option<OrderKind<Price>> {
 }
 
 /// An order that sleeps may wait for the position it protects; anything else must have one to reduce when it is sent.
-fn check_reduces(order: &ProposedOrder, exposure: &Exposure) -> Result<(), RefusalReason> {
+fn check_reduces(order: &ProposedOrder, exposure: &Exposure) -> Result<(), Refusal> {
     let reduces = exposure.position.signum() * order.side.sign() as i32 == -1;
     if reduces || order.kind.trigger().is_some() || order.terms.parent.is_some() {
         Ok(())
     } else {
-        Err(RefusalReason::NothingToReduce)
+        Err(Refusal::new(RefusalReason::NothingToReduce, f64::NAN, exposure.position.to_f64()))
     }
 }
 
-fn check_minimum(quantity: Quantity, price: f64, instrument: &Instrument) -> Result<(), RefusalReason> {
-    if instrument.min_notional == Money::ZERO || quantity.to_f64() * price >= instrument.min_notional.to_f64()
-    {
-        Ok(())
-    } else {
-        Err(RefusalReason::BelowMinimum)
+fn check_minimum(quantity: Quantity, price: f64, instrument: &Instrument) -> Result<(), Refusal> {
+    if instrument.min_notional == Money::ZERO {
+        return Ok(());
     }
+    let (least, notional) = (instrument.min_notional.to_f64(), quantity.to_f64() * price);
+    if notional >= least { Ok(()) } else { Err(Refusal::new(RefusalReason::BelowMinimum, least, notional)) }
 }
 
 /// The largest position that this order and those already open can lead to must be covered by the equity, and its
 /// notional allowed at the leverage; an order that only brings the position nearer to zero always may. An estimate at
 /// the newest price, hence in `f64`.
-fn check_margin(
-    side: Side,
-    quantity: Quantity,
-    price: f64,
-    exposure: &Exposure,
-) -> Result<(), RefusalReason> {
+fn check_margin(side: Side, quantity: Quantity, price: f64, exposure: &Exposure) -> Result<(), Refusal> {
     let sign = side.sign();
     let position = exposure.position.to_f64() * sign;
     let open_same_side = match side {
@@ -214,11 +219,14 @@ fn check_margin(
     if after <= 0.0 || after <= -position {
         return Ok(());
     }
-    if after * price + exposure.other_notional > exposure.equity * exposure.leverage {
-        return Err(RefusalReason::InsufficientMargin);
+    let notional = after * price + exposure.other_notional;
+    if notional > exposure.equity * exposure.leverage {
+        let needed = notional / exposure.leverage;
+        return Err(Refusal::new(RefusalReason::InsufficientMargin, exposure.equity, needed));
     }
-    if (after + exposure.elsewhere.to_f64() * sign) * price > exposure.largest_notional {
-        return Err(RefusalReason::LeverageExceeded);
+    let at_exchange = (after + exposure.elsewhere.to_f64() * sign) * price;
+    if at_exchange > exposure.largest_notional {
+        return Err(Refusal::new(RefusalReason::LeverageExceeded, exposure.largest_notional, at_exchange));
     }
     Ok(())
 }
@@ -275,7 +283,30 @@ mod tests {
     }
 
     fn verdict(order: &ProposedOrder, exposure: &Exposure) -> Result<(), RefusalReason> {
-        check(order, &instrument(), &Grid::new(&instrument()), exposure).map(|_| ())
+        let checked = check(order, &instrument(), &Grid::new(&instrument()), exposure);
+        checked.map(|_| ()).map_err(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn refusals_tell_the_numbers_they_rest_on() {
+        let refused = |order: ProposedOrder, exposure: Exposure| {
+            check(&order, &instrument(), &Grid::new(&instrument()), &exposure).unwrap_err()
+        };
+        let buy = |quantity| order(Side::Buy, quantity, OrderKind::Market, false);
+        let at_ten = Exposure { leverage: 10.0, other_notional: 1_000.0, ..exposure("0") };
+        // (100 × 100 + 1,000) / 10 of margin, and 1,000 of equity.
+        let expected = Refusal::new(RefusalReason::InsufficientMargin, 1_000.0, 1_100.0);
+        assert_eq!(refused(buy(100.0), at_ten), expected);
+        let expected = Refusal::new(RefusalReason::BelowMinimum, 5.0, 4.0);
+        assert_eq!(refused(buy(0.04), exposure("0")), expected, "a notional");
+        let expected = Refusal::new(RefusalReason::BelowMinimum, 0.001, 0.0004);
+        assert_eq!(refused(buy(0.0004), exposure("0")), expected, "a quantity");
+        let expected = Refusal::new(RefusalReason::NothingToReduce, f64::NAN, -2.0);
+        assert_eq!(refused(order(Side::Sell, 1.0, OrderKind::Market, true), exposure("-2")), expected);
+        let full = Exposure { open_orders: 10, ..exposure("0") };
+        assert_eq!(refused(buy(1.0), full), Refusal::new(RefusalReason::TooManyOrders, 10.0, 11.0));
+        let expected = Refusal::new(RefusalReason::InvalidArgument, f64::NAN, -1.0);
+        assert_eq!(refused(buy(-1.0), exposure("0")), expected);
     }
 
     #[test]

@@ -13,15 +13,12 @@ use crate::grid::Grid;
 use crate::guard::{CalmEquities, Change, EquityGuard};
 use crate::limits::{Budget, Limits, MarketLimits, StrategyLimits};
 use crate::pretrade::{Case, Finding, entry_price};
-use crate::sizing::{SizingInput, TradeStatistics};
+use crate::sizing::{ATR_PERIOD, SizingInput, TradeStatistics};
 use crate::state::{
     Cause, Closing, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
 };
-use crate::verdict::{Evidence, Ruling, Verdict};
+use crate::verdict::{Evidence, Refusal, Ruling, Verdict};
 use crate::window::{Breaker, Window, seconds};
-
-/// True ranges in the average that sizers get where nobody gave one.
-const ATR_PERIOD: usize = 14;
 
 /// What a decision about one order is made on.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +101,9 @@ impl RiskEngine {
         let market = &self.limits.market;
         let sizes = |limits: &StrategyLimits| limits.sizer.is_some_and(|sizer| sizer.needs_window());
         self.tracks |= self.enforces;
-        self.needs_window = market.need_window() || self.strategies.iter().any(sizes);
+        self.needs_window = market.need_window()
+            || self.limits.orders.atr_stop.is_some()
+            || self.strategies.iter().any(sizes);
         self.watches_equity = self.portfolio.watches() || self.guards.iter().any(EquityGuard::watches);
     }
 
@@ -304,12 +303,13 @@ impl RiskEngine {
         strategy: StrategyId,
         instrument: InstrumentId,
         input: &SizingInput,
-    ) -> Result<f64, RefusalReason> {
+    ) -> Result<f64, Refusal> {
         let limits = &self.strategies[strategy.index()];
         if let Some(least) = limits.min_confidence
             && input.confidence.is_none_or(|confidence| confidence < least || confidence.is_nan())
         {
-            return Err(RefusalReason::LowConfidence);
+            let confidence = input.confidence.unwrap_or(f64::NAN);
+            return Err(Refusal::new(RefusalReason::LowConfidence, least, confidence));
         }
         let sizer = limits.sizer.ok_or(RefusalReason::NoSizer)?;
         let mut input = *input;
@@ -320,6 +320,7 @@ impl RiskEngine {
             let window = &self.windows[instrument.index()];
             input.atr = input.atr.or_else(|| window.average_true_range(ATR_PERIOD));
             input.volatility = input.volatility.or_else(|| window.volatility());
+            input.bars = window.len();
         }
         sizer.size(&input)
     }
@@ -379,7 +380,7 @@ impl RiskEngine {
             |reason, evidence| Ruling { verdict: Verdict::Refused { reason, evidence }, order: None };
         let approved = match check(order, instrument, grid, view.exposure) {
             Ok(approved) => approved,
-            Err(reason) => return refused(reason, Evidence::NONE),
+            Err(Refusal { reason, evidence }) => return refused(reason, evidence),
         };
         if !self.tracks {
             return Ruling { verdict: Verdict::Approved, order: Some(approved) };

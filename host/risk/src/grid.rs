@@ -83,6 +83,12 @@ impl Grid {
         self.price(value, toward)
     }
 
+    /// A price so many ticks above another, or below it; `None` where there is none.
+    pub(crate) fn shifted(&self, price: Price, ticks: i128) -> Option<Price> {
+        let units = price.units() + ticks * self.tick.units;
+        (units > 0).then(|| Price::from_units(units))
+    }
+
     fn price(&self, value: f64, toward: Toward) -> Option<Price> {
         acceptable(value)
             .then(|| Price::from_units(self.tick.round(value, toward)))

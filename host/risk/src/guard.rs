@@ -14,14 +14,18 @@ struct Period {
     cause: Cause,
     limit: Option<f64>,
     ends: Timestamp,
+    /// Equity at its start.
+    start: f64,
     /// Equity at which trading halts.
     floor: f64,
-    halted: bool,
+    /// The part of the equity at its start whose loss halted.
+    lost: Option<f64>,
 }
 
 impl Period {
     const fn new(span: Span, cause: Cause, limit: Option<f64>) -> Self {
-        Self { span, cause, limit, ends: Timestamp(i64::MIN), floor: f64::NEG_INFINITY, halted: false }
+        let ends = Timestamp(i64::MIN);
+        Self { span, cause, limit, ends, start: f64::NAN, floor: f64::NEG_INFINITY, lost: None }
     }
 }
 
@@ -145,8 +149,8 @@ impl EquityGuard {
         }
         let mut why = (Cause::NewPeriod, Evidence::NONE);
         for period in &mut self.periods {
-            if !period.halted && equity <= period.floor {
-                period.halted = true;
+            if period.lost.is_none() && equity <= period.floor {
+                period.lost = Some(1.0 - equity / period.start);
                 why = (period.cause, Evidence { limit: period.floor, value: equity });
             }
         }
@@ -165,7 +169,7 @@ impl EquityGuard {
         for period in &mut self.periods {
             if ts >= period.ends {
                 period.ends = period.span.next_start(ts, self.reset_hour);
-                period.halted = false;
+                (period.start, period.lost) = (equity, None);
                 period.floor = period.limit.map_or(f64::NEG_INFINITY, |limit| equity * (1.0 - limit));
             }
         }
@@ -179,7 +183,7 @@ impl EquityGuard {
     /// What has halted already needs no watching.
     fn refresh_floor(&mut self) {
         let trough = if self.drawn_down { f64::NEG_INFINITY } else { self.drawdown_floor() };
-        let live = self.periods.iter().filter(|period| !period.halted);
+        let live = self.periods.iter().filter(|period| period.lost.is_none());
         self.floor = live.fold(trough, |floor, period| floor.max(period.floor));
     }
 
@@ -193,19 +197,22 @@ impl EquityGuard {
         1.0 - equity / self.peak
     }
 
-    /// The drawdown that halts, and the one that did.
-    pub(crate) fn drawdown_evidence(&self) -> (f64, f64) {
-        (self.budget.halt_at_drawdown.unwrap_or(f64::NAN), self.halted_at)
-    }
-
     pub(crate) fn state(&self) -> TradingState {
-        if self.lost().is_some() { TradingState::Halted } else { self.command }
+        if self.has_lost() { TradingState::Halted } else { self.command }
     }
 
-    /// The loss limit in force, if any.
-    pub(crate) fn lost(&self) -> Option<Cause> {
-        let period = self.periods.iter().find(|period| period.halted).map(|period| period.cause);
-        period.or(self.drawn_down.then_some(Cause::Drawdown))
+    /// Whether a loss limit is in force.
+    fn has_lost(&self) -> bool {
+        self.drawn_down || self.periods.iter().any(|period| period.lost.is_some())
+    }
+
+    /// The loss that halts and the one that did, as fractions: of the shortest period, else the drawdown from the peak.
+    /// `None` while no loss limit is in force.
+    pub(crate) fn loss(&self) -> Option<Evidence> {
+        let halted = self.periods.iter().find_map(|period| Some((period.limit, period.lost?)));
+        let (limit, value) =
+            halted.or(self.drawn_down.then_some((self.budget.halt_at_drawdown, self.halted_at)))?;
+        Some(Evidence { limit: limit.unwrap_or(f64::NAN), value })
     }
 
     /// What the operator commanded.
@@ -253,7 +260,10 @@ mod tests {
         // 10,000 × (1 − 0.02) = 9,800, counted from the start of the day, not from its peak.
         let evidence = Evidence { limit: 9_800.0, value: 9_799.0 };
         let change = Some((Active, Halted, Cause::DailyLoss, evidence));
+        assert_eq!(guard.loss(), None);
         assert_eq!(guard.observe(at("2024-02-01T00:00"), 9_799.0), change, "midnight is not the stated hour");
+        let loss = guard.loss().unwrap();
+        assert!(loss.limit == 0.02 && (loss.value - 0.0201).abs() < 1e-12, "{loss:?}");
         assert_eq!(guard.observe(at("2024-02-01T07:59"), 10_500.0), None, "a gain does not lift it");
         let change = guard.observe(at("2024-02-01T08:00"), 9_700.0).unwrap();
         assert_eq!((change.0, change.1, change.2), (Halted, Active, Cause::NewPeriod));

@@ -16,6 +16,7 @@ mod pretrade;
 mod settings;
 mod sizing;
 mod state;
+mod stop;
 mod verdict;
 mod window;
 
@@ -27,8 +28,9 @@ pub use limits::{
     Budget, CircuitBreaker, CorrelationLimit, Limits, MarketLimits, OrderLimits, OrderRate, StrategyLimits,
 };
 pub use settings::{LEVERAGE_CAP, Profile, RiskSettings, SettingsError};
-pub use sizing::{AtrStop, Sizer, SizingInput, TradeStatistics, target_leverage};
+pub use sizing::{Sizer, SizingInput, TradeStatistics, target_leverage};
 pub use state::{
     Cause, Closing, Command, CommandEffect, CommandError, OrderRef, Scope, StateChange, TradingState,
 };
-pub use verdict::{Evidence, Ruling, Verdict};
+pub use stop::AtrStop;
+pub use verdict::{Evidence, Refusal, Ruling, Verdict};

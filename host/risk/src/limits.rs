@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::sizing::Sizer;
+use crate::stop::{AtrStop, Distances};
 
 /// What one account, a strategy's or the portfolio's, may have at stake and lose. Fractions are of its own equity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -120,6 +121,9 @@ pub struct OrderLimits {
     pub min_stop_distance: Option<f64>,
     /// Largest distance of a stop from the entry, a fraction of the price.
     pub max_stop_distance: Option<f64>,
+    /// The stop of signals that come without one; they have none where nothing is stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub atr_stop: Option<AtrStop>,
     /// Seconds after a position was closed in which its strategy may not enter the instrument again.
     pub cooldown_s: Option<u32>,
     /// Seconds in which an equal order (instrument, side, kind, prices, quantity) of a strategy is a duplicate.
@@ -137,9 +141,15 @@ impl OrderLimits {
             require_stop: self.require_stop.or(base.require_stop),
             min_stop_distance: self.min_stop_distance.or(base.min_stop_distance),
             max_stop_distance: self.max_stop_distance.or(base.max_stop_distance),
+            atr_stop: self.atr_stop.or(base.atr_stop),
             cooldown_s: self.cooldown_s.or(base.cooldown_s),
             duplicate_window_s: self.duplicate_window_s.or(base.duplicate_window_s),
         }
+    }
+
+    /// How far stops may be.
+    pub(crate) fn stop_distances(&self) -> Distances {
+        Distances::new(self.min_stop_distance, self.max_stop_distance)
     }
 }
 

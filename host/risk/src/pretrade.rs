@@ -6,8 +6,8 @@ use crate::book::{stated_price, way};
 use crate::engine::{RiskEngine, RiskView};
 use crate::limits::{Budget, CorrelationLimit};
 use crate::sizing::is_positive;
-use crate::state::{Cause, Scope, TradingState};
-use crate::verdict::Evidence;
+use crate::state::{Scope, TradingState};
+use crate::verdict::{Evidence, Refusal};
 use crate::window::seconds;
 
 /// A limit that an order meets: how much of its opening part may pass (0 = nothing), and why not more.
@@ -21,6 +21,13 @@ pub(crate) struct Finding {
 impl Finding {
     fn refuse(reason: RefusalReason, limit: f64, value: f64) -> Self {
         Self { quantity: 0.0, reason, evidence: Evidence { limit, value } }
+    }
+}
+
+/// Nothing may pass.
+impl From<Refusal> for Finding {
+    fn from(Refusal { reason, evidence }: Refusal) -> Self {
+        Self { quantity: 0.0, reason, evidence }
     }
 }
 
@@ -99,16 +106,16 @@ impl RiskEngine {
             [all, own] if own.state() > all.state() => own,
             [all, _] => all,
         };
-        let reason = match (guard.state(), guard.lost()) {
-            (TradingState::Active, _) => None,
-            (_, Some(_)) => Some(RefusalReason::LossLimit),
-            (TradingState::Reducing, None) => Some(RefusalReason::ReducingOnly),
-            (TradingState::Halted, None) => Some(RefusalReason::TradingHalted),
-        };
-        if let Some(reason) = reason {
-            let drawn = guard.lost() == Some(Cause::Drawdown);
-            let (limit, value) = if drawn { guard.drawdown_evidence() } else { (f64::NAN, f64::NAN) };
-            return Err(Finding::refuse(reason, limit, value));
+        let state = guard.state();
+        if state != TradingState::Active {
+            // By command nothing may be opened.
+            let commanded = Evidence { limit: 0.0, value: case.opening };
+            let (reason, evidence) = match guard.loss() {
+                Some(loss) => (RefusalReason::LossLimit, loss),
+                None if state == TradingState::Reducing => (RefusalReason::ReducingOnly, commanded),
+                None => (RefusalReason::TradingHalted, commanded),
+            };
+            return Err(Refusal { reason, evidence }.into());
         }
         let breaker = &self.breakers[order.instrument.index()];
         match (breaker.halted_until, self.limits.market.circuit_breaker) {
@@ -165,16 +172,7 @@ impl RiskEngine {
         if !is_positive(stop) {
             return Err(Finding::refuse(RefusalReason::InvalidArgument, f64::NAN, stop));
         }
-        // Negative on the wrong side of the entry.
-        let distance = order.side.sign() * (case.entry - stop) / case.entry;
-        let (min, max) = (limits.min_stop_distance.unwrap_or(0.0), limits.max_stop_distance.unwrap_or(1.0));
-        if distance <= 0.0 || distance < min {
-            Err(Finding::refuse(RefusalReason::StopDistance, min, distance))
-        } else if limits.max_stop_distance.is_some() && distance > max {
-            Err(Finding::refuse(RefusalReason::StopDistance, max, distance))
-        } else {
-            Ok(())
-        }
+        limits.stop_distances().check(order.side, case.entry, stop).map_err(Finding::from)
     }
 
     /// An order may not trade much worse than the mark price.

@@ -7,6 +7,7 @@ use crate::limits::{
     Budget, CircuitBreaker, CorrelationLimit, Limits, MarketLimits, OrderLimits, OrderRate, StrategyLimits,
 };
 use crate::sizing::Sizer;
+use crate::stop::AtrStop;
 
 /// Highest leverage that settings may allow.
 pub const LEVERAGE_CAP: f64 = 20.0;
@@ -82,6 +83,7 @@ fn common_orders() -> OrderLimits {
         require_stop: Some(false),
         min_stop_distance: Some(0.001),
         max_stop_distance: Some(0.20),
+        atr_stop: None,
         cooldown_s: Some(3_600),
         duplicate_window_s: Some(1),
     }
@@ -139,7 +141,7 @@ impl RiskSettings {
         }
         check_budget("portfolio", &limits.portfolio)?;
         check_strategy("strategy", &limits.strategy, &limits.orders)?;
-        check_orders(&limits.orders)?;
+        check_orders(&limits.orders, &limits.market)?;
         check_market(&limits.market)?;
         Ok(limits)
     }
@@ -178,10 +180,17 @@ fn check_sizer(path: &str, sizer: &Sizer) -> Result<(), SettingsError> {
         Sizer::FixedNotional { notional } => field("notional", notional, 1e12),
         Sizer::PercentOfEquity { fraction } => field("fraction", fraction, LEVERAGE_CAP),
         Sizer::FixedFractional { risk } => field("risk", risk, 1.0),
-        Sizer::Kelly { fraction, min_trades, max_fraction } => {
+        Sizer::Kelly { fraction, min_trades, max_fraction, start } => {
             field("fraction", fraction, 1.0)?;
             field("max_fraction", max_fraction, LEVERAGE_CAP)?;
-            at_least_one(&join(path, "min_trades"), Some(min_trades))
+            at_least_one(&join(path, "min_trades"), Some(min_trades))?;
+            let Some(start) = start else { return Ok(()) };
+            field("start", start, LEVERAGE_CAP)?;
+            if start > max_fraction {
+                let problem = format!("is {start}, more than max_fraction = {max_fraction}; make it smaller");
+                return Err(wrong(&join(path, "start"), problem));
+            }
+            Ok(())
         }
         Sizer::Atr { risk, multiplier } => {
             field("risk", risk, 1.0)?;
@@ -237,7 +246,7 @@ fn check_budget(path: &str, budget: &Budget) -> Result<(), SettingsError> {
     }
 }
 
-fn check_orders(orders: &OrderLimits) -> Result<(), SettingsError> {
+fn check_orders(orders: &OrderLimits, market: &MarketLimits) -> Result<(), SettingsError> {
     if let Some(rate) = orders.rate {
         at_least_one("orders.rate.orders", Some(rate.orders))?;
         at_least_one("orders.rate.per_s", Some(rate.per_s))?;
@@ -251,6 +260,13 @@ fn check_orders(orders: &OrderLimits) -> Result<(), SettingsError> {
     {
         let problem = format!("is {min} and must be less than max_stop_distance = {max}");
         return Err(wrong("orders.min_stop_distance", problem));
+    }
+    let Some(AtrStop { multiple, period }) = orders.atr_stop else { return Ok(()) };
+    above_zero("orders.atr_stop.multiple", Some(multiple), 100.0)?;
+    let window = market.window_bars.unwrap_or(MarketLimits::WINDOW_BARS);
+    if !(1..=window).contains(&period) {
+        let problem = format!("must lie in 1..{window}, the bars of market.window_bars, not {period}");
+        return Err(wrong("orders.atr_stop.period", problem));
     }
     Ok(())
 }
@@ -378,6 +394,9 @@ mod tests {
                 "orders.min_stop_distance",
             ),
             (r#"{"orders": {"rate": {"orders": 0, "per_s": 1}}}"#, "orders.rate.orders"),
+            (r#"{"orders": {"atr_stop": {"multiple": 0}}}"#, "orders.atr_stop.multiple"),
+            (r#"{"orders": {"atr_stop": {"period": 0}}}"#, "orders.atr_stop.period"),
+            (r#"{"orders": {"atr_stop": {"period": 101}}}"#, "orders.atr_stop.period"),
             (
                 r#"{"profile": "standard", "strategy": {"sizer": {"model": "atr", "risk": 0.03}}}"#,
                 "strategy.sizer.risk",
@@ -385,6 +404,11 @@ mod tests {
             (
                 r#"{"strategy": {"sizer": {"model": "fixed-notional", "notional": 0}}}"#,
                 "strategy.sizer.notional",
+            ),
+            (r#"{"strategy": {"sizer": {"model": "kelly", "start": 0}}}"#, "strategy.sizer.start"),
+            (
+                r#"{"strategy": {"sizer": {"model": "kelly", "start": 0.2, "max_fraction": 0.1}}}"#,
+                "strategy.sizer.start",
             ),
             (r#"{"strategy": {"budget": {"max_positions": 0}}}"#, "strategy.budget.max_positions"),
             (r#"{"market": {"window_bars": 3}}"#, "market.window_bars"),
@@ -395,6 +419,25 @@ mod tests {
         }
         assert!(resolve(r#"{"proflie": "standard"}"#).unwrap_err().contains("unknown field `proflie`"));
         assert!(resolve(r#"{"profile": "yolo"}"#).unwrap_err().contains("`conservative`"));
+    }
+
+    #[test]
+    fn a_stop_by_the_range_is_as_specified_unless_stated() {
+        let of = |text| resolve(text).unwrap().orders.atr_stop;
+        assert_eq!(of(r#"{"profile": "standard"}"#), None);
+        let stated = of(r#"{"profile": "standard", "orders": {"atr_stop": {}}}"#);
+        assert_eq!(stated, Some(AtrStop { multiple: 1.5, period: 14 }));
+        let wide = of(r#"{"orders": {"atr_stop": {"period": 200}}, "market": {"window_bars": 200}}"#);
+        assert_eq!(wide.map(|stop| stop.period), Some(200));
+    }
+
+    #[test]
+    fn settings_that_are_not_stated_leave_the_file_as_it_was() {
+        let text = serde_json::to_string(&RiskSettings::default()).unwrap();
+        assert!(!text.contains("atr_stop"), "{text}");
+        let kelly: Sizer = serde_json::from_str(r#"{"model": "kelly"}"#).unwrap();
+        let text = serde_json::to_string(&kelly).unwrap();
+        assert_eq!(text, r#"{"model":"kelly","fraction":0.5,"min_trades":30,"max_fraction":1.0}"#);
     }
 
     #[test]

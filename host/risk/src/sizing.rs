@@ -3,7 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use cryptobot_model::{RefusalReason, Side};
+use cryptobot_model::RefusalReason;
+
+use crate::verdict::Refusal;
+use crate::window::LEAST_RETURNS;
+
+/// True ranges in the average that sizers get where nobody gave one.
+pub(crate) const ATR_PERIOD: usize = 14;
 
 /// Closed trades of one strategy, after costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,6 +62,8 @@ pub struct SizingInput {
     pub atr: Option<f64>,
     /// Volatility, annualised, a fraction.
     pub volatility: Option<f64>,
+    /// Bars of the instrument that are known.
+    pub bars: usize,
     /// Closed trades of the strategy.
     pub trades: TradeStatistics,
     /// Confidence of the signal, 0 to 1.
@@ -98,6 +106,10 @@ pub enum Sizer {
         /// Largest notional per unit of equity.
         #[serde(default = "one")]
         max_fraction: f64,
+        /// Notional per unit of equity until `min_trades` have closed, and after them while none has lost; signals are
+        /// refused then where it is not stated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start: Option<f64>,
     },
     /// `risk × equity / (multiplier × ATR)`.
     Atr {
@@ -150,33 +162,40 @@ impl Sizer {
     /// Refused are: a missing stop, range or volatility (`missing-stop`, `no-market`), a stop at the entry
     /// (`stop-distance`), too few trades for Kelly (`kelly-sample`), no equity (`insufficient-margin`), and sizes of
     /// zero, as of a Kelly fraction without an edge (`below-minimum`).
-    pub fn size(&self, input: &SizingInput) -> Result<f64, RefusalReason> {
+    pub fn size(&self, input: &SizingInput) -> Result<f64, Refusal> {
         let SizingInput { equity, price, .. } = *input;
         if !equity.is_finite() {
-            return Err(RefusalReason::InvalidArgument);
+            return Err(Refusal::new(RefusalReason::InvalidArgument, f64::NAN, equity));
         }
         if equity <= 0.0 {
-            return Err(RefusalReason::InsufficientMargin);
+            // There is no size yet that would need a margin.
+            return Err(Refusal::new(RefusalReason::InsufficientMargin, equity, f64::NAN));
         }
         if !is_positive(price) {
-            return Err(RefusalReason::NoMarket);
+            return Err(Refusal::new(RefusalReason::NoMarket, f64::NAN, price));
         }
         let quantity = match *self {
             Self::FixedQuantity { quantity } => quantity,
             Self::FixedNotional { notional } => notional / price,
             Self::PercentOfEquity { fraction } => fraction * equity / price,
             Self::FixedFractional { risk } => risk * equity / stop_distance(input)?,
-            Self::Kelly { fraction, min_trades, max_fraction } => {
-                let share = kelly_share(&input.trades, fraction, min_trades)?;
+            Self::Kelly { fraction, min_trades, max_fraction, start } => {
+                let share = kelly_share(&input.trades, fraction, min_trades, start)?;
                 share.min(max_fraction) * equity / price
             }
-            Self::Atr { risk, multiplier } => risk * equity / (multiplier * known(input.atr)?),
+            Self::Atr { risk, multiplier } => {
+                risk * equity / (multiplier * known(input.atr, ATR_PERIOD, input.bars)?)
+            }
             Self::VolatilityTarget { target, base_leverage, max_leverage } => {
-                let volatility = known(input.volatility)?;
+                let volatility = known(input.volatility, LEAST_RETURNS + 1, input.bars)?;
                 target_leverage(base_leverage, target, volatility, max_leverage) * equity / price
             }
         };
-        if is_positive(quantity) { Ok(quantity) } else { Err(RefusalReason::BelowMinimum) }
+        if is_positive(quantity) {
+            Ok(quantity)
+        } else {
+            Err(Refusal::new(RefusalReason::BelowMinimum, 0.0, quantity))
+        }
     }
 
     /// Whether the sizer needs the strategy's closed trades.
@@ -195,48 +214,49 @@ pub fn target_leverage(base: f64, target: f64, volatility: f64, max: f64) -> f64
     (base * target / volatility).max(1.0).min(max)
 }
 
-fn kelly_share(trades: &TradeStatistics, fraction: f64, min_trades: u32) -> Result<f64, RefusalReason> {
-    if trades.wins.saturating_add(trades.losses) < min_trades {
-        return Err(RefusalReason::KellySample);
+/// The part of the equity that Kelly says. What the sample lacks is closed trades, else a loser, both of which `start`
+/// stands in for, else a winner, without which there is nothing to bet on.
+fn kelly_share(
+    trades: &TradeStatistics,
+    fraction: f64,
+    min_trades: u32,
+    start: Option<f64>,
+) -> Result<f64, Refusal> {
+    let few = |least: u32, closed: u32| {
+        Refusal::new(RefusalReason::KellySample, f64::from(least), f64::from(closed))
+    };
+    let closed = trades.wins.saturating_add(trades.losses);
+    if closed < min_trades {
+        return start.ok_or(few(min_trades, closed));
     }
-    trades.kelly().map(|kelly| fraction * kelly).ok_or(RefusalReason::KellySample)
+    match trades.kelly() {
+        Some(kelly) => Ok(fraction * kelly),
+        None if trades.losses == 0 => start.ok_or(few(1, 0)),
+        None => Err(few(1, 0)),
+    }
 }
 
-fn stop_distance(input: &SizingInput) -> Result<f64, RefusalReason> {
+fn stop_distance(input: &SizingInput) -> Result<f64, Refusal> {
     let stop = input.stop.ok_or(RefusalReason::MissingStop)?;
     if !is_positive(stop) {
-        return Err(RefusalReason::InvalidArgument);
+        return Err(Refusal::new(RefusalReason::InvalidArgument, f64::NAN, stop));
     }
     let distance = (input.price - stop).abs();
-    if distance > 0.0 { Ok(distance) } else { Err(RefusalReason::StopDistance) }
+    if distance > 0.0 { Ok(distance) } else { Err(Refusal::new(RefusalReason::StopDistance, 0.0, distance)) }
 }
 
 /// A statistic of the market; one that is not there yet is no number to size with.
-fn known(value: Option<f64>) -> Result<f64, RefusalReason> {
-    value.filter(|value| is_positive(*value)).ok_or(RefusalReason::NoMarket)
+/// `needed` are the bars that it takes, `bars` those that there are.
+pub(crate) fn known(value: Option<f64>, needed: usize, bars: usize) -> Result<f64, Refusal> {
+    match value {
+        Some(value) if is_positive(value) => Ok(value),
+        Some(value) => Err(Refusal::new(RefusalReason::NoMarket, 0.0, value)),
+        None => Err(Refusal::new(RefusalReason::NoMarket, needed as f64, bars as f64)),
+    }
 }
 
 pub(crate) fn is_positive(value: f64) -> bool {
     value > 0.0 && value.is_finite()
-}
-
-/// A stop at a multiple of the average true range, not nearer and not farther than stated.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AtrStop {
-    /// Average true ranges; 1.5 is customary.
-    pub multiple: f64,
-    /// Smallest distance, a fraction of the price.
-    pub min_distance: f64,
-    /// Largest distance, a fraction of the price.
-    pub max_distance: f64,
-}
-
-impl AtrStop {
-    /// The stop of an entry at `price`: below it for a buy, above it for a sell.
-    pub fn price(&self, side: Side, price: f64, atr: f64) -> f64 {
-        let distance = (self.multiple * atr / price).max(self.min_distance).min(self.max_distance);
-        price * (1.0 - side.sign() * distance)
-    }
 }
 
 #[cfg(test)]
@@ -249,6 +269,10 @@ mod tests {
         SizingInput { equity: 10_000.0, price: 100.0, ..SizingInput::default() }
     }
 
+    fn size(sizer: Sizer, input: &SizingInput) -> Result<f64, RefusalReason> {
+        sizer.size(input).map_err(|refusal| refusal.reason)
+    }
+
     fn close(value: Result<f64, RefusalReason>, expected: f64) {
         let value = value.unwrap();
         assert!((value - expected).abs() < 1e-9, "{value} instead of {expected}");
@@ -256,35 +280,35 @@ mod tests {
 
     #[test]
     fn simple_sizers_by_hand() {
-        close(Sizer::FixedQuantity { quantity: 0.3 }.size(&input()), 0.3);
+        close(size(Sizer::FixedQuantity { quantity: 0.3 }, &input()), 0.3);
         // 500 / 100
-        close(Sizer::FixedNotional { notional: 500.0 }.size(&input()), 5.0);
+        close(size(Sizer::FixedNotional { notional: 500.0 }, &input()), 5.0);
         // 0.02 × 10,000 / 100
-        close(Sizer::PercentOfEquity { fraction: 0.02 }.size(&input()), 2.0);
+        close(size(Sizer::PercentOfEquity { fraction: 0.02 }, &input()), 2.0);
     }
 
     #[test]
     fn fixed_fractional_needs_a_stop() {
         let sizer = Sizer::FixedFractional { risk: 0.005 };
         // 0.005 × 10,000 = 50 at risk over a distance of 4.
-        close(sizer.size(&SizingInput { stop: Some(96.0), ..input() }), 12.5);
-        close(sizer.size(&SizingInput { stop: Some(104.0), ..input() }), 12.5);
-        assert_eq!(sizer.size(&input()), Err(RefusalReason::MissingStop));
+        close(size(sizer, &SizingInput { stop: Some(96.0), ..input() }), 12.5);
+        close(size(sizer, &SizingInput { stop: Some(104.0), ..input() }), 12.5);
+        assert_eq!(size(sizer, &input()), Err(RefusalReason::MissingStop));
         let at_entry = SizingInput { stop: Some(100.0), ..input() };
-        assert_eq!(sizer.size(&at_entry), Err(RefusalReason::StopDistance));
+        assert_eq!(size(sizer, &at_entry), Err(RefusalReason::StopDistance));
         let wrong = SizingInput { stop: Some(f64::NAN), ..input() };
-        assert_eq!(sizer.size(&wrong), Err(RefusalReason::InvalidArgument));
+        assert_eq!(size(sizer, &wrong), Err(RefusalReason::InvalidArgument));
     }
 
     #[test]
     fn kelly_by_hand() {
-        let sizer = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0 };
+        let sizer = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0, start: None };
         let mut trades = TradeStatistics::default();
         for pnl in [30.0, 10.0, 20.0, 25.0, 15.0, 20.0, -10.0, -5.0, -15.0] {
             trades.add(pnl);
         }
         assert_eq!(
-            sizer.size(&SizingInput { trades, ..input() }),
+            size(sizer, &SizingInput { trades, ..input() }),
             Err(RefusalReason::KellySample),
             "nine trades"
         );
@@ -293,25 +317,41 @@ mod tests {
         assert_eq!((trades.wins, trades.losses, trades.mean_win, trades.mean_loss), (6, 4, 20.0, 10.0));
         assert!((trades.kelly().unwrap() - 0.4).abs() < 1e-12);
         // Half of it, of 10,000, at 100.
-        close(sizer.size(&SizingInput { trades, ..input() }), 20.0);
-        let capped = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 0.1 };
-        close(capped.size(&SizingInput { trades, ..input() }), 10.0);
+        close(size(sizer, &SizingInput { trades, ..input() }), 20.0);
+        let capped = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 0.1, start: None };
+        close(size(capped, &SizingInput { trades, ..input() }), 10.0);
         // W = 0.5, R = 0.5: 0.5 − 0.5 / 0.5 = −0.5, floored at 0.
         let losing = TradeStatistics { wins: 10, losses: 10, mean_win: 5.0, mean_loss: 10.0 };
         assert_eq!(losing.kelly(), Some(0.0));
-        assert_eq!(sizer.size(&SizingInput { trades: losing, ..input() }), Err(RefusalReason::BelowMinimum));
+        assert_eq!(size(sizer, &SizingInput { trades: losing, ..input() }), Err(RefusalReason::BelowMinimum));
         let lucky = TradeStatistics { losses: 0, wins: 50, ..losing };
-        assert_eq!(sizer.size(&SizingInput { trades: lucky, ..input() }), Err(RefusalReason::KellySample));
+        assert_eq!(size(sizer, &SizingInput { trades: lucky, ..input() }), Err(RefusalReason::KellySample));
+    }
+
+    #[test]
+    fn kelly_starts_with_the_stated_part() {
+        let sizer = Sizer::Kelly { fraction: 0.5, min_trades: 3, max_fraction: 0.5, start: Some(0.02) };
+        let after = |wins, losses| {
+            let trades = TradeStatistics { wins, losses, mean_win: 20.0, mean_loss: 10.0 };
+            size(sizer, &SizingInput { trades, ..input() })
+        };
+        // 2 % of 10,000, at 100.
+        close(after(0, 0), 2.0);
+        close(after(1, 1), 2.0);
+        // W = 2 / 3, R = 2: 2 / 3 − 1 / 6 = 0.5, half of it.
+        close(after(2, 1), 25.0);
+        close(after(30, 0), 2.0);
+        assert_eq!(after(0, 3), Err(RefusalReason::KellySample), "nothing was gained");
     }
 
     #[test]
     fn atr_and_volatility_by_hand() {
         let atr = Sizer::Atr { risk: 0.005, multiplier: 2.0 };
         // 50 / (2 × 2.5)
-        close(atr.size(&SizingInput { atr: Some(2.5), ..input() }), 10.0);
-        assert_eq!(atr.size(&input()), Err(RefusalReason::NoMarket));
+        close(size(atr, &SizingInput { atr: Some(2.5), ..input() }), 10.0);
+        assert_eq!(size(atr, &input()), Err(RefusalReason::NoMarket));
         let target = Sizer::VolatilityTarget { target: 0.4, base_leverage: 2.0, max_leverage: 3.0 };
-        let at = |volatility| target.size(&SizingInput { volatility: Some(volatility), ..input() });
+        let at = |volatility| size(target, &SizingInput { volatility: Some(volatility), ..input() });
         // 2 × 0.4 / 0.32 = 2.5; 2 × 0.4 / 0.1 = 8 → 3; 2 × 0.4 / 1.6 = 0.5 → 1.
         close(at(0.32), 250.0);
         close(at(0.1), 300.0);
@@ -319,19 +359,9 @@ mod tests {
     }
 
     #[test]
-    fn an_atr_stop_stays_within_its_distances() {
-        let rule = AtrStop { multiple: 1.5, min_distance: 0.01, max_distance: 0.1 };
-        // 1.5 × 2 = 3 of 100; 1.5 × 0.1 = 0.15 → 1 %; 1.5 × 20 = 30 → 10 %.
-        assert!((rule.price(Side::Buy, 100.0, 2.0) - 97.0).abs() < 1e-9);
-        assert!((rule.price(Side::Sell, 100.0, 2.0) - 103.0).abs() < 1e-9);
-        assert!((rule.price(Side::Buy, 100.0, 0.1) - 99.0).abs() < 1e-9);
-        assert!((rule.price(Side::Sell, 100.0, 20.0) - 110.0).abs() < 1e-9);
-    }
-
-    #[test]
     fn no_equity_and_no_price_are_refused() {
         let sizer = Sizer::PercentOfEquity { fraction: 1.0 };
-        let with = |equity, price| sizer.size(&SizingInput { equity, price, ..input() });
+        let with = |equity, price| size(sizer, &SizingInput { equity, price, ..input() });
         assert_eq!(with(0.0, 1.0), Err(RefusalReason::InsufficientMargin));
         assert_eq!(with(-5.0, 1.0), Err(RefusalReason::InsufficientMargin));
         assert_eq!(with(f64::NAN, 1.0), Err(RefusalReason::InvalidArgument));
@@ -339,10 +369,34 @@ mod tests {
     }
 
     #[test]
+    fn refusals_tell_the_numbers_they_rest_on() {
+        let refused = |sizer: Sizer, input: SizingInput| sizer.size(&input).unwrap_err();
+        let share = Sizer::PercentOfEquity { fraction: 1.0 };
+        let expected = Refusal::new(RefusalReason::InsufficientMargin, -5.0, f64::NAN);
+        assert_eq!(refused(share, SizingInput { equity: -5.0, ..input() }), expected);
+        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 10, max_fraction: 1.0, start: None };
+        let after = |wins, losses| {
+            let trades = TradeStatistics { wins, losses, mean_win: 1.0, mean_loss: 4.0 };
+            refused(kelly, SizingInput { trades, ..input() })
+        };
+        assert_eq!(after(4, 5), Refusal::new(RefusalReason::KellySample, 10.0, 9.0), "closed trades");
+        assert_eq!(after(12, 0), Refusal::new(RefusalReason::KellySample, 1.0, 0.0), "no loser");
+        assert_eq!(after(6, 6), Refusal::new(RefusalReason::BelowMinimum, 0.0, 0.0), "no edge");
+        let atr = Sizer::Atr { risk: 0.01, multiplier: 2.0 };
+        let young = SizingInput { bars: 3, ..input() };
+        assert_eq!(refused(atr, young), Refusal::new(RefusalReason::NoMarket, 14.0, 3.0), "bars");
+        let still = SizingInput { atr: Some(0.0), ..input() };
+        assert_eq!(refused(atr, still), Refusal::new(RefusalReason::NoMarket, 0.0, 0.0), "nothing moved");
+        let at_entry = SizingInput { stop: Some(100.0), ..input() };
+        let expected = Refusal::new(RefusalReason::StopDistance, 0.0, 0.0);
+        assert_eq!(refused(Sizer::FixedFractional { risk: 0.01 }, at_entry), expected);
+    }
+
+    #[test]
     fn sizers_are_read_and_wrong_names_are_told_the_right_ones() {
         let read = |text| serde_json::from_str::<Sizer>(text).map_err(|error| error.to_string());
         assert_eq!(read(r#"{"model": "fixed-fractional"}"#), Ok(Sizer::FixedFractional { risk: 0.02 }));
-        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 30, max_fraction: 1.0 };
+        let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 30, max_fraction: 1.0, start: None };
         assert_eq!(read(r#"{"model": "kelly"}"#), Ok(kelly));
         let error = read(r#"{"model": "martingale"}"#).unwrap_err();
         assert!(error.contains("unknown variant `martingale`, expected one of `fixed-quantity`"), "{error}");
@@ -358,20 +412,20 @@ mod tests {
         ) {
             let input = SizingInput {
                 equity, price, stop: Some(price * (1.0 - distance)), atr: Some(atr * price),
-                volatility: Some(volatility), confidence: None,
+                volatility: Some(volatility), bars: 100, confidence: None,
                 trades: TradeStatistics { wins, losses, mean_win, mean_loss },
             };
             let within = |quantity: Result<f64, RefusalReason>, unit: f64, bound: f64| {
                 quantity.is_err() || quantity.is_ok_and(|quantity| quantity * unit <= bound * (1.0 + 1e-9))
             };
-            let fractional = Sizer::FixedFractional { risk }.size(&input);
+            let fractional = size(Sizer::FixedFractional { risk }, &input);
             prop_assert!(within(fractional, price * distance, risk * equity * (1.0 + 1e-6)));
-            let ranges = Sizer::Atr { risk, multiplier: 2.0 }.size(&input);
+            let ranges = size(Sizer::Atr { risk, multiplier: 2.0 }, &input);
             prop_assert!(within(ranges, 2.0 * atr * price, risk * equity));
-            let kelly = Sizer::Kelly { fraction: 0.5, min_trades: 20, max_fraction: 0.3 }.size(&input);
+            let kelly = size(Sizer::Kelly { fraction: 0.5, min_trades: 20, max_fraction: 0.3, start: None }, &input);
             prop_assert!(within(kelly, price, 0.3 * equity));
             prop_assert!(wins + losses >= 20 || kelly == Err(RefusalReason::KellySample));
-            let target = Sizer::VolatilityTarget { target: 0.3, base_leverage: 1.0, max_leverage: 4.0 }.size(&input);
+            let target = size(Sizer::VolatilityTarget { target: 0.3, base_leverage: 1.0, max_leverage: 4.0 }, &input);
             prop_assert!(within(target, price, 4.0 * equity));
             prop_assert!(target.unwrap() * price >= equity * (1.0 - 1e-9));
             prop_assert!(input.trades.kelly().is_none_or(|kelly| (0.0..=1.0).contains(&kelly)));

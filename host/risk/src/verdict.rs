@@ -26,6 +26,29 @@ impl PartialEq for Evidence {
     }
 }
 
+/// Why something may not be, and the numbers that this rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// Its numbers.
+    pub evidence: Evidence,
+}
+
+impl Refusal {
+    /// A refusal with what is allowed and what it was; NaN for a number that there is not.
+    pub const fn new(reason: RefusalReason, limit: f64, value: f64) -> Self {
+        Self { reason, evidence: Evidence { limit, value } }
+    }
+}
+
+/// A refusal without numbers.
+impl From<RefusalReason> for Refusal {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, evidence: Evidence::NONE }
+    }
+}
+
 /// What the limits say about an order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {

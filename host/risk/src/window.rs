@@ -48,6 +48,11 @@ impl Window {
         self.next = if self.next + 1 == self.length { 0 } else { self.next + 1 };
     }
 
+    /// Bars that it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.samples.len()
+    }
+
     /// The samples, oldest first.
     fn iter(&self) -> impl Iterator<Item = &Sample> {
         let oldest = if self.samples.len() < self.length { 0 } else { self.next };

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use cryptobot_journal::{DecodeError, Entries, JournalEntry, VerifyError};
+use cryptobot_journal::{DecodeError, Entries, JournalDecision, JournalEntry, VerifyError};
 use cryptobot_model::{Fill, Liquidity, Money, OrderEventKind, OrderId, Quantity, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -367,13 +367,21 @@ impl Journal {
 }
 
 /// Whether an entry other than a fill is about an order. A signal is the intent of its entry, stop and target, whose
-/// ids follow each other.
+/// ids follow each other; what was decided on those that protect an entry is about the entry too.
 fn is_about(entry: &JournalEntry, order: OrderId) -> bool {
     if !order.is_some() {
         return false;
     }
     if let JournalEntry::Intent { intent: cryptobot_engine::Intent::Signal(signal), .. } = entry {
         return (signal.id.0..=signal.id.0 + 2).contains(&order.0);
+    }
+    if let JournalEntry::Decision {
+        decision: JournalDecision::Approved(protection) | JournalDecision::Reduced { order: protection, .. },
+        ..
+    } = entry
+        && protection.terms.parent == order
+    {
+        return true;
     }
     entry.order() == Some(order)
 }

@@ -49,6 +49,13 @@ const fn remedy(reason: RefusalReason) -> &'static str {
         RefusalReason::BelowMinimum => {
             " (smaller than the instrument's smallest order: choose a larger size)"
         }
+        RefusalReason::NoMarket => {
+            " (there was no price yet, or too few bars for the range or volatility that it needs)"
+        }
+        RefusalReason::KellySample => {
+            " (too few trades have closed, and none closes before one opens: give the sizer `start`, the part of the \
+             equity to use until then)"
+        }
         RefusalReason::TradingHalted => " (the operator halted trading; `resume` lifts it)",
         RefusalReason::ReducingOnly => " (the operator lets positions only shrink; `resume` lifts it)",
         RefusalReason::LossLimit => {
@@ -72,10 +79,12 @@ mod tests {
         refusals.note(Timestamp(5), id(1), RefusalReason::InsufficientMargin);
         refusals.note(Timestamp(6), id(1), RefusalReason::InsufficientMargin);
         refusals.note(Timestamp(7), id(0), RefusalReason::NotAccepting);
+        refusals.note(Timestamp(7), id(2), RefusalReason::KellySample);
         refusals.note(Timestamp(8), OrderId::NONE, RefusalReason::UnknownOrder);
-        let warnings: Vec<String> = refusals.warnings(&["a", "b"]).collect();
-        assert_eq!(warnings.len(), 2);
+        let warnings: Vec<String> = refusals.warnings(&["a", "b", "c"]).collect();
+        assert_eq!(warnings.len(), 3);
         assert!(warnings[0].starts_with("a: 1 order was refused as not-accepting; the first at 1970"));
         assert!(warnings[1].starts_with("b: 2 orders were refused as insufficient-margin (the position"));
+        assert!(warnings[2].contains("as kelly-sample (") && warnings[2].contains("give the sizer `start`"));
     }
 }

@@ -5,7 +5,7 @@ use cryptobot_model::{
     RefusalReason, SeriesId, SeriesInfo, Side, StrategyId, Timestamp, TriggerSource,
 };
 use cryptobot_risk::{
-    Approved, Evidence, Exposure, ProposedOrder, RiskView, SizingInput, Verdict, check_amendment,
+    Approved, Exposure, ProposedOrder, Refusal, RiskView, SizingInput, Verdict, check_amendment,
 };
 
 use super::Engine;
@@ -73,18 +73,18 @@ impl<V: Venue> Engine<V> {
         instrument: InstrumentId,
         exposure: &Exposure,
         wish: &Wish,
-        protected: Result<(), RefusalReason>,
+        protected: Result<(), Refusal>,
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
         let parent = wish.terms.parent;
-        let sent = if let Err(reason) = protected {
-            self.refuse_wish(index, wish, reason, Evidence::NONE, recorder)
+        let sent = if let Err(refusal) = protected {
+            self.refuse_wish(index, wish, refusal, recorder)
         } else if parent.is_some() && !self.slots[index].is_open(parent) {
-            self.refuse_wish(index, wish, RefusalReason::Parent, Evidence::NONE, recorder)
+            self.refuse_wish(index, wish, RefusalReason::Parent.into(), recorder)
         } else if self.slots[index].strategy.desk().accepting {
             self.decide(index, instrument, exposure, wish, recorder)
         } else {
-            self.refuse_wish(index, wish, RefusalReason::NotAccepting, Evidence::NONE, recorder)
+            self.refuse_wish(index, wish, RefusalReason::NotAccepting.into(), recorder)
         };
         self.slots[index].refresh_pending(instrument);
         sent
@@ -111,7 +111,7 @@ impl<V: Venue> Engine<V> {
         };
         let ruling = self.risk.decide(&proposed, &market.instrument, &market.grid, &view);
         if let Verdict::Refused { reason, evidence } = ruling.verdict {
-            return self.refuse_wish(index, wish, reason, evidence, recorder);
+            return self.refuse_wish(index, wish, Refusal { reason, evidence }, recorder);
         }
         let approved = ruling.order?;
         let order = *approved.get();
@@ -131,7 +131,7 @@ impl<V: Venue> Engine<V> {
         exposure: &Exposure,
         children: impl Iterator<Item = Wish>,
         mut take: impl FnMut(Approved<OrderRequest>),
-    ) -> Result<(), RefusalReason> {
+    ) -> Result<(), Refusal> {
         let (strategy, market) = (self.slots[index].id, &self.markets[instrument.index()]);
         let mut exposure = *exposure;
         for child in children {
@@ -168,12 +168,13 @@ impl<V: Venue> Engine<V> {
         quantity
     }
 
-    /// Sizes a signal and places it as a market order with its stop and target, which watch the mark price.
+    /// Sizes a signal and places it as a market order with its stop and target, which watch the mark price. A stop that
+    /// it does not have is chosen here, where limits say so.
     ///
     /// The size is that of the position that the signal asks for: what is held or under way on its side counts, what is
     /// held on the other side is closed first.
     pub(super) fn follow_signal(&mut self, index: usize, signal: &Signal, recorder: &mut dyn Recorder) {
-        let Signal { id, series, side, stop, target, .. } = *signal;
+        let Signal { id, series, side, confidence, stop, target } = *signal;
         let mut wish =
             Wish { id, series, side, quantity: 0.0, kind: OrderKind::Market, terms: OrderTerms::FREE, stop };
         // The desk takes no signal of a series that it does not have.
@@ -181,12 +182,9 @@ impl<V: Venue> Engine<V> {
         else {
             return;
         };
-        match self.size(index, instrument, lot, signal) {
-            Ok(quantity) => wish.quantity = quantity,
-            Err(reason) => {
-                self.refuse_wish(index, &wish, reason, Evidence::NONE, recorder);
-                return;
-            }
+        if let Err(refusal) = self.size(index, instrument, lot, confidence, &mut wish) {
+            self.refuse_wish(index, &wish, refusal, recorder);
+            return;
         }
         let exposure = self.exposure(index, instrument);
         let mut approved = std::mem::take(&mut self.exits);
@@ -212,32 +210,40 @@ impl<V: Venue> Engine<V> {
         }
     }
 
+    /// Gives the entry of a signal its quantity, and a stop where it has none and the host chooses one.
     fn size(
         &mut self,
         index: usize,
         instrument: InstrumentId,
         lot: f64,
-        signal: &Signal,
-    ) -> Result<f64, RefusalReason> {
-        let Signal { side, confidence, stop, .. } = *signal;
+        confidence: f64,
+        wish: &mut Wish,
+    ) -> Result<(), Refusal> {
         let slot = &mut self.slots[index];
         let desk = slot.strategy.desk();
-        let at = instrument.index();
+        let (at, side) = (instrument.index(), wish.side);
         let held = side.sign() * (desk.account.positions[at] + desk.account.pending[at]);
         let price = self.prices[at];
         if price.is_nan() {
-            return Err(RefusalReason::NoMarket);
+            return Err(RefusalReason::NoMarket.into());
+        }
+        if wish.stop.is_none() {
+            wish.stop = self.risk.stop(instrument, side, price, &self.markets[at].grid)?;
         }
         let input = SizingInput {
             equity: slot.equity(&self.marks),
             price,
-            stop,
+            stop: wish.stop,
             confidence: Some(confidence),
             ..SizingInput::default()
         };
         let wanted = self.risk.size(slot.id, instrument, &input)?;
         let missing = wanted - held;
-        if missing < lot { Err(RefusalReason::DuplicateSignal) } else { Ok(missing) }
+        if missing < lot {
+            return Err(Refusal::new(RefusalReason::DuplicateSignal, wanted, held));
+        }
+        wish.quantity = missing;
+        Ok(())
     }
 
     /// Sends new numbers for an order, or tells why it stays as it is: `modified` with a reason.
@@ -287,8 +293,7 @@ impl<V: Venue> Engine<V> {
         &mut self,
         index: usize,
         wish: &Wish,
-        reason: RefusalReason,
-        evidence: Evidence,
+        Refusal { reason, evidence }: Refusal,
         recorder: &mut dyn Recorder,
     ) -> Option<Quantity> {
         let decision = Decision::Refused { reason, evidence };

@@ -2,11 +2,11 @@
 
 use cryptobot_model::{OrderKind, OrderTerms, RefusalReason, Side, StrategyId, TriggerSource};
 use cryptobot_risk::{
-    Budget, CircuitBreaker, CorrelationLimit, Evidence, Limits, MarketLimits, OrderLimits, OrderRate, Sizer,
-    SizingInput, StrategyLimits, Verdict,
+    Budget, CircuitBreaker, CorrelationLimit, Evidence, Limits, MarketLimits, OrderLimits, OrderRate,
+    Refusal, RiskEngine, Sizer, SizingInput, StrategyLimits, Verdict,
 };
 
-use crate::trader::{MINUTE, SECOND, Trader, approved, limit, quantity, reduced, refused};
+use crate::trader::{MINUTE, SECOND, Trader, approved, evidence, limit, quantity, reduced, refused};
 
 fn portfolio(budget: Budget) -> Limits {
     Limits { portfolio: budget, ..Limits::default() }
@@ -97,8 +97,11 @@ fn rate_and_duplicates() {
     let mut trader = Trader::new(orders(limits), 1, 1);
     assert!(approved(&trader.market(0, Side::Buy, 1.0)));
     assert!(approved(&trader.market(0, Side::Buy, 2.0)), "another quantity");
-    assert_eq!(refused(&trader.market(0, Side::Buy, 1.0)), Some(RefusalReason::DuplicateSignal));
-    trader.wait(5 * SECOND);
+    trader.wait(2 * SECOND);
+    let duplicate = trader.market(0, Side::Buy, 1.0);
+    assert_eq!(refused(&duplicate), Some(RefusalReason::DuplicateSignal));
+    assert_eq!(evidence(&duplicate), Some((5.0, 2.0)), "window and age");
+    trader.wait(3 * SECOND);
     assert!(approved(&trader.market(0, Side::Buy, 1.0)));
 }
 
@@ -323,14 +326,18 @@ fn the_engine_sizes_with_what_it_has_seen() {
     }
     let input =
         SizingInput { equity: 10_000.0, price: 100.0, confidence: Some(0.8), ..SizingInput::default() };
+    let young = RiskEngine::new(Limits { strategy: own, ..Limits::default() }, 1, 1);
+    let unknown = young.size(StrategyId(0), cryptobot_model::InstrumentId(0), &input);
+    assert_eq!(unknown, Err(Refusal::new(RefusalReason::NoMarket, 14.0, 0.0)), "bars");
     let size = |strategy, input: &SizingInput| {
         trader.engine.size(StrategyId(strategy), cryptobot_model::InstrumentId(0), input)
     };
+    let low = |confidence| Err(Refusal::new(RefusalReason::LowConfidence, 0.75, confidence));
     // 100 at risk over two true ranges of 2.
     assert_eq!(size(1, &input), Ok(25.0));
-    assert_eq!(size(1, &SizingInput { confidence: Some(0.7), ..input }), Err(RefusalReason::LowConfidence));
-    assert_eq!(size(1, &SizingInput { confidence: None, ..input }), Err(RefusalReason::LowConfidence));
-    assert_eq!(size(0, &input), Err(RefusalReason::NoSizer));
+    assert_eq!(size(1, &SizingInput { confidence: Some(0.7), ..input }), low(0.7));
+    assert_eq!(size(1, &SizingInput { confidence: None, ..input }), low(f64::NAN));
+    assert_eq!(size(0, &input), Err(RefusalReason::NoSizer.into()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use cryptobot_risk::{
     Budget, Cause, Command, CommandError, Limits, Profile, Scope, StrategyLimits, TradingState,
 };
 
-use crate::trader::{MINUTE, Trader, approved, limit, quantity, refused};
+use crate::trader::{MINUTE, Trader, approved, evidence, limit, quantity, refused};
 
 const ALL: Scope = Scope::Portfolio;
 
@@ -28,7 +28,9 @@ fn the_kill_switch_is_one_step() {
         (change.from, change.to, change.cause),
         (TradingState::Active, TradingState::Halted, Cause::Kill)
     );
-    assert_eq!(refused(&trader.market(0, Side::Buy, 1.0)), Some(RefusalReason::TradingHalted));
+    let entry = trader.market(0, Side::Buy, 1.0);
+    assert_eq!(refused(&entry), Some(RefusalReason::TradingHalted));
+    assert_eq!(evidence(&entry), Some((0.0, 1.0)), "nothing may be opened, and it would open one");
     assert!(approved(&trader.market(0, Side::Sell, 2.0)), "a reduction passes");
     let again = trader.engine.command(trader.now, ALL, Command::Kill { flatten: false }).unwrap();
     assert_eq!((again.change, again.close.len()), (None, 0));
@@ -44,6 +46,7 @@ fn commands_reach_one_strategy_or_all() {
     assert!(approved(&trader.market(0, Side::Buy, 1.0)));
     let other = trader.send((1, 0), (Side::Buy, 1.0), OrderKind::Market, OrderTerms::FREE, None);
     assert_eq!(refused(&other), Some(RefusalReason::ReducingOnly));
+    assert_eq!(evidence(&other), Some((0.0, 1.0)));
     let effect = trader.engine.command(trader.now, one, Command::Halt).unwrap();
     assert_eq!((effect.cancel.len(), effect.close.len()), (1, 0), "its entry, no position");
     assert_eq!(trader.engine.command(trader.now, one, Command::Reduce), Err(CommandError::ResumeFirst));
@@ -67,7 +70,10 @@ fn a_strategy_that_loses_is_halted_alone() {
     let changes = trader.engine.on_equity(trader.now, 19_800.0, &[9_800.0, 10_000.0]);
     assert_eq!(changes.len(), 1);
     assert_eq!((changes[0].scope, changes[0].cause), (Scope::Strategy(StrategyId(0)), Cause::DailyLoss));
-    assert_eq!(refused(&trader.market(0, Side::Buy, 1.0)), Some(RefusalReason::LossLimit));
+    let entry = trader.market(0, Side::Buy, 1.0);
+    assert_eq!(refused(&entry), Some(RefusalReason::LossLimit));
+    let (limit, loss) = evidence(&entry).unwrap();
+    assert!(limit == 0.02 && (loss - 0.02).abs() < 1e-12, "{loss} of the day's first equity");
     let other = trader.send((1, 0), (Side::Buy, 1.0), OrderKind::Market, OrderTerms::FREE, None);
     assert!(approved(&other));
     let still = CommandError::NothingToResume(TradingState::Halted);

@@ -209,6 +209,14 @@ pub fn refused(ruling: &Ruling) -> Option<RefusalReason> {
     }
 }
 
+/// Limit and value of a refusal.
+pub fn evidence(ruling: &Ruling) -> Option<(f64, f64)> {
+    match ruling.verdict {
+        Verdict::Refused { evidence, .. } => Some((evidence.limit, evidence.value)),
+        _ => None,
+    }
+}
+
 /// Quantity and reason of a reduction.
 pub fn reduced(ruling: &Ruling) -> Option<(f64, RefusalReason)> {
     match ruling.verdict {

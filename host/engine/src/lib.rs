@@ -54,8 +54,8 @@ pub use cryptobot_indicators::{
 pub use cryptobot_ledger::{MarginAccount, MarginError, MarginMode, MarginSettings};
 pub use cryptobot_model::random;
 pub use cryptobot_risk::{
-    Cause, Command, CommandError, Evidence, Limits, RiskSettings, Scope, SettingsError, Sizer, StateChange,
-    StrategyLimits, TradingState,
+    Cause, Command, CommandError, Evidence, Idle, Limits, RiskSettings, Scope, SettingsError, Sizer,
+    StateChange, StrategyLimits, TradingState,
 };
 pub use cryptobot_sim::depth::{DepthConfig, QueueModel};
 pub use cryptobot_sim::{

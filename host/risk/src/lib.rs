@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod budgets;
 mod calendar;
 mod check;
 mod engine;
@@ -20,6 +21,7 @@ mod stop;
 mod verdict;
 mod window;
 
+pub use budgets::Idle;
 pub use check::{Approved, Exposure, ProposedOrder, check, check_amendment};
 pub use engine::{RiskEngine, RiskView};
 pub use grid::Grid;

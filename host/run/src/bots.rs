@@ -105,13 +105,17 @@ fn load_bot(
 
 /// Stated balances, and equal shares of the rest of the run's balance for the others; what cannot be divided goes to
 /// the first of them.
-fn balances(config: &RunConfig) -> Result<Vec<Money>, RunError> {
+fn balances(config: &mut RunConfig) -> Result<Vec<Money>, RunError> {
     let stated: Money = config.bots.values().filter_map(|bot| bot.balance).sum();
     let others = config.bots.values().filter(|bot| bot.balance.is_none()).count() as i128;
     let rest = config.balance - stated;
     if others > 0 && rest <= Money::ZERO {
         let problem = format!("the bots' own balances come to {stated}: nothing is left for the others");
         return Err(RunError::config("balance", problem));
+    }
+    if others == 0 && rest < Money::ZERO {
+        // Nobody asked for a balance of the run: it is what the bots have.
+        config.balance = stated;
     }
     let share = if others > 0 { rest.units() / others } else { 0 };
     let mut remainder = rest.units() - share * others;

@@ -227,7 +227,8 @@ pub struct Bot {
     pub min_confidence: Option<f64>,
     /// Positions at once.
     pub max_positions: Option<u32>,
-    /// Modes that it may run in; without any it may run in all.
+    /// Modes that it may run in; without it all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modes: Vec<RunMode>,
     /// Its own limits, over those that `risk` states for each bot.
     pub risk: StrategyLimits,

@@ -1,9 +1,9 @@
 //! The simulated exchange in the run file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use cryptobot_engine::{ExchangeConfig, LatencyModel, RoundTrip, SlippageModel};
+use cryptobot_engine::{ExchangeConfig, LatencyModel, SlippageModel};
 use cryptobot_model::{Timeframe, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,14 @@ use crate::error::RunError;
 use crate::fees::Fees;
 use crate::recordings::{Fills, RecordedBook};
 use crate::risk::Margin;
+use crate::round_trips;
 use crate::spelled::Spelled;
 
-const NANOS_PER_MILLI: f64 = 1e6;
-const LONGEST_MS: f64 = 60_000.0;
+pub(crate) const NANOS_PER_MILLI: f64 = 1e6;
+/// Longest latency.
+pub(crate) const LONGEST_MS: f64 = 60_000.0;
+/// The file of recorded latencies, as a field.
+pub(crate) const LATENCY_FILE: &str = "execution.latency.file";
 
 /// The simulated exchange.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -245,6 +249,21 @@ impl Execution {
 }
 
 impl Latency {
+    /// A warning where the latencies of a run were recorded at another time.
+    pub(crate) fn outside(
+        &self,
+        models: &cryptobot_engine::Latency,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Option<String> {
+        match (self, &models.entry) {
+            (Self::Recorded { file, .. }, LatencyModel::Recorded(trips)) => {
+                round_trips::outside(file, trips, from, to)
+            }
+            _ => None,
+        }
+    }
+
     /// Takes out the path of recorded latencies.
     pub(crate) fn take_file(&mut self) -> Option<PathBuf> {
         match self {
@@ -289,7 +308,7 @@ impl Latency {
                     spike_multiplier: *spike_multiplier,
                 }
             }
-            Self::Recorded { file, .. } => LatencyModel::Recorded(read_round_trips(file)?.into()),
+            Self::Recorded { file, .. } => LatencyModel::Recorded(round_trips::read(file)?.into()),
         };
         let response = self.response_ms().map_or_else(|| entry.clone(), constant);
         Ok(cryptobot_engine::Latency { entry, response })
@@ -344,49 +363,6 @@ impl Slippage {
     }
 }
 
-const LATENCY_FILE: &str = "execution.latency.file";
-
-/// Reads the text of recorded latencies.
-pub(crate) fn read_latency_file(file: &Path) -> Result<String, RunError> {
-    std::fs::read_to_string(file)
-        .map_err(|error| RunError::config(LATENCY_FILE, format!("cannot read {}: {error}", file.display())))
-}
-
-/// Reads `req_ts,exch_ts,resp_ts` rows.
-fn read_round_trips(file: &Path) -> Result<Vec<RoundTrip>, RunError> {
-    let name = file.display();
-    let text = read_latency_file(file)?;
-    let mut trips: Vec<RoundTrip> = Vec::new();
-    for (line, row) in (1..).zip(text.lines()) {
-        if line == 1 && row.trim() == "req_ts,exch_ts,resp_ts" || row.trim().is_empty() {
-            continue;
-        }
-        let trip = round_trip(row).ok_or_else(|| {
-            let problem = "must be three whole numbers `req_ts,exch_ts,resp_ts` in nanoseconds";
-            RunError::config(LATENCY_FILE, format!("{name}, line {line}: {problem}"))
-        })?;
-        let ordered = trip.requested <= trip.processed && trip.processed <= trip.answered;
-        let follows = trips
-            .last()
-            .is_none_or(|before| before.requested < trip.requested && before.processed < trip.processed);
-        if !ordered || !follows {
-            let problem = "times must ascend, in a row and from row to row";
-            return Err(RunError::config(LATENCY_FILE, format!("{name}, line {line}: {problem}")));
-        }
-        trips.push(trip);
-    }
-    if trips.is_empty() {
-        return Err(RunError::config(LATENCY_FILE, format!("{name} has no rows")));
-    }
-    Ok(trips)
-}
-
-fn round_trip(row: &str) -> Option<RoundTrip> {
-    let mut times = row.split(',').map(|number| number.trim().parse().ok().map(Timestamp));
-    let (requested, processed, answered) = (times.next()??, times.next()??, times.next()??);
-    times.next().is_none().then_some(RoundTrip { requested, processed, answered })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -439,21 +415,5 @@ mod tests {
             let error = parse(text).check().unwrap_err().to_string();
             assert!(error.starts_with(field), "{error}");
         }
-    }
-
-    #[test]
-    fn recorded_latencies_are_read_and_checked() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("latency.csv");
-        let read = |text: &str| {
-            std::fs::write(&file, text).unwrap();
-            read_round_trips(&file).map_err(|error| error.to_string())
-        };
-        let trips = read("req_ts,exch_ts,resp_ts\n100,110,115\n200, 240, 300\n").unwrap();
-        assert_eq!((trips.len(), trips[1].answered), (2, Timestamp(300)));
-        assert!(read("1,2,3\n1,2\n").unwrap_err().contains("line 2"));
-        assert!(read("1,2,3\n1,4,5\n").unwrap_err().contains("ascend"));
-        assert!(read("5,4,6\n").unwrap_err().contains("ascend"));
-        assert!(read("").unwrap_err().contains("no rows"));
     }
 }

@@ -91,7 +91,7 @@ fn config_sha256(config: &RunConfig, bots: &[LoadedBot]) -> Result<String, RunEr
         .map_err(|error| RunError::Document { document: "the configuration", reason: error.to_string() })?;
     let mut hash = Sha256::new_with_prefix(canonical);
     if let Some(file) = file {
-        hash.update(crate::execution::read_latency_file(&file)?);
+        hash.update(crate::round_trips::read_text(&file)?);
     }
     Ok(hex(&hash.finalize()))
 }

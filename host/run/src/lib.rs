@@ -8,6 +8,7 @@
 mod bots;
 pub mod changes;
 pub mod config;
+mod contradictions;
 pub mod entries;
 mod error;
 mod execute;
@@ -33,6 +34,7 @@ pub mod recordings;
 mod refusals;
 pub mod replay;
 pub mod risk;
+mod round_trips;
 mod spelled;
 mod stated;
 mod successor;

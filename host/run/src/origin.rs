@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{RunConfig, read_file};
+use crate::contradictions;
 use crate::error::RunError;
 use crate::overrides::Overrides;
 use crate::places::Places;
@@ -18,7 +19,7 @@ impl Origin {
     /// Reads a run file, or takes the defaults, and lays flags over it.
     ///
     /// # Errors
-    /// What cannot be read, and values that make no sense, with their places.
+    /// What cannot be read, values that make no sense, and what can have no effect beside the rest, with their places.
     pub fn configure(file: Option<&Path>, flags: Overrides) -> Result<(RunConfig, Self), RunError> {
         let (mut config, file) = match file {
             Some(path) => {
@@ -28,7 +29,10 @@ impl Origin {
             None => (RunConfig::default(), None),
         };
         flags.apply(&mut config)?;
-        Ok((config, Self { file, flags }))
+        let origin = Self { file, flags };
+        contradictions::check(&config, |field| origin.is_written(field))
+            .map_err(|error| origin.locate(error))?;
+        Ok((config, origin))
     }
 
     /// Says where the field of an error stands: the flag that gave its value, or file, line and column. Other errors stay
@@ -45,10 +49,19 @@ impl Origin {
         }
     }
 
+    /// Whether somebody wrote a field, in the file or as a flag.
+    fn is_written(&self, field: &str) -> bool {
+        self.is_in_file(field) || self.flag_of(field).is_some()
+    }
+
+    fn is_in_file(&self, field: &str) -> bool {
+        let found = self.file.as_ref().and_then(|(_, places)| places.find(field));
+        found.is_some_and(|found| found.is_field)
+    }
+
     /// The flag that a field was given with.
     fn flag_of(&self, field: &str) -> Option<String> {
-        let found = self.file.as_ref().and_then(|(_, places)| places.find(field));
-        self.flags.flag_of(field, found.is_some_and(|found| found.is_field))
+        self.flags.flag_of(field, self.is_in_file(field))
     }
 }
 

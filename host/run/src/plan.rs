@@ -141,7 +141,7 @@ impl Plan {
         let mut traded: Vec<&mut Instrument> =
             markets.list.iter_mut().map(|market| &mut market.instrument).collect();
         risk::complete(&config, &mut traded, &mut markets.warnings)?;
-        let Markets { list, series, from, to, timeframe, synthetic, mut touched, warnings } = markets;
+        let Markets { list, series, from, to, timeframe, synthetic, mut touched, mut warnings } = markets;
         let features = StoredFeatures::new(Catalog::at(&config.data), from, to, config.allow_gaps);
         touched.extend(markets::of_features(&config, &features, &bots, &series)?);
         let hashes = environment.cache_folder.as_ref().map(|cache| cache.join("file-hashes.json"));
@@ -172,10 +172,12 @@ impl Plan {
         let of = |(bot, series): (&LoadedBot, _)| {
             version(&bot.plugin, &bot.info, series, &bot.limits, of_versions)
         };
+        let exchange = config.execution.exchange(config.seed)?;
+        warnings.extend(config.execution.latency.outside(&exchange.latency, from, to));
         let plan = Self {
             versions: bots.iter().zip(series).map(of).collect(),
             identity: identity::begin(&config, &bots, reference_sha256(&instruments), delivery)?,
-            exchange: config.execution.exchange(config.seed)?,
+            exchange,
             runtime: runtime(&config, environment),
             acceptance: environment.acceptance.clone(),
             without_mark: supplies.iter().map(|supply| !supply.has_mark()).collect(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use cryptobot_engine::{AccountKind, Engine, Limits, MarginSettings, Sizer, StrategyLimits};
+use cryptobot_engine::{
+    AccountKind, Engine, Idle, Limits, MarginSettings, SettingsError, Sizer, StrategyLimits,
+};
 use cryptobot_model::{Brackets, Instrument, Money, Rate, RunMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,8 +94,8 @@ impl Margin {
 
 /// Checks limits and stakes of a configuration.
 pub(crate) fn check(config: &RunConfig) -> Result<(), RunError> {
-    let limits = limits(config)?;
-    own_limits(config, &limits).map(|_| ())
+    limits(config)?;
+    own_limits(config).map(|_| ())
 }
 
 /// Refuses bots that may not run in the mode of the run.
@@ -114,17 +116,48 @@ pub(crate) fn check_modes(config: &RunConfig) -> Result<(), RunError> {
 
 /// The limits that the run file states.
 pub(crate) fn limits(config: &RunConfig) -> Result<Limits, RunError> {
-    config.risk.resolve().map_err(|error| RunError::config(format!("risk.{}", error.field), error.problem))
+    config.risk.resolve().map_err(|SettingsError { field, problem }| RunError::config(field, problem))
 }
 
 /// The limits of each bot, in the order of their names.
-pub(crate) fn own_limits(config: &RunConfig, limits: &Limits) -> Result<Vec<StrategyLimits>, RunError> {
+pub(crate) fn own_limits(config: &RunConfig) -> Result<Vec<StrategyLimits>, RunError> {
     let own = |(name, bot): (&String, &Bot)| {
-        let path = format!("bots.{name}.risk");
         let stated = stated(name, bot)?;
-        limits.strategy_limits(&path, stated).map_err(|error| RunError::config(error.field, error.problem))
+        config.risk.strategy_limits(&format!("bots.{name}.risk"), stated).map_err(|error| {
+            let SettingsError { field, problem } = as_written(name, bot, error);
+            RunError::config(field, problem)
+        })
     };
     config.bots.iter().map(own).collect()
+}
+
+/// Limits of the run and its bots that never act beside smaller ones.
+pub(crate) fn idle(config: &RunConfig) -> Result<Vec<Idle>, RunError> {
+    let alone = config.bots.len() == 1;
+    let mut all: Vec<Idle> = Vec::new();
+    for (name, bot) in &config.bots {
+        let idle = config.risk.idle(&format!("bots.{name}.risk"), &stated(name, bot)?, alone);
+        let named = idle
+            .into_iter()
+            .map(|Idle { setting, by_profile }| Idle { setting: as_written(name, bot, setting), by_profile });
+        // What is stated for each bot is said once.
+        all.extend(named.filter(|idle| !all.contains(idle)).collect::<Vec<_>>());
+    }
+    Ok(all)
+}
+
+/// An error about a bot's own limits, with the short form where that is what the file has.
+fn as_written(name: &str, bot: &Bot, error: SettingsError) -> SettingsError {
+    let below = error.field.strip_prefix(&format!("bots.{name}.risk.")).unwrap_or_default();
+    let short = match (below, bot.stake) {
+        ("min_confidence", _) if bot.min_confidence.is_some() => "min_confidence",
+        ("budget.max_positions", _) if bot.max_positions.is_some() => "max_positions",
+        (sizer, Some(Stake::PercentOfEquity(_))) if sizer.starts_with("sizer.") => "stake.percent_of_equity",
+        (sizer, Some(Stake::Notional(_))) if sizer.starts_with("sizer.") => "stake.notional",
+        (sizer, Some(Stake::Quantity(_))) if sizer.starts_with("sizer.") => "stake.quantity",
+        _ => return error,
+    };
+    SettingsError { field: format!("bots.{name}.{short}"), ..error }
 }
 
 /// What a bot states of its own: its section `risk`, and the short forms beside it.
@@ -170,6 +203,9 @@ pub(crate) fn complete(
     instruments: &mut [&mut Instrument],
     warnings: &mut Vec<String>,
 ) -> Result<(), RunError> {
+    warnings.extend(
+        idle(config)?.into_iter().filter(|idle| idle.by_profile).map(|idle| idle.setting.to_string()),
+    );
     let Margin { mode, leverage, accounts } = config.execution.margin;
     let mut assumed = BTreeSet::new();
     for instrument in instruments.iter_mut().filter(|instrument| leverage > 1 || has_margin(instrument)) {
@@ -226,7 +262,7 @@ pub(crate) fn guard<V: cryptobot_engine::Venue>(
     engine: Engine<V>,
 ) -> Result<Engine<V>, RunError> {
     let limits = limits(config)?;
-    let own = own_limits(config, &limits)?;
+    let own = own_limits(config)?;
     let engine = engine.with_limits(limits, &own);
     let Margin { mode, leverage, accounts } = config.execution.margin;
     let mode = match mode {

@@ -179,7 +179,7 @@ impl Case {
             margin,
             instrument,
             exchange,
-            limits: self.risk.resolve().map_err(|error| format!("risk: {error}"))?,
+            limits: self.risk.resolve().map_err(|error| error.to_string())?,
             seed: self.seed,
         })
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use cryptobot_engine::{Columns, Entry, Mark, Marks, Recorder, StateChange};
 use cryptobot_model::{
-    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderId, StrategyId,
-    Timestamp,
+    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderId, RefusalReason,
+    StrategyId, Timestamp,
 };
 
 use crate::account::Activity;
@@ -135,9 +135,10 @@ impl Collector {
             self.orders.decision(ts, id, verdict);
         }
         if let Some(strategy) = id.strategy() {
+            let error = verdict.reason.filter(|_| tables).and_then(|reason| self.venue_error(id, reason));
             self.count(strategy, |activity| {
                 if tables {
-                    activity.reasons.decision(verdict);
+                    activity.reasons.decision(verdict, error);
                 }
                 if verdict.sent.is_some() {
                     activity.orders += 1;
@@ -159,8 +160,16 @@ impl Collector {
     fn event(&mut self, event: &OrderEvent) {
         let told = if self.tables { self.orders.event(event) } else { None };
         if let Some(lived) = told {
-            self.count(event.strategy, |activity| activity.reasons.event(event, lived));
+            let error = event.reason.and_then(|reason| self.venue_error(event.id, reason));
+            self.count(event.strategy, |activity| activity.reasons.event(event, lived, error));
         }
+    }
+
+    /// What the venue of an order has for a refusal.
+    fn venue_error(&mut self, id: OrderId, reason: RefusalReason) -> Option<&'static str> {
+        let order = self.orders.row(id)?;
+        let venue = &self.setup.instruments[order.instrument?.index()].venue;
+        reason.venue_error(venue, order.side, order.terms.tif)
     }
 
     fn fill(&mut self, fill: &Fill) {

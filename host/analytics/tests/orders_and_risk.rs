@@ -13,9 +13,9 @@ use cryptobot_engine::{
     TradingState,
 };
 use cryptobot_model::{
-    Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money, OrderEvent,
-    OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId,
-    Side, StrategyId, TimeInForce, Timestamp,
+    Callback, Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money,
+    OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason,
+    SeriesId, Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
 };
 use proptest::prelude::*;
 
@@ -145,6 +145,90 @@ fn refused_orders_name_what_they_were_for() {
     assert_eq!((counts[0].reason, counts[0].refused, counts[0].ended), (RefusalReason::Cooldown, 1, 0));
 }
 
+/// The values of the first row of `orders.csv`, in these columns.
+fn order_cells(record: &Record, columns: [&str; 4]) -> [String; 4] {
+    let table = text(tables::orders, record);
+    let [header, row, ..] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+    let place = |column: &str| header.split(',').position(|name| name == column).unwrap();
+    columns.map(|column| row.split(',').nth(place(column)).unwrap().to_owned())
+}
+
+/// A collector whose instruments are at a venue with known errors.
+fn collector_at_binance() -> Collector {
+    let label =
+        |symbol: &str| InstrumentLabel { venue: "binance-usdm".to_owned(), symbol: symbol.to_owned() };
+    Collector::new(Setup {
+        strategies: vec![AccountLabel {
+            name: "s".to_owned(),
+            initial_balance: "100".parse().unwrap(),
+            instruments: Vec::new(),
+            series: vec![InstrumentId(0), InstrumentId(1)],
+        }],
+        instruments: vec![label("X"), label("Y")],
+        from: Timestamp(0),
+        to: Timestamp(1_000),
+    })
+}
+
+#[test]
+fn refusals_have_the_names_of_the_venue() {
+    let columns = ["status", "reason", "venue_error", "origin"];
+    let mut collector = collector_at_binance();
+    tell_intent(&mut collector, &wanted(1, OrderKind::Market));
+    decide(&mut collector, 1, refused(RefusalReason::InsufficientMargin));
+    step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::InsufficientMargin));
+    tell_intent(&mut collector, &wanted(2, limit(50.0)));
+    decide(&mut collector, 2, Decision::Approved(request(2, limit(price("50")))));
+    step(&mut collector, 2, OrderEventKind::Rejected, Some(RefusalReason::PriceBand));
+    tell_intent(&mut collector, &wanted(3, OrderKind::Market));
+    decide(&mut collector, 3, refused(RefusalReason::Cooldown));
+    let record = collector.finish(&[]);
+    let row = ["rejected", "insufficient-margin", "-2019 MARGIN_NOT_SUFFICIENT", "strategy"];
+    assert_eq!(order_cells(&record, columns), row);
+    let json = serde_json::to_value(Summary::new(&record, RunInfo::default())).unwrap();
+    let errors = |reason: &str| {
+        let refusals = json["refusals"].as_array().unwrap();
+        refusals.iter().find(|count| count["reason"] == reason).unwrap()["venue_errors"].clone()
+    };
+    assert_eq!(errors("insufficient-margin"), serde_json::json!(["-2019 MARGIN_NOT_SUFFICIENT"]));
+    assert_eq!(errors("price-band"), serde_json::json!(["-4016 PRICE_HIGHTER_THAN_MULTIPLIER_UP"]));
+    assert_eq!(errors("cooldown"), serde_json::json!([]), "the host's own reason");
+}
+
+#[test]
+fn what_was_not_refused_has_no_error_of_the_venue() {
+    let mut collector = collector_at_binance();
+    tell_intent(&mut collector, &wanted(1, OrderKind::Market));
+    let order = request(1, OrderKind::Market);
+    let reason = RefusalReason::LeverageExceeded;
+    decide(&mut collector, 1, Decision::Reduced { order, reason, evidence: Evidence::NONE });
+    step(&mut collector, 1, OrderEventKind::Filled, None);
+    let record = collector.finish(&[]);
+    let row = ["filled", "leverage-exceeded", "", "strategy"];
+    assert_eq!(order_cells(&record, ["status", "reason", "venue_error", "origin"]), row);
+    assert!(record.portfolio.reasons[0].venue_errors.is_empty());
+}
+
+#[test]
+fn trailing_stops_show_callback_and_activation() {
+    let columns = ["trigger", "callback", "callback_bps", "activation"];
+    for (callback, activation, expected) in [
+        (Callback::Bps(50.0), Some(110.0), ["", "", "50", "110"]),
+        (Callback::Distance(2.5), None, ["", "2.5", "", ""]),
+    ] {
+        let mut collector = collector();
+        let kind = OrderKind::TrailingStop { callback, activation, source: TriggerSource::Mark };
+        tell_intent(&mut collector, &wanted(1, kind));
+        let exact = |number: f64| Price::from_f64(number);
+        let sent = request(1, kind.try_map(exact, exact).unwrap());
+        decide(&mut collector, 1, Decision::Approved(sent));
+        // A change leaves its price alone.
+        tell_intent(&mut collector, &Intent::Modify { id: id(1), quantity: 2.0, price: 99.0 });
+        step(&mut collector, 1, OrderEventKind::Modified, None);
+        assert_eq!(order_cells(&collector.finish(&[]), columns), expected);
+    }
+}
+
 #[test]
 fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     let mut collector = collector();
@@ -211,7 +295,7 @@ fn reduced_orders_are_sent_and_counted_by_their_reason() {
     decide(&mut collector, 1, Decision::Reduced { order, reason, evidence: Evidence::NONE });
     step(&mut collector, 1, OrderEventKind::Filled, None);
     let record = collector.finish(&[]);
-    let counts = record.portfolio.reasons[0];
+    let counts = &record.portfolio.reasons[0];
     assert_eq!((counts.reason, counts.refused, counts.reduced, counts.ended), (reason, 0, 1, 0));
     let found = row(&record.orders, 1);
     assert_eq!((found.requested, found.quantity.to_string()), (Some(3.0), "2".to_owned()));
@@ -245,7 +329,7 @@ fn what_the_exchange_ends_is_told_from_what_the_host_refuses() {
     decide(&mut collector, 1, Decision::Approved(request(1, limit(price("50")))));
     step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::WouldTake));
     let record = collector.finish(&[]);
-    let counts = record.portfolio.reasons[0];
+    let counts = &record.portfolio.reasons[0];
     assert_eq!((counts.reason, counts.refused, counts.ended), (RefusalReason::WouldTake, 0, 1));
     assert_eq!(record.portfolio.refused, 0);
 }

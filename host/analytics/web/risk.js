@@ -19,10 +19,11 @@ const refusalTable = ({ summary }) => {
   }
   place.append(plainTable([
     ["Reason", (row) => row.reason.replaceAll("-", " "), true],
+    summary.refusals.some((row) => row.venue_errors.length) && ["At the venue", (row) => row.venue_errors.join(", ") || UNDEFINED, true],
     ["Refused", (row) => countOrDash(row.refused)],
     ["Reduced", (row) => countOrDash(row.reduced)],
     ["Ended", (row) => countOrDash(row.ended)],
-  ], summary.refusals));
+  ].filter(Boolean), summary.refusals));
 };
 
 const liquidationTable = ({ liquidations, strategies, prices }) => {

@@ -190,7 +190,13 @@ impl Collector {
     }
 
     fn trade(&mut self, trade: &ClosedTrade) {
-        self.count(trade.strategy, |activity| activity.trades += 1);
+        // What the fund bears for a wallet that an ordinary fill empties, no liquidation tells.
+        let told = self.held(trade.strategy, trade.instrument);
+        let told = told.map_or(Money::ZERO, |held| std::mem::take(&mut held.insurance));
+        self.count(trade.strategy, |activity| {
+            activity.trades += 1;
+            activity.insurance += trade.insurance - told;
+        });
         self.trades.push(*trade);
     }
 
@@ -207,7 +213,13 @@ impl Collector {
     }
 
     fn liquidation(&mut self, liquidation: &Liquidation) {
-        self.count(liquidation.strategy, |activity| activity.liquidation(liquidation));
+        self.count(liquidation.strategy, |activity| {
+            activity.liquidation(liquidation);
+            activity.insurance += liquidation.insurance;
+        });
+        if let Some(held) = self.held(liquidation.strategy, liquidation.instrument) {
+            held.insurance += liquidation.insurance;
+        }
         // The mark price that brought the ratio to 1 may lie inside a bar, where no mark of the engine shows it.
         if let Some(track) = self.tracks.margins.get_mut(liquidation.strategy.index()) {
             track.step(liquidation.ts.0, 1.0);
@@ -305,6 +317,7 @@ impl Collector {
             opened_at: held.opened_at,
             price: self.tracks.prices[index % instruments].last(),
             costs: held.costs,
+            insurance: held.insurance,
         })
         .collect()
     }

@@ -333,6 +333,9 @@ pub struct PositionSummary {
     pub price: f64,
     /// What it has cost so far; part of the run's costs, of no closed trade's.
     pub costs: Costs,
+    /// What the insurance fund bore when parts of it were liquidated; part of the run's insurance.
+    #[serde(serialize_with = "as_text")]
+    pub insurance: Money,
 }
 
 /// The whole of `summary.json`.
@@ -510,6 +513,7 @@ fn open_positions(record: &Record) -> Vec<PositionSummary> {
         opened_at: position.opened_at,
         price: position.price,
         costs: position.costs,
+        insurance: position.insurance,
     };
     record.open_positions.iter().map(summary).collect()
 }

@@ -210,7 +210,7 @@ pub fn fills(record: &Record, out: &mut dyn Write) -> io::Result<()> {
 /// One row per closed position.
 pub fn trades(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "trade,strategy,venue,symbol,side,opened_at,closed_at,quantity,entry_price,exit_price,gross_pnl,\
-                  fees,funding,slippage,net_pnl,return,holding_s";
+                  fees,funding,slippage,insurance,net_pnl,return,holding_s";
     table(out, header, &record.trades, |table, index, trade| {
         let label = &record.instruments[trade.instrument.index()];
         let holding = (trade.closed_at.0 - trade.opened_at.0) as f64 / 1e9;
@@ -218,7 +218,12 @@ pub fn trades(record: &Record, out: &mut dyn Write) -> io::Result<()> {
         table.text(&label.venue).text(&label.symbol).word(direction(trade.side));
         table.plain(trade.opened_at).plain(trade.closed_at).plain(trade.quantity).plain(trade.entry_price);
         table.plain(trade.exit_price).plain(trade.gross_pnl).plain(trade.fees).plain(trade.funding);
-        table.plain(trade.slippage).plain(trade.net_pnl).optional(trade_return(trade)).plain(holding);
+        table
+            .plain(trade.slippage)
+            .plain(trade.insurance)
+            .plain(trade.net_pnl)
+            .optional(trade_return(trade))
+            .plain(holding);
         table.end();
     })
 }

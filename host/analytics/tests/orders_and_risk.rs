@@ -370,6 +370,69 @@ fn liquidations_are_counted_with_what_they_cost() {
     assert_eq!(json["strategies"][0]["liquidations"], 1);
 }
 
+/// A position of 10 at 100 with a balance of 100 that is sold at a price by a rule, and what the fund bears of that.
+fn lost(collector: &mut Collector, rule: FillRule, at: &str, insurance: &str) {
+    let mut account = cryptobot_ledger::Account::new("100".parse().unwrap(), 2);
+    let insurance: Money = insurance.parse().unwrap();
+    for (ts, side, at, rule) in [(1, Side::Buy, "100", FillRule::Open), (2, Side::Sell, at, rule)] {
+        let fill = Fill {
+            ts: Timestamp(ts),
+            strategy: STRATEGY,
+            instrument: InstrumentId(1),
+            order: OrderId::NONE,
+            side,
+            price: price(at),
+            quantity: "10".parse().unwrap(),
+            fee: "1".parse().unwrap(),
+            slippage: Money::ZERO,
+            liquidity: Liquidity::Taker,
+            rule,
+        };
+        collector.entry(&Entry::Fill(&fill));
+        let Some(mut trade) = account.apply(&fill).closed else { continue };
+        if rule == FillRule::Liquidation {
+            collector.entry(&Entry::Liquidation(&Liquidation {
+                ts: fill.ts,
+                strategy: STRATEGY,
+                instrument: fill.instrument,
+                side,
+                quantity: fill.quantity,
+                mark: fill.price,
+                bankruptcy_price: price("90"),
+                fee: fill.fee,
+                insurance,
+            }));
+        }
+        account.insure(fill.instrument, insurance, Some(&mut trade));
+        collector.entry(&Entry::Trade(&trade));
+    }
+}
+
+#[test]
+fn what_the_fund_bears_is_counted_once_and_stands_with_its_trade() {
+    let mut collector = collector();
+    lost(&mut collector, FillRule::Liquidation, "80", "102");
+    // A stop may empty a wallet as well: no liquidation tells of that.
+    lost(&mut collector, FillRule::StopGap, "85", "52");
+    let record = collector.finish(&[]);
+    let table = text(tables::trades, &record);
+    let ends: Vec<Vec<&str>> = table.lines().map(|row| row.split(',').skip(11).take(5).collect()).collect();
+    assert_eq!(
+        ends,
+        [
+            ["fees", "funding", "slippage", "insurance", "net_pnl"],
+            ["2", "0", "0", "102", "-100"],
+            ["2", "0", "0", "52", "-100"]
+        ]
+    );
+    let summary = Summary::new(&record, RunInfo::default());
+    assert_eq!((summary.liquidations, summary.insurance), (1, "154".parse().unwrap()));
+    let figures = summary.groups().into_iter().flat_map(|group| group.figures);
+    let shown: Vec<_> =
+        figures.filter(|figure| figure.key == "insurance").map(|figure| figure.value).collect();
+    assert_eq!(shown, ["154.00"]);
+}
+
 #[test]
 fn there_is_a_table_of_funding_where_there_was_any() {
     let mut collector = collector();

@@ -146,5 +146,6 @@ const openTable = ({ summary }) => {
     ["Fees", (row) => fixed(Number(row.costs.fees))],
     ["Slippage", (row) => fixed(Number(row.costs.slippage))],
     ["Funding", (row) => fixed(Number(row.costs.funding))],
+    summary.open_positions.some((row) => Number(row.insurance)) && ["Insurance", (row) => fixed(Number(row.insurance))],
   ].filter(Boolean), summary.open_positions));
 };

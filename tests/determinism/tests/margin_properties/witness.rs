@@ -37,6 +37,8 @@ pub struct Witness {
     passed: usize,
     funded: BTreeSet<(Timestamp, InstrumentId)>,
     cash: Vec<Money>,
+    /// What fills, funding and the fund brought, and what closed trades say they brought, by strategy and instrument.
+    flows: Vec<Vec<(Money, Money)>>,
     positions: Vec<Vec<Quantity>>,
     /// What matching this instrument's bar began with.
     before: (Option<InstrumentId>, Vec<MarginAccount>, Vec<Fill>),
@@ -78,6 +80,7 @@ impl Witness {
             passed: 0,
             funded: BTreeSet::new(),
             cash: vec![balance; strategies],
+            flows: vec![vec![(Money::ZERO, Money::ZERO); instruments.len()]; strategies],
             positions: vec![vec![Quantity::ZERO; instruments.len()]; strategies],
             before: (None, Vec::new(), Vec::new()),
             step: None,
@@ -131,7 +134,9 @@ impl Witness {
         }
         let insurance = self.accounts[account].apply(fill).insurance;
         self.insured[strategy] += insurance;
-        self.cash[strategy] += insurance - signed.at(fill.price) - fill.fee;
+        let brought = insurance - signed.at(fill.price) - fill.fee;
+        self.cash[strategy] += brought;
+        self.flows[strategy][instrument.index()].0 += brought;
         self.positions[strategy][instrument.index()] += signed;
     }
 
@@ -180,6 +185,7 @@ impl Witness {
             }
         }
         self.cash[payment.strategy.index()] -= payment.paid;
+        self.flows[payment.strategy.index()][payment.instrument.index()].0 -= payment.paid;
         // What comes now was decided on the accounts after it.
         self.before.0 = None;
     }
@@ -214,11 +220,29 @@ impl Witness {
     }
 }
 
+impl Witness {
+    /// Who is flat in an instrument has got from it what its trades say, to the last unit.
+    fn check_trades(&mut self, ts: Timestamp) {
+        for strategy in 0..self.flows.len() {
+            for index in 0..self.marks.len() {
+                let (brought, told) = self.flows[strategy][index];
+                let is_open = !self.positions[strategy][index].is_zero();
+                self.check(is_open || brought == told, || {
+                    format!("{ts}: trades of {strategy} in {index} brought {told}, the account has {brought}")
+                });
+            }
+        }
+    }
+}
+
 impl Recorder for Witness {
     fn entry(&mut self, entry: &Entry<'_>) {
         match entry {
             Entry::Fill(fill) => self.fill(fill),
             Entry::Funding(payment) => self.fund(payment),
+            Entry::Trade(trade) => {
+                self.flows[trade.strategy.index()][trade.instrument.index()].1 += trade.net_pnl;
+            }
             _ => {}
         }
         self.record.entry(entry);
@@ -227,6 +251,7 @@ impl Recorder for Witness {
     fn mark(&mut self, mark: &Mark<'_>) {
         self.take_marks(mark.ts);
         self.check_accounts(mark.ts);
+        self.check_trades(mark.ts);
         self.before.0 = None;
         self.record.mark(mark);
     }

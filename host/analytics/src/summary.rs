@@ -150,9 +150,10 @@ impl Costs {
 /// The closest approach of an account to liquidation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MarginSummary {
-    /// Highest margin ratio: maintenance margin by margin balance. Liquidation comes at 1.
+    /// Highest margin ratio: maintenance margin by margin balance, at the worse mark price of each bar. Liquidation comes
+    /// at 1.
     pub max_ratio: f64,
-    /// When.
+    /// The close of the bar, or the liquidation.
     #[serde(serialize_with = "as_text")]
     pub ts: Timestamp,
     /// Name of the strategy whose account it was.

@@ -84,7 +84,7 @@ const riskFacts = ({ summary }) => {
   const several = summary.strategies.length > 1;
   const facts = [];
   if (margin) {
-    facts.push(["Closest to liquidation", percent(margin.max_ratio), margin.max_ratio >= 1 ? "bad" : "", `${time(margin.ts)} UTC${several ? `, ${margin.strategy}` : ""}; liquidation comes at 100 %`]);
+    facts.push(["Closest to liquidation", percent(margin.max_ratio), margin.max_ratio >= 1 ? "bad" : "", `${time(margin.ts)} UTC${several ? `, ${margin.strategy}` : ""}; at the worse mark price of each bar; liquidation comes at 100 %`]);
   } else {
     facts.push(["Closest to liquidation", UNDEFINED, "", "No margin was in use, or margin is not simulated in this run"]);
   }

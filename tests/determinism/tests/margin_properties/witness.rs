@@ -28,6 +28,10 @@ pub struct Witness {
     pub turned: Vec<Money>,
     /// Liquidations that left a part of the strategy's position.
     pub partial: usize,
+    /// The newest change of an account, by instrument: where a bar is held through from its open, its worse mark counts.
+    changed: Vec<Vec<Timestamp>>,
+    /// Accounts of which something was liquidated in the step.
+    liquidated: BTreeSet<usize>,
     /// What is not as it should be.
     pub faults: Vec<String>,
     kind: AccountKind,
@@ -73,6 +77,8 @@ impl Witness {
             insured: vec![Money::ZERO; strategies],
             turned: vec![Money::ZERO; balances.len()],
             partial: 0,
+            changed: vec![vec![Timestamp(i64::MIN); instruments.len()]; balances.len()],
+            liquidated: BTreeSet::new(),
             faults: Vec::new(),
             kind,
             mode: settings.mode,
@@ -132,6 +138,10 @@ impl Witness {
             let parts = (-net).at(fill.price) + (signed + net).at(fill.price);
             self.turned[account] += signed.at(fill.price) - parts;
         }
+        self.changed[account][instrument.index()] = fill.ts;
+        if fill.rule == FillRule::Liquidation {
+            self.liquidated.insert(account);
+        }
         let insurance = self.accounts[account].apply(fill).insurance;
         self.insured[strategy] += insurance;
         let brought = insurance - signed.at(fill.price) - fill.fee;
@@ -180,6 +190,9 @@ impl Witness {
 
     fn fund(&mut self, payment: &FundingPayment) {
         if self.funded.insert((payment.ts, payment.instrument)) {
+            for changed in &mut self.changed {
+                changed.fill(Timestamp(i64::MAX));
+            }
             for account in &mut self.accounts {
                 account.pay_funding(payment.instrument, payment.mark, payment.rate);
             }
@@ -235,6 +248,53 @@ impl Witness {
     }
 }
 
+impl Witness {
+    /// What is told of an account's ratio is at least that at the worst mark of each position that was held through the
+    /// bar, the others at their newest marks; and where it is 1 the exchange acted.
+    fn check_ratios(&mut self, mark: &Mark<'_>) {
+        let closes = mark.ts.0 % 60_000_000_000 == 0;
+        for (strategy, told) in mark.margin_ratios.iter().enumerate() {
+            let index = self.account_of(StrategyId::from(strategy));
+            let (account, worst) = (&self.accounts[index], self.worst_of_passed(&self.accounts[index]));
+            let bar_open = Timestamp(mark.ts.0 - 60_000_000_000);
+            let mut least = f64::NAN;
+            for instrument in 0..self.marks.len() {
+                let is_open = !account.position(instrument.into()).quantity().is_zero();
+                if !is_open || self.changed[index][instrument] == bar_open {
+                    continue;
+                }
+                let mut marks = self.marks.clone();
+                if closes && self.changed[index][instrument] < bar_open {
+                    marks[instrument] = worst[instrument];
+                }
+                least = least.max(account.margin_ratio(instrument.into(), &marks));
+            }
+            // Below the rates of the brackets it is the high that is worse for a long.
+            let is_least = least.is_nan() || *told >= least - ROUNDING || least < 0.05;
+            let open =
+                (0..self.marks.len()).filter(|at| !account.position((*at).into()).quantity().is_zero());
+            let shares = self.mode == MarginMode::Cross && open.count() > 1;
+            let is_right =
+                shares || self.liquidated.contains(&index) || told.is_nan() || *told < 1.0 + ROUNDING;
+            self.check(is_least && is_right, || format!("{}: {told} told, at least {least}", mark.ts));
+        }
+        self.liquidated.clear();
+        for changed in &mut self.changed {
+            changed.iter_mut().filter(|at| at.0 == i64::MAX).for_each(|at| *at = Timestamp(mark.ts.0 - 1));
+        }
+    }
+
+    /// The worst mark of the newest bar for each position.
+    fn worst_of_passed(&self, account: &MarginAccount) -> Vec<Price> {
+        let worst = |(index, bars): (usize, &BarBlock)| {
+            let row = self.passed.max(1) - 1;
+            let side = account.position(index.into()).quantity().signum();
+            Price::from_f64(if side == 1 { bars.low[row] } else { bars.high[row] }).unwrap()
+        };
+        self.bars.iter().enumerate().map(worst).collect()
+    }
+}
+
 impl Recorder for Witness {
     fn entry(&mut self, entry: &Entry<'_>) {
         match entry {
@@ -252,6 +312,7 @@ impl Recorder for Witness {
         self.take_marks(mark.ts);
         self.check_accounts(mark.ts);
         self.check_trades(mark.ts);
+        self.check_ratios(mark);
         self.before.0 = None;
         self.record.mark(mark);
     }

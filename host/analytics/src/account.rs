@@ -41,7 +41,6 @@ impl Activity {
     pub fn liquidation(&mut self, liquidation: &Liquidation) {
         self.liquidations += 1;
         self.costs.liquidation_fees += liquidation.fee;
-        self.insurance += liquidation.insurance;
     }
 
     /// A position changed from `before` to `after`.

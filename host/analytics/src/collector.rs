@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use cryptobot_engine::{Columns, Entry, Mark, Marks, Recorder, StateChange};
 use cryptobot_model::{
-    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderId, StrategyId,
-    Timestamp,
+    ClosedTrade, Fill, FundingPayment, InstrumentId, Liquidation, Money, OrderEvent, OrderId, RefusalReason,
+    StrategyId, Timestamp,
 };
 
 use crate::account::Activity;
@@ -135,9 +135,10 @@ impl Collector {
             self.orders.decision(ts, id, verdict);
         }
         if let Some(strategy) = id.strategy() {
+            let error = verdict.reason.filter(|_| tables).and_then(|reason| self.venue_error(id, reason));
             self.count(strategy, |activity| {
                 if tables {
-                    activity.reasons.decision(verdict);
+                    activity.reasons.decision(verdict, error);
                 }
                 if verdict.sent.is_some() {
                     activity.orders += 1;
@@ -159,8 +160,16 @@ impl Collector {
     fn event(&mut self, event: &OrderEvent) {
         let told = if self.tables { self.orders.event(event) } else { None };
         if let Some(lived) = told {
-            self.count(event.strategy, |activity| activity.reasons.event(event, lived));
+            let error = event.reason.and_then(|reason| self.venue_error(event.id, reason));
+            self.count(event.strategy, |activity| activity.reasons.event(event, lived, error));
         }
+    }
+
+    /// What the venue of an order has for a refusal.
+    fn venue_error(&mut self, id: OrderId, reason: RefusalReason) -> Option<&'static str> {
+        let order = self.orders.row(id)?;
+        let venue = &self.setup.instruments[order.instrument?.index()].venue;
+        reason.venue_error(venue, order.side, order.terms.tif)
     }
 
     fn fill(&mut self, fill: &Fill) {
@@ -181,7 +190,13 @@ impl Collector {
     }
 
     fn trade(&mut self, trade: &ClosedTrade) {
-        self.count(trade.strategy, |activity| activity.trades += 1);
+        // What the fund bears for a wallet that an ordinary fill empties, no liquidation tells.
+        let told = self.held(trade.strategy, trade.instrument);
+        let told = told.map_or(Money::ZERO, |held| std::mem::take(&mut held.insurance));
+        self.count(trade.strategy, |activity| {
+            activity.trades += 1;
+            activity.insurance += trade.insurance - told;
+        });
         self.trades.push(*trade);
     }
 
@@ -198,7 +213,13 @@ impl Collector {
     }
 
     fn liquidation(&mut self, liquidation: &Liquidation) {
-        self.count(liquidation.strategy, |activity| activity.liquidation(liquidation));
+        self.count(liquidation.strategy, |activity| {
+            activity.liquidation(liquidation);
+            activity.insurance += liquidation.insurance;
+        });
+        if let Some(held) = self.held(liquidation.strategy, liquidation.instrument) {
+            held.insurance += liquidation.insurance;
+        }
         // The mark price that brought the ratio to 1 may lie inside a bar, where no mark of the engine shows it.
         if let Some(track) = self.tracks.margins.get_mut(liquidation.strategy.index()) {
             track.step(liquidation.ts.0, 1.0);
@@ -296,6 +317,7 @@ impl Collector {
             opened_at: held.opened_at,
             price: self.tracks.prices[index % instruments].last(),
             costs: held.costs,
+            insurance: held.insurance,
         })
         .collect()
     }

@@ -153,9 +153,9 @@ pub(crate) struct MarginTrack {
 /// The closest an account came to liquidation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MarginPeak {
-    /// When.
+    /// The close of the bar, or the liquidation.
     pub ts: Timestamp,
-    /// Maintenance margin by margin balance; liquidation comes at 1.
+    /// Maintenance margin by margin balance at the worse mark price of the bar; liquidation comes at 1.
     pub ratio: f64,
 }
 

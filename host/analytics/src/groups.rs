@@ -52,7 +52,7 @@ impl Summary {
             risk(metrics, self.margin.as_ref()),
             months(metrics),
             trades(metrics, self.trades, self.liquidations, &self.currency),
-            costs(&self.costs, metrics, &self.currency),
+            costs(&self.costs, self.insurance, metrics, &self.currency),
         ]
     }
 
@@ -85,7 +85,7 @@ impl StrategySummary {
             risk(&self.metrics, self.margin.as_ref()),
             months(&self.metrics),
             trades(&self.metrics, self.trades, self.liquidations, currency),
-            costs(&self.costs, &self.metrics, currency),
+            costs(&self.costs, self.insurance, &self.metrics, currency),
         ]
     }
 }
@@ -190,7 +190,7 @@ fn trades(metrics: &Metrics, number: u64, liquidations: u64, currency: &str) -> 
     group
 }
 
-fn costs(costs: &Costs, metrics: &Metrics, currency: &str) -> Group {
+fn costs(costs: &Costs, insurance: Money, metrics: &Metrics, currency: &str) -> Group {
     let turnover = metrics.turnover.map_or_else(|| UNDEFINED.to_owned(), |_| ratio(metrics.turnover) + " ×");
     let mut group = Group {
         title: "Costs",
@@ -204,6 +204,10 @@ fn costs(costs: &Costs, metrics: &Metrics, currency: &str) -> Group {
     if !costs.liquidation_fees.is_zero() {
         let fees = with_unit(money(costs.liquidation_fees), currency);
         group.figures.push(plain("liquidation_fees", "Liquidation fees", fees));
+    }
+    if !insurance.is_zero() {
+        let borne = with_unit(money(insurance), currency);
+        group.figures.push(plain("insurance", "Borne by insurance", borne));
     }
     group
 }

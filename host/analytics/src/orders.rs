@@ -2,8 +2,9 @@
 
 use cryptobot_engine::{Intent, Signal};
 use cryptobot_model::{
-    Fill, InstrumentId, Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest,
-    Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
+    Callback, Fill, InstrumentId, Liquidity, Money, OrderEvent, OrderEventKind, OrderId, OrderKind,
+    OrderRequest, Price, Quantity, RefusalReason, SeriesId, Side, StrategyId, TimeInForce, Timestamp,
+    TriggerSource,
 };
 
 use crate::reasons::Verdict;
@@ -15,28 +16,42 @@ pub struct OrderTerms {
     pub kind: &'static str,
     /// Limit price.
     pub price: Option<f64>,
-    /// Trigger of a stop or take-profit; activation price of a trailing stop.
+    /// Trigger of a stop or take-profit; a trailing stop's moves and is not shown.
     pub trigger: Option<f64>,
     /// Which price wakes a stop.
     pub source: Option<TriggerSource>,
+    /// How far behind the best price a trailing stop stays.
+    pub callback: Option<Callback<f64>>,
+    /// The price whose touch starts a trailing stop.
+    pub activation: Option<f64>,
     /// How long a limit order lives.
     pub tif: Option<TimeInForce>,
 }
 
 impl OrderTerms {
     /// A signal that has not become an order.
-    const SIGNAL: Self = Self { kind: "signal", price: None, trigger: None, source: None, tif: None };
+    const SIGNAL: Self = Self {
+        kind: "signal",
+        price: None,
+        trigger: None,
+        source: None,
+        callback: None,
+        activation: None,
+        tif: None,
+    };
 
     fn new(kind: &OrderKind<f64>) -> Self {
-        let activation = match *kind {
-            OrderKind::TrailingStop { activation, .. } => activation,
-            _ => None,
+        let (callback, activation) = match *kind {
+            OrderKind::TrailingStop { callback, activation, .. } => (Some(callback), activation),
+            _ => (None, None),
         };
         Self {
             kind: kind.name(),
             price: kind.limit().map(|(price, _)| price),
-            trigger: kind.trigger_price().or(activation),
+            trigger: kind.trigger_price(),
             source: kind.trigger().map(|(_, source)| source),
+            callback,
+            activation,
             tif: kind.limit().map(|(_, tif)| tif),
         }
     }
@@ -122,6 +137,14 @@ impl OrderRow {
     pub fn average_price(&self) -> Option<Price> {
         (!self.filled.is_zero()).then(|| Price::average(self.notional, self.filled))
     }
+
+    /// What the order's venue answers where it refuses an order for the same reason: code and name of its error. `None`
+    /// for orders that were not refused, and where the venue has no such refusal.
+    pub fn venue_error(&self, venue: &str) -> Option<&'static str> {
+        let refused = matches!(self.status, Some(OrderEventKind::Rejected | OrderEventKind::Expired));
+        let reason = self.reason.filter(|_| refused)?;
+        reason.venue_error(venue, self.side, self.terms.tif)
+    }
 }
 
 /// The orders of a run in the order of their intents, found again by id without hashing: ids of a strategy are
@@ -149,7 +172,7 @@ impl OrderBook {
         self.rows
     }
 
-    fn row(&mut self, id: OrderId) -> Option<&mut OrderRow> {
+    pub fn row(&mut self, id: OrderId) -> Option<&mut OrderRow> {
         let of_strategy = self.positions.get(id.strategy()?.index())?;
         let position = *of_strategy.get(id.sequence() as usize)?;
         self.rows.get_mut((position as usize).checked_sub(1)?)
@@ -322,7 +345,7 @@ impl OrderRow {
             self.quantity = self.filled + event.remaining;
             if self.terms.price.is_some() {
                 self.terms.price = price.or(self.terms.price);
-            } else {
+            } else if self.terms.trigger.is_some() {
                 self.terms.trigger = price.or(self.terms.trigger);
             }
         }

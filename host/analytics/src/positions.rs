@@ -13,12 +13,14 @@ pub(crate) struct Held {
     pub opened_at: Timestamp,
     /// Costs since then.
     pub costs: Costs,
+    /// What liquidations told that the insurance fund bore since the newest trade was closed.
+    pub insurance: Money,
 }
 
 impl Held {
     /// No position.
     pub const fn flat(at: Timestamp) -> Self {
-        Self { quantity: Quantity::ZERO, opened_at: at, costs: Costs::NONE }
+        Self { quantity: Quantity::ZERO, opened_at: at, costs: Costs::NONE, insurance: Money::ZERO }
     }
 
     /// Books a fill. What a fill through zero cost is divided by quantity, as the ledger does it for closed trades, so

@@ -174,6 +174,8 @@ pub struct OpenPosition {
     pub price: f64,
     /// What it has cost so far.
     pub costs: Costs,
+    /// What the insurance fund bore when parts of it were liquidated.
+    pub insurance: Money,
 }
 
 impl Record {

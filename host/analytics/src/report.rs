@@ -168,6 +168,7 @@ struct TradeData {
     fees: Vec<f64>,
     slippage: Vec<f64>,
     funding: Vec<f64>,
+    insurance: Vec<f64>,
     net: Vec<f64>,
     #[serde(rename = "return")]
     result: Vec<Option<f64>>,
@@ -318,6 +319,7 @@ impl TradeData {
             data.fees.push(trade.fees.to_f64());
             data.slippage.push(trade.slippage.to_f64());
             data.funding.push(trade.funding.to_f64());
+            data.insurance.push(trade.insurance.to_f64());
             data.net.push(trade.net_pnl.to_f64());
             data.result.push(trade_return(trade).map(short));
         }

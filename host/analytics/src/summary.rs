@@ -150,9 +150,10 @@ impl Costs {
 /// The closest approach of an account to liquidation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MarginSummary {
-    /// Highest margin ratio: maintenance margin by margin balance. Liquidation comes at 1.
+    /// Highest margin ratio: maintenance margin by margin balance, at the worse mark price of each bar. Liquidation comes
+    /// at 1.
     pub max_ratio: f64,
-    /// When.
+    /// The close of the bar, or the liquidation.
     #[serde(serialize_with = "as_text")]
     pub ts: Timestamp,
     /// Name of the strategy whose account it was.
@@ -333,6 +334,9 @@ pub struct PositionSummary {
     pub price: f64,
     /// What it has cost so far; part of the run's costs, of no closed trade's.
     pub costs: Costs,
+    /// What the insurance fund bore when parts of it were liquidated; part of the run's insurance.
+    #[serde(serialize_with = "as_text")]
+    pub insurance: Money,
 }
 
 /// The whole of `summary.json`.
@@ -510,6 +514,7 @@ fn open_positions(record: &Record) -> Vec<PositionSummary> {
         opened_at: position.opened_at,
         price: position.price,
         costs: position.costs,
+        insurance: position.insurance,
     };
     record.open_positions.iter().map(summary).collect()
 }

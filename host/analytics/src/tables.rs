@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use cryptobot_model::{
-    FundingPrice, Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource,
+    Callback, FundingPrice, Liquidity, Money, OrderEventKind, Side, TimeInForce, Timestamp, TriggerSource,
 };
 
 use crate::metrics::trading::trade_return;
@@ -162,7 +162,7 @@ pub(crate) const fn status(kind: Option<OrderEventKind>) -> &'static str {
 /// One row per order.
 pub fn orders(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "order,strategy,venue,symbol,side,type,requested_quantity,quantity,price,trigger,trigger_source,\
-         time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason,origin";
+         callback,callback_bps,activation,time_in_force,reduce_only,decided_at,status,updated_at,filled,average_price,fees,liquidity,reason,venue_error,origin";
     table(out, header, &record.orders, |table, _, order| order_row(table, record, order))
 }
 
@@ -176,11 +176,19 @@ fn order_row(table: &mut Table, record: &Record, order: &OrderRow) {
     table.word(side(order.side)).word(order.terms.kind).optional(order.requested);
     table.plain(order.quantity);
     table.optional(order.terms.price).optional(order.terms.trigger);
-    table.optional_word(order.terms.source.map(source)).optional_word(order.terms.tif.map(tif));
+    table.optional_word(order.terms.source.map(source));
+    let (distance, bps) = match order.terms.callback {
+        Some(Callback::Distance(distance)) => (Some(distance), None),
+        Some(Callback::Bps(bps)) => (None, Some(bps)),
+        None => (None, None),
+    };
+    table.optional(distance).optional(bps).optional(order.terms.activation);
+    table.optional_word(order.terms.tif.map(tif));
     table.flag(order.reduce_only).plain(order.decided_at);
     table.word(status(order.status)).plain(order.updated_at).plain(order.filled);
     table.optional(order.average_price()).plain(order.fees);
     table.optional_word(liquidity).optional_word(order.reason.map(cryptobot_model::RefusalReason::name));
+    table.optional_word(instrument.and_then(|label| order.venue_error(&label.venue)));
     table.word(order.origin.name());
     table.end();
 }
@@ -202,7 +210,7 @@ pub fn fills(record: &Record, out: &mut dyn Write) -> io::Result<()> {
 /// One row per closed position.
 pub fn trades(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     let header = "trade,strategy,venue,symbol,side,opened_at,closed_at,quantity,entry_price,exit_price,gross_pnl,\
-                  fees,funding,slippage,net_pnl,return,holding_s";
+                  fees,funding,slippage,insurance,net_pnl,return,holding_s";
     table(out, header, &record.trades, |table, index, trade| {
         let label = &record.instruments[trade.instrument.index()];
         let holding = (trade.closed_at.0 - trade.opened_at.0) as f64 / 1e9;
@@ -210,7 +218,12 @@ pub fn trades(record: &Record, out: &mut dyn Write) -> io::Result<()> {
         table.text(&label.venue).text(&label.symbol).word(direction(trade.side));
         table.plain(trade.opened_at).plain(trade.closed_at).plain(trade.quantity).plain(trade.entry_price);
         table.plain(trade.exit_price).plain(trade.gross_pnl).plain(trade.fees).plain(trade.funding);
-        table.plain(trade.slippage).plain(trade.net_pnl).optional(trade_return(trade)).plain(holding);
+        table
+            .plain(trade.slippage)
+            .plain(trade.insurance)
+            .plain(trade.net_pnl)
+            .optional(trade_return(trade))
+            .plain(holding);
         table.end();
     })
 }

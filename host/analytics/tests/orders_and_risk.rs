@@ -13,9 +13,9 @@ use cryptobot_engine::{
     TradingState,
 };
 use cryptobot_model::{
-    Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money, OrderEvent,
-    OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason, SeriesId,
-    Side, StrategyId, TimeInForce, Timestamp,
+    Callback, Fill, FillRule, FundingPayment, FundingPrice, InstrumentId, Liquidation, Liquidity, Money,
+    OrderEvent, OrderEventKind, OrderId, OrderKind, OrderRequest, OrderTerms, Price, Quantity, RefusalReason,
+    SeriesId, Side, StrategyId, TimeInForce, Timestamp, TriggerSource,
 };
 use proptest::prelude::*;
 
@@ -145,6 +145,90 @@ fn refused_orders_name_what_they_were_for() {
     assert_eq!((counts[0].reason, counts[0].refused, counts[0].ended), (RefusalReason::Cooldown, 1, 0));
 }
 
+/// The values of the first row of `orders.csv`, in these columns.
+fn order_cells(record: &Record, columns: [&str; 4]) -> [String; 4] {
+    let table = text(tables::orders, record);
+    let [header, row, ..] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+    let place = |column: &str| header.split(',').position(|name| name == column).unwrap();
+    columns.map(|column| row.split(',').nth(place(column)).unwrap().to_owned())
+}
+
+/// A collector whose instruments are at a venue with known errors.
+fn collector_at_binance() -> Collector {
+    let label =
+        |symbol: &str| InstrumentLabel { venue: "binance-usdm".to_owned(), symbol: symbol.to_owned() };
+    Collector::new(Setup {
+        strategies: vec![AccountLabel {
+            name: "s".to_owned(),
+            initial_balance: "100".parse().unwrap(),
+            instruments: Vec::new(),
+            series: vec![InstrumentId(0), InstrumentId(1)],
+        }],
+        instruments: vec![label("X"), label("Y")],
+        from: Timestamp(0),
+        to: Timestamp(1_000),
+    })
+}
+
+#[test]
+fn refusals_have_the_names_of_the_venue() {
+    let columns = ["status", "reason", "venue_error", "origin"];
+    let mut collector = collector_at_binance();
+    tell_intent(&mut collector, &wanted(1, OrderKind::Market));
+    decide(&mut collector, 1, refused(RefusalReason::InsufficientMargin));
+    step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::InsufficientMargin));
+    tell_intent(&mut collector, &wanted(2, limit(50.0)));
+    decide(&mut collector, 2, Decision::Approved(request(2, limit(price("50")))));
+    step(&mut collector, 2, OrderEventKind::Rejected, Some(RefusalReason::PriceBand));
+    tell_intent(&mut collector, &wanted(3, OrderKind::Market));
+    decide(&mut collector, 3, refused(RefusalReason::Cooldown));
+    let record = collector.finish(&[]);
+    let row = ["rejected", "insufficient-margin", "-2019 MARGIN_NOT_SUFFICIENT", "strategy"];
+    assert_eq!(order_cells(&record, columns), row);
+    let json = serde_json::to_value(Summary::new(&record, RunInfo::default())).unwrap();
+    let errors = |reason: &str| {
+        let refusals = json["refusals"].as_array().unwrap();
+        refusals.iter().find(|count| count["reason"] == reason).unwrap()["venue_errors"].clone()
+    };
+    assert_eq!(errors("insufficient-margin"), serde_json::json!(["-2019 MARGIN_NOT_SUFFICIENT"]));
+    assert_eq!(errors("price-band"), serde_json::json!(["-4016 PRICE_HIGHTER_THAN_MULTIPLIER_UP"]));
+    assert_eq!(errors("cooldown"), serde_json::json!([]), "the host's own reason");
+}
+
+#[test]
+fn what_was_not_refused_has_no_error_of_the_venue() {
+    let mut collector = collector_at_binance();
+    tell_intent(&mut collector, &wanted(1, OrderKind::Market));
+    let order = request(1, OrderKind::Market);
+    let reason = RefusalReason::LeverageExceeded;
+    decide(&mut collector, 1, Decision::Reduced { order, reason, evidence: Evidence::NONE });
+    step(&mut collector, 1, OrderEventKind::Filled, None);
+    let record = collector.finish(&[]);
+    let row = ["filled", "leverage-exceeded", "", "strategy"];
+    assert_eq!(order_cells(&record, ["status", "reason", "venue_error", "origin"]), row);
+    assert!(record.portfolio.reasons[0].venue_errors.is_empty());
+}
+
+#[test]
+fn trailing_stops_show_callback_and_activation() {
+    let columns = ["trigger", "callback", "callback_bps", "activation"];
+    for (callback, activation, expected) in [
+        (Callback::Bps(50.0), Some(110.0), ["", "", "50", "110"]),
+        (Callback::Distance(2.5), None, ["", "2.5", "", ""]),
+    ] {
+        let mut collector = collector();
+        let kind = OrderKind::TrailingStop { callback, activation, source: TriggerSource::Mark };
+        tell_intent(&mut collector, &wanted(1, kind));
+        let exact = |number: f64| Price::from_f64(number);
+        let sent = request(1, kind.try_map(exact, exact).unwrap());
+        decide(&mut collector, 1, Decision::Approved(sent));
+        // A change leaves its price alone.
+        tell_intent(&mut collector, &Intent::Modify { id: id(1), quantity: 2.0, price: 99.0 });
+        step(&mut collector, 1, OrderEventKind::Modified, None);
+        assert_eq!(order_cells(&collector.finish(&[]), columns), expected);
+    }
+}
+
 #[test]
 fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     let mut collector = collector();
@@ -211,7 +295,7 @@ fn reduced_orders_are_sent_and_counted_by_their_reason() {
     decide(&mut collector, 1, Decision::Reduced { order, reason, evidence: Evidence::NONE });
     step(&mut collector, 1, OrderEventKind::Filled, None);
     let record = collector.finish(&[]);
-    let counts = record.portfolio.reasons[0];
+    let counts = &record.portfolio.reasons[0];
     assert_eq!((counts.reason, counts.refused, counts.reduced, counts.ended), (reason, 0, 1, 0));
     let found = row(&record.orders, 1);
     assert_eq!((found.requested, found.quantity.to_string()), (Some(3.0), "2".to_owned()));
@@ -245,7 +329,7 @@ fn what_the_exchange_ends_is_told_from_what_the_host_refuses() {
     decide(&mut collector, 1, Decision::Approved(request(1, limit(price("50")))));
     step(&mut collector, 1, OrderEventKind::Rejected, Some(RefusalReason::WouldTake));
     let record = collector.finish(&[]);
-    let counts = record.portfolio.reasons[0];
+    let counts = &record.portfolio.reasons[0];
     assert_eq!((counts.reason, counts.refused, counts.ended), (RefusalReason::WouldTake, 0, 1));
     assert_eq!(record.portfolio.refused, 0);
 }
@@ -284,6 +368,69 @@ fn liquidations_are_counted_with_what_they_cost() {
     assert_eq!(json["costs"]["liquidation_fees"], "0.45");
     assert_eq!(json["margin"]["max_ratio"], 1.0, "it came to a liquidation");
     assert_eq!(json["strategies"][0]["liquidations"], 1);
+}
+
+/// A position of 10 at 100 with a balance of 100 that is sold at a price by a rule, and what the fund bears of that.
+fn lost(collector: &mut Collector, rule: FillRule, at: &str, insurance: &str) {
+    let mut account = cryptobot_ledger::Account::new("100".parse().unwrap(), 2);
+    let insurance: Money = insurance.parse().unwrap();
+    for (ts, side, at, rule) in [(1, Side::Buy, "100", FillRule::Open), (2, Side::Sell, at, rule)] {
+        let fill = Fill {
+            ts: Timestamp(ts),
+            strategy: STRATEGY,
+            instrument: InstrumentId(1),
+            order: OrderId::NONE,
+            side,
+            price: price(at),
+            quantity: "10".parse().unwrap(),
+            fee: "1".parse().unwrap(),
+            slippage: Money::ZERO,
+            liquidity: Liquidity::Taker,
+            rule,
+        };
+        collector.entry(&Entry::Fill(&fill));
+        let Some(mut trade) = account.apply(&fill).closed else { continue };
+        if rule == FillRule::Liquidation {
+            collector.entry(&Entry::Liquidation(&Liquidation {
+                ts: fill.ts,
+                strategy: STRATEGY,
+                instrument: fill.instrument,
+                side,
+                quantity: fill.quantity,
+                mark: fill.price,
+                bankruptcy_price: price("90"),
+                fee: fill.fee,
+                insurance,
+            }));
+        }
+        account.insure(fill.instrument, insurance, Some(&mut trade));
+        collector.entry(&Entry::Trade(&trade));
+    }
+}
+
+#[test]
+fn what_the_fund_bears_is_counted_once_and_stands_with_its_trade() {
+    let mut collector = collector();
+    lost(&mut collector, FillRule::Liquidation, "80", "102");
+    // A stop may empty a wallet as well: no liquidation tells of that.
+    lost(&mut collector, FillRule::StopGap, "85", "52");
+    let record = collector.finish(&[]);
+    let table = text(tables::trades, &record);
+    let ends: Vec<Vec<&str>> = table.lines().map(|row| row.split(',').skip(11).take(5).collect()).collect();
+    assert_eq!(
+        ends,
+        [
+            ["fees", "funding", "slippage", "insurance", "net_pnl"],
+            ["2", "0", "0", "102", "-100"],
+            ["2", "0", "0", "52", "-100"]
+        ]
+    );
+    let summary = Summary::new(&record, RunInfo::default());
+    assert_eq!((summary.liquidations, summary.insurance), (1, "154".parse().unwrap()));
+    let figures = summary.groups().into_iter().flat_map(|group| group.figures);
+    let shown: Vec<_> =
+        figures.filter(|figure| figure.key == "insurance").map(|figure| figure.value).collect();
+    assert_eq!(shown, ["154.00"]);
 }
 
 #[test]

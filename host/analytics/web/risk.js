@@ -19,10 +19,11 @@ const refusalTable = ({ summary }) => {
   }
   place.append(plainTable([
     ["Reason", (row) => row.reason.replaceAll("-", " "), true],
+    summary.refusals.some((row) => row.venue_errors.length) && ["At the venue", (row) => row.venue_errors.join(", ") || UNDEFINED, true],
     ["Refused", (row) => countOrDash(row.refused)],
     ["Reduced", (row) => countOrDash(row.reduced)],
     ["Ended", (row) => countOrDash(row.ended)],
-  ], summary.refusals));
+  ].filter(Boolean), summary.refusals));
 };
 
 const liquidationTable = ({ liquidations, strategies, prices }) => {
@@ -83,7 +84,7 @@ const riskFacts = ({ summary }) => {
   const several = summary.strategies.length > 1;
   const facts = [];
   if (margin) {
-    facts.push(["Closest to liquidation", percent(margin.max_ratio), margin.max_ratio >= 1 ? "bad" : "", `${time(margin.ts)} UTC${several ? `, ${margin.strategy}` : ""}; liquidation comes at 100 %`]);
+    facts.push(["Closest to liquidation", percent(margin.max_ratio), margin.max_ratio >= 1 ? "bad" : "", `${time(margin.ts)} UTC${several ? `, ${margin.strategy}` : ""}; at the worse mark price of each bar; liquidation comes at 100 %`]);
   } else {
     facts.push(["Closest to liquidation", UNDEFINED, "", "No margin was in use, or margin is not simulated in this run"]);
   }
@@ -145,5 +146,6 @@ const openTable = ({ summary }) => {
     ["Fees", (row) => fixed(Number(row.costs.fees))],
     ["Slippage", (row) => fixed(Number(row.costs.slippage))],
     ["Funding", (row) => fixed(Number(row.costs.funding))],
+    summary.open_positions.some((row) => Number(row.insurance)) && ["Insurance", (row) => fixed(Number(row.insurance))],
   ].filter(Boolean), summary.open_positions));
 };

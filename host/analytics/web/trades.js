@@ -5,7 +5,7 @@ const PAGE_ROWS = 25;
 const tradeTable = (data) => {
   const { trades, strategies, prices } = data;
   const count = trades.net.length;
-  const several = { strategies: strategies.length > 1, symbols: prices.length > 1, funding: trades.funding.some(Boolean) };
+  const several = { strategies: strategies.length > 1, symbols: prices.length > 1, funding: trades.funding.some(Boolean), insurance: trades.insurance.some(Boolean) };
   const liquidated = new Set(trades.liquidated);
   const byHost = new Set(trades.by_host);
   const number = (index) => index + 1;
@@ -27,6 +27,7 @@ const tradeTable = (data) => {
     { title: "Fees", key: (index) => trades.fees[index], cell: (index) => [fixed(trades.fees[index])] },
     { title: "Slippage", key: (index) => trades.slippage[index], cell: (index) => [fixed(trades.slippage[index])] },
     several.funding && { title: "Funding", key: (index) => trades.funding[index], cell: (index) => [fixed(trades.funding[index])] },
+    several.insurance && { title: "Insurance", key: (index) => trades.insurance[index], cell: (index) => [fixed(trades.insurance[index])] },
     { title: "Net", key: (index) => trades.net[index], cell: coloured((index) => signedFixed(trades.net[index])) },
     { title: "Return", key: (index) => trades.return[index] ?? -Infinity, cell: coloured((index) => signedPercent(trades.return[index])) },
   ].filter(Boolean);

@@ -35,6 +35,7 @@ pub(crate) mod margin;
 pub(crate) mod market;
 mod operator;
 mod orders;
+mod ratios;
 mod reports;
 mod requests;
 mod stretch;
@@ -326,6 +327,9 @@ impl<V: Venue> Engine<V> {
         self.now = at;
         self.take_bars(recorder)?;
         if self.next_funding <= at {
+            if let Some(margin) = &mut self.margin {
+                margin.look_inside(&self.markets, at, &self.marks);
+            }
             self.pay_funding(recorder);
         }
         self.settle(recorder);
@@ -376,6 +380,9 @@ impl<V: Venue> Engine<V> {
                     reports,
                 );
                 if !reports.is_empty() {
+                    if let Some(margin) = &mut self.margin {
+                        margin.match_within(&mark.unwrap_or(interval).bar);
+                    }
                     let booked = reports::book(
                         slots,
                         instrument,
@@ -407,8 +414,8 @@ impl<V: Venue> Engine<V> {
         if self.risk.watches_equity() {
             self.watch_equity(recorder);
         }
-        if let Some(margin) = &self.margin {
-            margin.ratios(&self.marks, &mut self.margin_ratios);
+        if let Some(margin) = &mut self.margin {
+            margin.ratios(&self.markets, self.now, &self.marks, &mut self.margin_ratios);
         }
         recorder.mark(&Mark {
             ts: self.now,

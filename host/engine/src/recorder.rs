@@ -112,8 +112,9 @@ pub struct Mark<'a> {
     pub prices: &'a [f64],
     /// Equity per strategy: `cash + Σ position * price`.
     pub equities: &'a [f64],
-    /// Margin ratio per strategy's account, maintenance margin by margin balance: liquidation comes at 1. NaN while an
-    /// account is flat; empty where margin is not simulated.
+    /// Highest margin ratio of the step per strategy's account, maintenance margin by margin balance, with liquidation at
+    /// 1: that at the worse mark price of a bar through which a position was held. NaN while an account is flat; empty
+    /// where margin is not simulated.
     pub margin_ratios: &'a [f64],
 }
 

@@ -356,9 +356,12 @@ impl Slot {
         }
     }
 
-    /// Books a fill; the strategy does not know of it yet.
-    pub(crate) fn book(&mut self, fill: &Fill) -> Option<ClosedTrade> {
-        let closed = self.account.apply(fill).closed;
+    /// Books a fill and what the insurance fund bore of its loss; the strategy does not know of it yet.
+    pub(crate) fn book(&mut self, fill: &Fill, insurance: Money) -> Option<ClosedTrade> {
+        let mut closed = self.account.apply(fill).closed;
+        if !insurance.is_zero() {
+            self.account.insure(fill.instrument, insurance, closed.as_mut());
+        }
         let index = fill.instrument.index();
         let quantity = self.account.position(fill.instrument).quantity().to_f64();
         match self.holdings.binary_search_by_key(&index, |(instrument, _)| *instrument) {
@@ -429,14 +432,6 @@ impl Slot {
         }
         let told = self.tell_order(event);
         after.closed.as_ref().is_some_and(|trade| self.tell_closed(event.series, trade)) || told
-    }
-
-    /// Books what the insurance fund bore of a loss.
-    pub(crate) fn insure(&mut self, amount: Money) {
-        if !amount.is_zero() {
-            self.account.insure(amount);
-            self.cash = self.account.cash().to_f64();
-        }
     }
 
     /// Pays or receives funding; returns what was paid.

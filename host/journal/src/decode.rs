@@ -460,7 +460,7 @@ impl Decoder<'_> {
     }
 
     fn trade(&mut self) -> Decoded<ClosedTrade> {
-        Ok(ClosedTrade {
+        let mut trade = ClosedTrade {
             strategy: StrategyId(self.id()?),
             instrument: InstrumentId(self.id()?),
             side: self.side()?,
@@ -473,8 +473,12 @@ impl Decoder<'_> {
             fees: self.money()?,
             funding: self.money()?,
             slippage: self.money()?,
+            insurance: Money::ZERO,
             net_pnl: self.money()?,
-        })
+        };
+        // It is what the other amounts leave to the net result.
+        trade.insurance = trade.net_pnl - (trade.gross_pnl - trade.fees - trade.funding);
+        Ok(trade)
     }
 
     numbered!(event_kind, OrderEventKind, "an unknown step of an order":

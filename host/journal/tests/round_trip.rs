@@ -263,11 +263,11 @@ prop_compose! {
         ids in (any::<u32>(), any::<u32>()), side in side(), times in (ts(), ts()), quantity in quantity(),
         prices in (price(), price()), amounts in (money(), money(), money(), money(), money()),
     ) -> ClosedTrade {
-        let (gross_pnl, fees, funding, slippage, net_pnl) = amounts;
+        let (gross_pnl, fees, funding, slippage, insurance) = amounts;
         ClosedTrade {
             strategy: StrategyId(ids.0), instrument: InstrumentId(ids.1), side, opened_at: times.0,
             closed_at: times.1, quantity, entry_price: prices.0, exit_price: prices.1, gross_pnl, fees, funding,
-            slippage, net_pnl,
+            slippage, insurance, net_pnl: gross_pnl - fees - funding + insurance,
         }
     }
 }

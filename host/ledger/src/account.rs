@@ -1,6 +1,6 @@
 //! The virtual sub-account of one strategy.
 
-use cryptobot_model::{Fill, InstrumentId, Money, Price, Rate};
+use cryptobot_model::{ClosedTrade, Fill, InstrumentId, Money, Price, Rate};
 
 use crate::position::{Position, PositionChange};
 
@@ -31,9 +31,14 @@ impl Account {
         paid
     }
 
-    /// Books what the insurance fund bore of this account's loss.
-    pub fn insure(&mut self, amount: Money) {
+    /// Books what the insurance fund bore of a loss that a fill brought: for the trade that the fill `closed`, or else
+    /// for the one that is open in the instrument.
+    pub fn insure(&mut self, instrument: InstrumentId, amount: Money, closed: Option<&mut ClosedTrade>) {
         self.wallet += amount;
+        match closed {
+            Some(trade) => trade.insure(amount),
+            None => self.positions[instrument.index()].insure(amount),
+        }
     }
 
     /// Deposits plus realised profits and insurance, minus fees and funding.
@@ -128,6 +133,20 @@ mod tests {
         assert_eq!(account.pay_funding(instrument, mark, "0.001".parse().unwrap()), money("-0.05"), "short");
         let trade = account.apply(&fill(3, Side::Buy, "1", "41", "0")).closed.unwrap();
         assert_eq!(trade.funding, money("-0.05"), "of the second trade only");
+    }
+
+    #[test]
+    fn what_the_fund_bears_belongs_to_the_trade_it_was_borne_for() {
+        let mut account = Account::new(money("100"), 1);
+        account.apply(&fill(1, Side::Buy, "2", "1000", "0"));
+        // A part is closed beyond what is there: the trade goes on, the loss of the next fill ends it.
+        assert_eq!(account.apply(&fill(2, Side::Sell, "1", "880", "0")).closed, None);
+        account.insure(InstrumentId(0), money("20"), None);
+        let mut trade = account.apply(&fill(3, Side::Sell, "1", "950", "1")).closed.unwrap();
+        account.insure(InstrumentId(0), money("51"), Some(&mut trade));
+        assert_eq!((trade.gross_pnl, trade.insurance), (money("-170"), money("71")));
+        assert_eq!(trade.net_pnl, money("-100"), "gross - fees - funding + insurance");
+        assert_eq!(account.wallet(), money("100") + trade.net_pnl);
     }
 
     proptest! {

@@ -67,6 +67,13 @@ impl Position {
         paid
     }
 
+    /// Books what the insurance fund bore of a loss on the open trade.
+    pub(crate) fn insure(&mut self, amount: Money) {
+        if let Some(trade) = &mut self.trade {
+            trade.insurance += amount;
+        }
+    }
+
     fn increase(&mut self, fill: &Fill, opened: Quantity, fee: Money, slippage: Money) {
         let value = self.net.increase(fill.side.signed(opened), fill.price);
         let trade = self.trade.get_or_insert_with(|| OpenTrade::new(fill.side, fill.ts));
@@ -103,6 +110,7 @@ struct OpenTrade {
     fees: Money,
     funding: Money,
     slippage: Money,
+    insurance: Money,
 }
 
 impl OpenTrade {
@@ -116,6 +124,7 @@ impl OpenTrade {
             fees: Money::ZERO,
             funding: Money::ZERO,
             slippage: Money::ZERO,
+            insurance: Money::ZERO,
         }
     }
 
@@ -133,7 +142,8 @@ impl OpenTrade {
             fees: self.fees,
             funding: self.funding,
             slippage: self.slippage,
-            net_pnl: self.realised - self.fees - self.funding,
+            insurance: self.insurance,
+            net_pnl: self.realised - self.fees - self.funding + self.insurance,
         }
     }
 }

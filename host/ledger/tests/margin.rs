@@ -278,14 +278,34 @@ fn ratios_by_columns_are_those_of_single_prices() {
             for first in 0..=marks.len() - rows {
                 let column = &marks[first..first + rows];
                 let mut ratios = vec![0.0; rows];
-                account.highest_ratios(&[column, &vec![7.0; rows]].concat(), rows, &mut ratios);
+                let worst = [column, &vec![7.0; rows]].concat();
+                // What the bars close at is not read for an isolated position.
+                account.highest_ratios(&vec![100.0; 2 * rows], &worst, rows, &mut ratios);
                 let single: Vec<f64> =
-                    column.iter().map(|mark| account.highest_ratio(&[*mark, 7.0])).collect();
+                    column.iter().map(|mark| account.highest_ratio(&[100.0, 7.0], |_, _| *mark)).collect();
                 assert_eq!(ratios, single, "{leverage} {side:?} {column:?}");
             }
         }
-        assert!(account.highest_ratio(&[if side == Side::Buy { 10.0 } else { 2_000.0 }, 7.0]).is_infinite());
+        let lost = if side == Side::Buy { 10.0 } else { 2_000.0 };
+        assert!(account.highest_ratio(&[100.0, 7.0], |_, _| lost).is_infinite());
     }
+}
+
+#[test]
+fn cross_positions_are_taken_at_their_worse_mark_one_at_a_time() {
+    let mut account = account("3000", MarginMode::Cross, 10);
+    trade(&mut account, A, Side::Buy, "60", "100");
+    trade(&mut account, B, Side::Sell, "80", "50");
+    let sides: Vec<_> = account.worse_marks().collect();
+    assert_eq!(sides, [(0, true), (1, false)]);
+    let exact = |a: &str, b: &str| account.margin_ratio(A, &[price(a), price(b)]);
+    let worst = |index: usize, low: bool| [[110.0, 80.0], [60.0, 45.0]][index][usize::from(low)];
+    let highest = account.highest_ratio(&[99.0, 51.0], worst);
+    let expected = exact("80", "51").max(exact("99", "60"));
+    assert!((highest - expected).abs() < 1e-12, "{highest} {expected}");
+    assert!(highest < exact("80", "60"), "not both at once");
+    let of_one = account.ratio_of(A, |index| [80.0, 51.0][index]);
+    assert!((of_one - exact("80", "51")).abs() < 1e-12);
 }
 
 proptest! {

@@ -324,6 +324,16 @@ pub struct ClosedTrade {
     pub funding: Money,
     /// Slippage of its fills; already part of the prices.
     pub slippage: Money,
-    /// `gross_pnl - fees - funding`.
+    /// Loss beyond the margin that the insurance fund bore; zero or positive.
+    pub insurance: Money,
+    /// `gross_pnl - fees - funding + insurance`: what the trade made of the account.
     pub net_pnl: Money,
+}
+
+impl ClosedTrade {
+    /// Takes off what the insurance fund bore of its loss.
+    pub fn insure(&mut self, amount: Money) {
+        self.insurance += amount;
+        self.net_pnl += amount;
+    }
 }

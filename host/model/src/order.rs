@@ -445,23 +445,52 @@ impl RefusalReason {
         }
     }
 
-    /// What Binance USD-M futures answer in the same case: code and name, as their error list has them.
-    pub const fn binance_error(self) -> Option<&'static str> {
-        Some(match self {
-            Self::InvalidArgument => "-1102 MANDATORY_PARAM_EMPTY_OR_MALFORMED",
-            Self::BelowMinimum => "-4164 MIN_NOTIONAL",
-            Self::InsufficientMargin => "-2019 MARGIN_NOT_SUFFICIENT",
-            Self::NothingToReduce => "-2022 REDUCE_ONLY_REJECT",
-            Self::TooManyOrders => "-2025 MAX_OPEN_ORDER_EXCEEDED",
-            Self::WouldTake => "-5022 GTX_ORDER_REJECT",
-            Self::NotFillable => "-5021 FOK_ORDER_REJECT",
-            Self::UnknownOrder => "-2011 CANCEL_REJECTED",
-            Self::WouldTrigger => "-2021 ORDER_WOULD_IMMEDIATELY_TRIGGER",
-            Self::PriceBand => "-4131 MARKET_ORDER_REJECT (PERCENT_PRICE)",
-            Self::AboveMaximum => "-4005 QTY_GREATER_THAN_MAX_QTY",
-            Self::LeverageExceeded => "-2027 MAX_LEVERAGE_RATIO",
-            Self::OrderRate => "-1015 TOO_MANY_ORDERS",
+    /// What a venue answers where it refuses an order of this side and time in force for this reason: code and name, as
+    /// its own error list has them. `None` where it has no such refusal, or its list is not known here.
+    pub fn venue_error(self, venue: &str, side: Side, tif: Option<TimeInForce>) -> Option<&'static str> {
+        if venue == "binance-usdm" { self.binance_error(side, tif) } else { None }
+    }
+
+    const fn binance_error(self, side: Side, tif: Option<TimeInForce>) -> Option<&'static str> {
+        Some(match (self, side) {
+            (Self::InvalidArgument, _) => "-1102 MANDATORY_PARAM_EMPTY_OR_MALFORMED",
+            (Self::BelowMinimum, _) => "-4164 MIN_NOTIONAL",
+            (Self::InsufficientMargin, _) => "-2019 MARGIN_NOT_SUFFICIENT",
+            (Self::NothingToReduce, _) => "-2022 REDUCE_ONLY_REJECT",
+            (Self::TooManyOrders, _) => "-2025 MAX_OPEN_ORDER_EXCEEDED",
+            (Self::WouldTake, _) => "-5022 GTX_ORDER_REJECT",
+            // What is left of an immediate-or-cancel or a market order expires without an error.
+            (Self::NotFillable, _) if matches!(tif, Some(TimeInForce::Fok)) => "-5021 FOK_ORDER_REJECT",
+            (Self::UnknownOrder, _) => "-2011 CANCEL_REJECTED",
+            (Self::WouldTrigger, _) => "-2021 ORDER_WOULD_IMMEDIATELY_TRIGGER",
+            (Self::PriceBand, Side::Buy) => "-4016 PRICE_HIGHTER_THAN_MULTIPLIER_UP",
+            (Self::PriceBand, Side::Sell) => "-4024 PRICE_LOWER_THAN_MULTIPLIER_DOWN",
+            (Self::AboveMaximum, _) => "-4005 QTY_GREATER_THAN_MAX_QTY",
+            (Self::LeverageExceeded, _) => "-2027 MAX_LEVERAGE_RATIO",
+            (Self::OrderRate, _) => "-1015 TOO_MANY_ORDERS",
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_venue_names_its_own_errors() {
+        let error = |reason: RefusalReason, side, tif| reason.venue_error("binance-usdm", side, tif);
+        let below = RefusalReason::BelowMinimum;
+        assert_eq!(error(below, Side::Buy, None), Some("-4164 MIN_NOTIONAL"));
+        assert_eq!(below.venue_error("ethereal", Side::Buy, None), None, "its list is not known");
+        let band = [Side::Buy, Side::Sell].map(|side| error(RefusalReason::PriceBand, side, None));
+        assert_eq!(
+            band,
+            [Some("-4016 PRICE_HIGHTER_THAN_MULTIPLIER_UP"), Some("-4024 PRICE_LOWER_THAN_MULTIPLIER_DOWN")]
+        );
+        let unfilled = |tif| error(RefusalReason::NotFillable, Side::Buy, Some(tif));
+        assert_eq!(unfilled(TimeInForce::Fok), Some("-5021 FOK_ORDER_REJECT"));
+        assert_eq!(unfilled(TimeInForce::Ioc), None, "it expires");
+        assert_eq!(error(RefusalReason::Cooldown, Side::Buy, None), None, "the host's own");
     }
 }

@@ -84,6 +84,7 @@ impl From<&JournalEntry> for NamedEntry {
                     ("fees", trade.fees),
                     ("funding", trade.funding),
                     ("slippage", trade.slippage),
+                    ("insurance", trade.insurance),
                     ("net_pnl", trade.net_pnl),
                 ] {
                     fields.text(name, amount);

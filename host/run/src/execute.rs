@@ -127,7 +127,9 @@ impl PreparedRun {
             self.plan.warnings.push(warning.to_owned());
         }
         let names: Vec<&str> = self.plan.bots.iter().map(|bot| bot.name.as_str()).collect();
-        self.plan.warnings.extend(recorder.refusals.warnings(&names));
+        let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
+        let record = recorder.collector.finish(&equities);
+        self.plan.warnings.extend(recorder.refusals.warnings(&record.strategies));
         let mut changes = changes::report(&outcome.changes, &names);
         self.plan.warnings.append(&mut changes.warnings);
         self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));
@@ -143,8 +145,6 @@ impl PreparedRun {
                 "not reproducible: a plugin was stopped because of the time it took on this machine";
             self.plan.warnings.push(warning.to_owned());
         }
-        let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
-        let record = recorder.collector.finish(&equities);
         let results =
             Results { plan: self.plan, folder: self.folder, hash: self.hash, started: self.started };
         results.write(&record, (&outcome, strategies, ending), changes, journal, (loaded, engine_time))

@@ -6,7 +6,9 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use cryptobot_journal::{DecodeError, Entries, JournalDecision, JournalEntry, VerifyError};
-use cryptobot_model::{Fill, Liquidity, Money, OrderEventKind, OrderId, Quantity, Side, Timestamp};
+use cryptobot_model::{
+    Fill, Liquidity, Money, OrderEventKind, OrderId, Quantity, RefusalReason, Side, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
@@ -224,7 +226,7 @@ pub fn explain(folder: &Path, given: u64, data: Option<&Path>) -> Result<Explana
         arrived_at: arrived.map(|ts| ts.to_string()),
         latency_ms: decided.zip(arrived).map(|(from, to)| millis(from, to)),
         latency_model: words::model(config.execution.latency),
-        life: life.iter().map(NamedEntry::from).collect(),
+        life: named(&life, venue),
         fills,
     })
 }
@@ -241,6 +243,31 @@ fn decided_at(life: &[JournalEntry]) -> Option<Timestamp> {
         JournalEntry::Decision { ts, .. } => Some(*ts),
         _ => None,
     })
+}
+
+/// The life of an order by names, with the venue's own error beside each refusal.
+fn named(life: &[JournalEntry], venue: &str) -> Vec<NamedEntry> {
+    let sent = life.iter().find_map(|entry| match entry {
+        JournalEntry::Decision { decision: JournalDecision::Approved(order), .. }
+        | JournalEntry::Decision { decision: JournalDecision::Reduced { order, .. }, .. } => Some(order),
+        _ => None,
+    });
+    let error = |reason: RefusalReason| {
+        let order = sent?;
+        reason.venue_error(venue, order.side, order.kind.limit().map(|(_, tif)| tif))
+    };
+    let entry = |entry: &JournalEntry| {
+        let reason = match entry {
+            JournalEntry::Decision { decision: JournalDecision::Refused { reason, .. }, .. } => Some(*reason),
+            JournalEntry::Order(event) => event.reason,
+            _ => None,
+        };
+        let mut named = NamedEntry::from(entry);
+        let error = reason.and_then(error).map(|error| ("venue_error", error.into()));
+        named.fields.extend(error);
+        named
+    };
+    life.iter().map(entry).collect()
 }
 
 /// When the exchange first said anything about the order.
@@ -384,4 +411,35 @@ fn is_about(entry: &JournalEntry, order: OrderId) -> bool {
         return true;
     }
     entry.order() == Some(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptobot_journal::ApprovedOrder;
+    use cryptobot_model::{
+        InstrumentId, OrderEvent, OrderKind, OrderTerms, SeriesId, StrategyId, TimeInForce,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_in_the_life_of_an_order_has_the_name_of_the_venue() {
+        let (strategy, ts) = (StrategyId(0), Timestamp(0));
+        let id = OrderId::new(strategy, 1);
+        let order = ApprovedOrder {
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            quantity: "1".parse().unwrap(),
+            kind: OrderKind::Limit { price: "50".parse().unwrap(), tif: TimeInForce::Gtx },
+            terms: OrderTerms::FREE,
+        };
+        let step = OrderEvent::plain(strategy, SeriesId(0), id, Side::Buy, ts, OrderEventKind::Modified);
+        let life = [
+            JournalEntry::Decision { ts, id, decision: JournalDecision::Approved(order) },
+            JournalEntry::Order(OrderEvent { reason: Some(RefusalReason::WouldTake), ..step }),
+        ];
+        let refused = |venue| named(&life, venue)[1].to_string();
+        assert!(refused("binance-usdm").ends_with("reason=would-take venue_error=-5022 GTX_ORDER_REJECT"));
+        assert!(refused("ethereal").ends_with("reason=would-take"));
+    }
 }

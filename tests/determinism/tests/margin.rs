@@ -1,7 +1,9 @@
 //! Margin and liquidation in the engine, with numbers computed by hand.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use cryptobot_engine::{AccountKind, BarBlock, Desk, Fault, MarginMode, MarginSettings};
+use cryptobot_engine::{
+    AccountKind, BarBlock, Desk, Entry, Fault, MarginMode, MarginSettings, Mark, Recorder,
+};
 use cryptobot_model::{
     Bar, Bracket, Brackets, ContractTerms, FillRule, Instrument, Money, OrderKind, OrderTerms, Quantity,
     Rate, SeriesId, Side, Timeframe, TriggerSource,
@@ -288,4 +290,44 @@ fn strategies_share_a_step_in_whole_lots() {
     assert_eq!(closed, [("25".to_owned(), "86".to_owned()), ("17".to_owned(), "86".to_owned())]);
     // 1000 - 25 * 7 - 25 * 86 * 0.01 and 1000 - 17 * 7 - 17 * 86 * 0.01.
     assert_eq!(wallets, [money("803.5"), money("866.38")]);
+}
+
+/// The highest margin ratio that is told.
+struct Highest(f64);
+
+impl Recorder for Highest {
+    fn entry(&mut self, _entry: &Entry<'_>) {}
+
+    fn mark(&mut self, mark: &Mark<'_>) {
+        self.0 = mark.margin_ratios.iter().fold(self.0, |highest, ratio| highest.max(*ratio));
+    }
+}
+
+/// The highest ratio of 10 at 100 with leverage 10, in bars at 100 of which one has a wick to `worst`.
+fn highest(side: Side, stop: Option<f64>, wick: usize, worst: f64) -> f64 {
+    let mut block = path(&[100.0; 6]);
+    let end = if side == Side::Buy { &mut block.low } else { &mut block.high };
+    end[wick] = worst;
+    let mut run = MemoryRun::new(vec![(contract(one_bracket()), block)]);
+    run.balance = money("1000");
+    run.leverage = 10.0;
+    run.margin = Some((AccountKind::Shared, MarginSettings::new(MarginMode::Isolated, 10).unwrap()));
+    let mut highest = Highest(0.0);
+    run.with(open(side, 10.0, stop), &[Timeframe::MINUTE], 1).run(&mut highest);
+    highest.0
+}
+
+#[test]
+fn how_near_an_account_came_is_known_inside_bars() {
+    // At 91: maintenance 910 × 0.01 = 9.1, balance 100 + 910 − 1000 = 10. The position is opened at the open of bar 1.
+    for wick in [1, 3] {
+        assert!((highest(Side::Buy, None, wick, 91.0) - 0.91).abs() < 1e-12, "{wick}");
+    }
+    assert!((highest(Side::Buy, None, 0, 91.0) - 0.1).abs() < 1e-12, "10 by 100: before it was there");
+    // At 108 a short has 10.8 of 100 + 1000 − 1080 = 20.
+    assert!((highest(Side::Sell, None, 3, 108.0) - 0.54).abs() < 1e-12);
+    // A stop at 92 ends it there, with 9.2 of 20, whatever the low is.
+    for worst in [91.0, 70.0] {
+        assert!((highest(Side::Buy, Some(92.0), 3, worst) - 0.46).abs() < 1e-12, "{worst}");
+    }
 }

@@ -197,7 +197,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     /// Step by step: nobody's margin is gone and nobody's position still there, nobody was liquidated whose margin the
-    /// worst mark left, and the exchange's accounts hold what the strategies hold, to the last unit.
+    /// worst mark left, and the exchange's accounts hold what the strategies hold, to the last unit. Whoever is flat has
+    /// got what its trades say.
     #[test]
     fn every_step_leaves_sound_accounts(setup in setups()) {
         let (witness, _) = setup.witnessed();
@@ -257,17 +258,21 @@ fn random_runs_have_liquidations() {
             }
         }
     }
+    assert!(runs.iter().any(|run| run.2.insured.iter().any(|amount| !amount.is_zero())));
     for kind in [AccountKind::Shared, AccountKind::Separate] {
         for mode in [MarginMode::Isolated, MarginMode::Cross] {
             let of = runs.iter().filter(|run| (run.0, run.1) == (kind, mode));
             let count = of.clone().map(|run| run.2.record.liquidations.len()).sum::<usize>();
             let insured =
                 of.clone().flat_map(|run| &run.2.insured).filter(|amount| !amount.is_zero()).count();
+            let trades = of.clone().flat_map(|run| &run.2.record.trades);
+            let insured_trades = trades.filter(|trade| !trade.insurance.is_zero()).count();
             let partial = of.map(|run| run.2.partial).sum::<usize>();
             println!(
-                "{kind:?} {mode:?}: {count} liquidations, {partial} partial, {insured} accounts insured"
+                "{kind:?} {mode:?}: {count} liquidations, {partial} partial, {insured} accounts insured in \
+                 {insured_trades} trades"
             );
-            assert!(count > 20 && partial > 0);
+            assert!(count > 20 && partial > 0 && insured_trades >= insured);
         }
     }
 }

@@ -13,6 +13,7 @@ use cryptobot_risk::Closing;
 use cryptobot_sim::EarlierLevel;
 
 use super::Engine;
+use super::ratios::Nearness;
 use crate::recorder::{Entry, Recorder};
 use crate::slot::Slot;
 use crate::venue::Venue;
@@ -33,11 +34,12 @@ pub enum Accounts {
 /// The exchange accounts of a run.
 #[derive(Debug)]
 pub(crate) struct Margin {
-    accounts: Vec<MarginAccount>,
-    kind: Accounts,
+    pub(super) accounts: Vec<MarginAccount>,
+    pub(super) kind: Accounts,
+    pub(super) nearness: Nearness,
     /// Liquidation prices of the net positions, by account and instrument: what the venue asks on every bar.
     prices: Vec<Option<Price>>,
-    marks: Vec<Price>,
+    pub(super) marks: Vec<Price>,
     lots: Vec<Quantity>,
     /// Largest notional of a position at its leverage, by instrument.
     largest: Vec<f64>,
@@ -55,6 +57,7 @@ impl Margin {
         instruments: &[Instrument],
         settings: MarginSettings,
     ) -> Result<Self, MarginError> {
+        let is_divided = kind == Accounts::Shared && balances.len() > 1;
         let balances = match kind {
             Accounts::Shared => vec![balances.iter().copied().sum()],
             Accounts::Separate => balances.to_vec(),
@@ -67,6 +70,7 @@ impl Margin {
             }
         }
         Ok(Self {
+            nearness: Nearness::new(accounts.len(), instruments.len(), is_divided),
             prices: vec![None; accounts.len() * instruments.len()],
             marks: vec![Price::ZERO; instruments.len()],
             lots: instruments.iter().map(|instrument| instrument.lot).collect(),
@@ -106,6 +110,7 @@ impl Margin {
         if self.shares_wallets {
             self.touched_at[account] = self.touched_at[account].max(Some(fill.ts));
         }
+        self.look_at_fill(account, fill);
         let insurance = self.accounts[account].apply(fill).insurance;
         self.refresh_after(account, fill.instrument);
         insurance
@@ -178,20 +183,6 @@ impl Margin {
             self.take_marks(marks);
         }
         self.accounts.iter().all(|account| account.is_safe(marks))
-    }
-
-    /// Margin ratios at these mark prices, per strategy: that of the account behind it, NaN while it is flat.
-    pub(super) fn ratios(&self, marks: &[f64], into: &mut [f64]) {
-        self.ratios_at(1, 1, marks, into);
-    }
-
-    /// The same for `rows` sets of prices. Both `marks` and `into` are columns, `stride` apart, by instrument and by
-    /// strategy.
-    pub(super) fn ratios_at(&self, rows: usize, stride: usize, marks: &[f64], into: &mut [f64]) {
-        for (strategy, column) in into.chunks_mut(stride).enumerate() {
-            let account = &self.accounts[self.account_of(StrategyId::from(strategy))];
-            account.highest_ratios(marks, stride, &mut column[..rows]);
-        }
     }
 
     /// Takes the newest marks of steps in which nobody had to be asked.

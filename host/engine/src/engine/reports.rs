@@ -98,10 +98,8 @@ fn book_fill(
     if let Some(market) = market {
         recorder.entry(&Entry::Market(market));
     }
-    let closed = slot.book(fill);
-    if let Some(margin) = margin {
-        slot.insure(margin.settle(fill, recorder));
-    }
+    let insurance = margin.map(|margin| margin.settle(fill, recorder)).unwrap_or_default();
+    let closed = slot.book(fill, insurance);
     recorder.entry(&Entry::Wallet { ts: fill.ts, strategy: slot.id, wallet: slot.wallet() });
     if let Some(trade) = &closed {
         recorder.entry(&Entry::Trade(trade));

@@ -54,6 +54,8 @@ pub(super) struct Stretch {
     equities: Vec<f64>,
     /// Of all strategies together.
     portfolio: Vec<f64>,
+    /// The worse mark of each bar, by instrument; used where there is a position on margin.
+    worst: Vec<f64>,
     /// By strategy; used where margin is simulated.
     margin_ratios: Vec<f64>,
     /// Rows to look ahead: fewer after an order, which is often followed by another one.
@@ -88,6 +90,7 @@ impl Stretch {
             has_marks: markets.iter().any(|market| market.mark.is_some()),
             equities: vec![0.0; strategies * ROWS],
             portfolio: vec![0.0; ROWS],
+            worst: vec![0.0; instruments * ROWS],
             margin_ratios: vec![0.0; strategies * ROWS],
             reach: MOST_AFTER_ORDER,
             since_order: 0,
@@ -447,7 +450,8 @@ impl<V: Venue> Engine<V> {
         }
         if let Some(margin) = &self.margin {
             let marks = if stretch.has_marks { &stretch.marks } else { &stretch.closes };
-            margin.ratios_at(rows, ROWS, marks, &mut stretch.margin_ratios);
+            let (worst, ratios) = (&mut stretch.worst, &mut stretch.margin_ratios);
+            margin.ratios_ahead((rows, ROWS), &self.markets, marks, worst, ratios);
         }
         let newest = |columns: &[f64], into: &mut [f64]| {
             into.iter_mut().zip(columns.chunks(ROWS)).for_each(|(value, column)| *value = column[last]);

@@ -38,9 +38,18 @@ struct Standing {
     cost: f64,
     /// Isolated margin; `None` = the cross wallet.
     margin: Option<f64>,
+    /// Whether its ratio rises as the price falls: that of a long does, unless what stands behind it is so much that the
+    /// maintenance margin shrinks faster.
+    fears_lows: bool,
 }
 
 impl Standing {
+    /// The margin ratio of an isolated position at a price.
+    fn ratio(&self, lines: &[Lines], margin: f64, price: f64) -> f64 {
+        let value = self.quantity * price;
+        ratio(lines[self.index].maintenance_margin(value.abs()), margin + (value - self.cost))
+    }
+
     /// Margin ratios at some prices by one line; tells whether they are true, because all notionals are within its range and
     /// something is left of the balance at each.
     // A loop of its own without a branch, so that it is done for several prices at a time.
@@ -141,6 +150,21 @@ impl Guards {
         }
     }
 
+    /// A ratio rises as a long's price falls where it is above the long's own rate, which the maintenance margin shrinks by.
+    fn find_fears(&mut self) {
+        let Self { lines, standings, cross_wallet, .. } = self;
+        let maintenance = |standing: &Standing| lines[standing.index].maintenance_margin(standing.cost.abs());
+        let cross: f64 = standings.iter().filter(|standing| standing.margin.is_none()).map(maintenance).sum();
+        for standing in standings {
+            let (behind, all) = match standing.margin {
+                Some(margin) => (margin, maintenance(standing)),
+                None => (*cross_wallet, cross),
+            };
+            let rate = lines[standing.index].line_of(standing.cost.abs()).1.rate;
+            standing.fears_lows = standing.quantity > 0.0 && all > rate * behind;
+        }
+    }
+
     fn shared_are_safe(&self, prices: &[f64]) -> bool {
         let (mut surplus, mut size) = (self.base, self.base.abs());
         for share in &self.shared {
@@ -162,54 +186,85 @@ impl MarginAccount {
         watches.iter().all(passed) && (shared.is_empty() || self.guards.shared_are_safe(prices))
     }
 
-    /// The highest margin ratio of the account's positions at these mark prices, as a view in `f64`; NaN while it is
-    /// flat. For charts: what decides is [`margin_ratio`](Self::margin_ratio).
-    pub fn highest_ratio(&self, prices: &[f64]) -> f64 {
-        self.highest_ratio_at(|instrument| prices[instrument])
+    /// The open positions: the place of the instrument, and whether the low of a bar is its worse mark price, as for a
+    /// long, or the high, as for a short and for a long that is paid in full.
+    pub fn worse_marks(&self) -> impl Iterator<Item = (usize, bool)> {
+        self.guards.standings.iter().map(|standing| (standing.index, standing.fears_lows))
     }
 
-    /// The same at several times. `prices` are columns, `stride` apart, by instrument.
-    pub fn highest_ratios(&self, prices: &[f64], stride: usize, into: &mut [f64]) {
+    /// The margin ratio that decides on a position, at the mark prices of the instruments, as a view in `f64`; NaN without
+    /// a position.
+    pub fn ratio_of(&self, instrument: InstrumentId, price: impl Fn(usize) -> f64) -> f64 {
+        let Guards { lines, standings, .. } = &self.guards;
+        match standings.iter().find(|standing| standing.index == instrument.index()) {
+            Some(standing @ Standing { margin: Some(margin), .. }) => {
+                standing.ratio(lines, *margin, price(standing.index))
+            }
+            Some(Standing { margin: None, .. }) => self.cross_ratio(price),
+            None => f64::NAN,
+        }
+    }
+
+    /// The highest margin ratio of the account's positions where each in its turn is at its worse mark price, which
+    /// `worst` gives for an instrument as the low or else the high, and those that share the wallet with it at `prices`, by
+    /// [`InstrumentId`]. A view in `f64`, NaN while the account is flat. For reports: what decides is
+    /// [`margin_ratio`](Self::margin_ratio).
+    pub fn highest_ratio(&self, prices: &[f64], worst: impl Fn(usize, bool) -> f64) -> f64 {
+        self.highest_ratio_at(|index| prices[index], worst)
+    }
+
+    /// The same at several times. `prices` and `worst` are columns, `stride` apart, by instrument; of `worst` only those
+    /// of open positions are read.
+    pub fn highest_ratios(&self, prices: &[f64], worst: &[f64], stride: usize, into: &mut [f64]) {
         let Guards { lines, standings, .. } = &self.guards;
         match standings[..] {
             [] => into.fill(f64::NAN),
             // A single price is reckoned as in the general case.
-            [standing @ Standing { index, quantity, cost, margin: Some(margin) }] if into.len() > 1 => {
-                let (prices, lines) = (&prices[index * stride..][..into.len()], &lines[index]);
+            [standing @ Standing { index, quantity, margin: Some(margin), .. }] if into.len() > 1 => {
+                let worst = &worst[index * stride..][..into.len()];
                 // Prices of consecutive bars are rarely in different brackets.
-                let first = prices.first().map_or(0.0, |price| (quantity * price).abs());
-                let (range, line) = lines.line_of(first);
-                if !standing.ratios_within(&range, line, margin, prices, into) {
-                    for (highest, price) in into.iter_mut().zip(prices) {
-                        let value = quantity * price;
-                        *highest = ratio(lines.maintenance_margin(value.abs()), margin + (value - cost));
+                let first = worst.first().map_or(0.0, |price| (quantity * price).abs());
+                let (range, line) = lines[index].line_of(first);
+                if !standing.ratios_within(&range, line, margin, worst, into) {
+                    for (highest, price) in into.iter_mut().zip(worst) {
+                        *highest = standing.ratio(lines, margin, *price);
                     }
                 }
             }
             _ => {
                 for (row, highest) in into.iter_mut().enumerate() {
-                    *highest = self.highest_ratio_at(|instrument| prices[instrument * stride + row]);
+                    *highest = self.highest_ratio_at(
+                        |index| prices[index * stride + row],
+                        |index, _| worst[index * stride + row],
+                    );
                 }
             }
         }
     }
 
     #[inline]
-    fn highest_ratio_at(&self, price: impl Fn(usize) -> f64) -> f64 {
-        let Guards { lines, standings, cross_wallet, .. } = &self.guards;
-        let (mut highest, mut cross) = (f64::NAN, None);
+    fn highest_ratio_at(&self, price: impl Fn(usize) -> f64, worst: impl Fn(usize, bool) -> f64) -> f64 {
+        let Guards { lines, standings, .. } = &self.guards;
+        let mut highest = f64::NAN;
         for standing in standings {
-            let value = standing.quantity * price(standing.index);
-            let maintenance = lines[standing.index].maintenance_margin(value.abs());
-            let unrealised = value - standing.cost;
-            if let Some(margin) = standing.margin {
-                highest = highest.max(ratio(maintenance, margin + unrealised));
-            } else {
-                let (sum, balance) = cross.unwrap_or((0.0, *cross_wallet));
-                cross = Some((sum + maintenance, balance + unrealised));
-            }
+            let at = worst(standing.index, standing.fears_lows);
+            highest = highest.max(match standing.margin {
+                Some(margin) => standing.ratio(lines, margin, at),
+                None => self.cross_ratio(|index| if index == standing.index { at } else { price(index) }),
+            });
         }
-        cross.map_or(highest, |(maintenance, balance)| highest.max(ratio(maintenance, balance)))
+        highest
+    }
+
+    fn cross_ratio(&self, price: impl Fn(usize) -> f64) -> f64 {
+        let Guards { lines, standings, cross_wallet, .. } = &self.guards;
+        let (mut maintenance, mut balance) = (0.0, *cross_wallet);
+        for standing in standings.iter().filter(|standing| standing.margin.is_none()) {
+            let value = standing.quantity * price(standing.index);
+            maintenance += lines[standing.index].maintenance_margin(value.abs());
+            balance += value - standing.cost;
+        }
+        ratio(maintenance, balance)
     }
 
     /// The mark price from which on a position may be liquidated: at or below it for a long, at or above it for a
@@ -271,6 +326,7 @@ impl MarginAccount {
                 quantity: holding.position.quantity().to_f64(),
                 cost: holding.position.cost().to_f64(),
                 margin: (!holding.is_cross()).then(|| holding.margin.to_f64()),
+                fears_lows: false,
             });
             if holding.is_cross() && cross > 1 {
                 let quantity = holding.position.quantity().to_f64();
@@ -287,6 +343,7 @@ impl MarginAccount {
             let cost = open.map(|holding: &Holding| holding.position.cost()).sum();
             self.guards.base = (self.cross_wallet() - cost).to_f64();
         }
+        self.guards.find_fears();
     }
 
     /// A position without other cross positions: its liquidation price depends on no mark.

@@ -29,6 +29,10 @@ pub struct Witness {
     pub turned: Vec<Money>,
     /// Liquidations that left a part of the strategy's position.
     pub partial: usize,
+    /// The newest change of an account, by instrument: where a bar is held through from its open, its worse mark counts.
+    changed: Vec<Vec<Timestamp>>,
+    /// Accounts of which something was liquidated in the step.
+    liquidated: BTreeSet<usize>,
     /// What is not as it should be.
     pub faults: Vec<String>,
     kind: AccountKind,
@@ -38,6 +42,8 @@ pub struct Witness {
     passed: usize,
     funded: BTreeSet<(Timestamp, InstrumentId)>,
     cash: Vec<Money>,
+    /// What fills, funding and the fund brought, and what closed trades say they brought, by strategy and instrument.
+    flows: Vec<Vec<(Money, Money)>>,
     positions: Vec<Vec<Quantity>>,
     /// What matching this instrument's bar began with.
     before: (Option<InstrumentId>, Vec<MarginAccount>, Vec<Fill>),
@@ -74,6 +80,8 @@ impl Witness {
             insured: vec![Money::ZERO; strategies],
             turned: vec![Money::ZERO; balances.len()],
             partial: 0,
+            changed: vec![vec![Timestamp(i64::MIN); instruments.len()]; balances.len()],
+            liquidated: BTreeSet::new(),
             faults: Vec::new(),
             kind,
             mode: settings.mode,
@@ -82,6 +90,7 @@ impl Witness {
             begun: (Vec::new(), Vec::new()),
             funded: BTreeSet::new(),
             cash: vec![balance; strategies],
+            flows: vec![vec![(Money::ZERO, Money::ZERO); instruments.len()]; strategies],
             positions: vec![vec![Quantity::ZERO; instruments.len()]; strategies],
             before: (None, Vec::new(), Vec::new()),
             step: None,
@@ -134,9 +143,15 @@ impl Witness {
             let parts = (-net).at(fill.price) + (signed + net).at(fill.price);
             self.turned[account] += signed.at(fill.price) - parts;
         }
+        self.changed[account][instrument.index()] = fill.ts;
+        if fill.rule == FillRule::Liquidation {
+            self.liquidated.insert(account);
+        }
         let insurance = self.accounts[account].apply(fill).insurance;
         self.insured[strategy] += insurance;
-        self.cash[strategy] += insurance - signed.at(fill.price) - fill.fee;
+        let brought = insurance - signed.at(fill.price) - fill.fee;
+        self.cash[strategy] += brought;
+        self.flows[strategy][instrument.index()].0 += brought;
         self.positions[strategy][instrument.index()] += signed;
     }
 
@@ -192,11 +207,15 @@ impl Witness {
 
     fn fund(&mut self, payment: &FundingPayment) {
         if self.funded.insert((payment.ts, payment.instrument)) {
+            for changed in &mut self.changed {
+                changed.fill(Timestamp(i64::MAX));
+            }
             for account in &mut self.accounts {
                 account.pay_funding(payment.instrument, payment.mark, payment.rate);
             }
         }
         self.cash[payment.strategy.index()] -= payment.paid;
+        self.flows[payment.strategy.index()][payment.instrument.index()].0 -= payment.paid;
         // What comes now was decided on the accounts after it.
         self.before.0 = None;
     }
@@ -231,11 +250,76 @@ impl Witness {
     }
 }
 
+impl Witness {
+    /// Who is flat in an instrument has got from it what its trades say, to the last unit.
+    fn check_trades(&mut self, ts: Timestamp) {
+        for strategy in 0..self.flows.len() {
+            for index in 0..self.marks.len() {
+                let (brought, told) = self.flows[strategy][index];
+                let is_open = !self.positions[strategy][index].is_zero();
+                self.check(is_open || brought == told, || {
+                    format!("{ts}: trades of {strategy} in {index} brought {told}, the account has {brought}")
+                });
+            }
+        }
+    }
+}
+
+impl Witness {
+    /// What is told of an account's ratio is at least that at the worst mark of each position that was held through the
+    /// bar, the others at their newest marks; and where it is 1 the exchange acted.
+    fn check_ratios(&mut self, mark: &Mark<'_>) {
+        let closes = mark.ts.0 % 60_000_000_000 == 0;
+        for (strategy, told) in mark.margin_ratios.iter().enumerate() {
+            let index = self.account_of(StrategyId::from(strategy));
+            let (account, worst) = (&self.accounts[index], self.worst_of_passed(&self.accounts[index]));
+            let bar_open = Timestamp(mark.ts.0 - 60_000_000_000);
+            let mut least = f64::NAN;
+            for instrument in 0..self.marks.len() {
+                let is_open = !account.position(instrument.into()).quantity().is_zero();
+                if !is_open || self.changed[index][instrument] == bar_open {
+                    continue;
+                }
+                let mut marks = self.marks.clone();
+                if closes && self.changed[index][instrument] < bar_open {
+                    marks[instrument] = worst[instrument];
+                }
+                least = least.max(account.margin_ratio(instrument.into(), &marks));
+            }
+            // Below the rates of the brackets it is the high that is worse for a long.
+            let is_least = least.is_nan() || *told >= least - ROUNDING || least < 0.05;
+            let open =
+                (0..self.marks.len()).filter(|at| !account.position((*at).into()).quantity().is_zero());
+            let shares = self.mode == MarginMode::Cross && open.count() > 1;
+            let is_right =
+                shares || self.liquidated.contains(&index) || told.is_nan() || *told < 1.0 + ROUNDING;
+            self.check(is_least && is_right, || format!("{}: {told} told, at least {least}", mark.ts));
+        }
+        self.liquidated.clear();
+        for changed in &mut self.changed {
+            changed.iter_mut().filter(|at| at.0 == i64::MAX).for_each(|at| *at = Timestamp(mark.ts.0 - 1));
+        }
+    }
+
+    /// The worst mark of the newest bar for each position.
+    fn worst_of_passed(&self, account: &MarginAccount) -> Vec<Price> {
+        let worst = |(index, bars): (usize, &BarBlock)| {
+            let row = self.passed.max(1) - 1;
+            let side = account.position(index.into()).quantity().signum();
+            Price::from_f64(if side == 1 { bars.low[row] } else { bars.high[row] }).unwrap()
+        };
+        self.bars.iter().enumerate().map(worst).collect()
+    }
+}
+
 impl Recorder for Witness {
     fn entry(&mut self, entry: &Entry<'_>) {
         match entry {
             Entry::Fill(fill) => self.fill(fill),
             Entry::Funding(payment) => self.fund(payment),
+            Entry::Trade(trade) => {
+                self.flows[trade.strategy.index()][trade.instrument.index()].1 += trade.net_pnl;
+            }
             _ => {}
         }
         self.record.entry(entry);
@@ -244,6 +328,8 @@ impl Recorder for Witness {
     fn mark(&mut self, mark: &Mark<'_>) {
         self.take_marks(mark.ts);
         self.check_accounts(mark.ts);
+        self.check_trades(mark.ts);
+        self.check_ratios(mark);
         self.before.0 = None;
         self.begun = (self.accounts.clone(), Vec::new());
         self.record.mark(mark);

@@ -134,7 +134,7 @@ impl Collector {
         if tables {
             self.orders.decision(ts, id, verdict);
         }
-        if let Some(strategy) = id.strategy() {
+        if let Some(strategy) = id.strategy().filter(|_| !verdict.follows_its_entry()) {
             self.count(strategy, |activity| {
                 if tables {
                     activity.reasons.decision(verdict);

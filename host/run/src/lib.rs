@@ -30,6 +30,7 @@ pub mod recordings;
 mod refusals;
 pub mod replay;
 pub mod risk;
+mod signals;
 mod spelled;
 mod stated;
 mod successor;

@@ -90,6 +90,80 @@ fn signals_below_the_least_confidence_are_refused_and_the_others_are_not() {
     }
 }
 
+/// The warnings of a run.
+fn warnings(summary: &Value) -> Vec<&str> {
+    summary["warnings"].as_array().unwrap().iter().map(|said| said.as_str().unwrap()).collect()
+}
+
+#[test]
+fn settings_about_signals_that_a_plugin_cannot_send_are_warned_of() {
+    let sandbox = with_bots();
+    sandbox.write("quiet.rhai", "fn on_bar(bar) { if position() == 0.0 { buy(0.01) } }");
+    sandbox.write("loud.rhai", "fn on_bar(bar) { if position() == 0.0 { signal(\"buy\", 0.8) } }");
+    let bot = |name: &str, plugin: &str, more: &str| format!("  {name}: {{plugin: {plugin}{more}}}\n");
+    let config = |risk: &str, more: &str| {
+        let bots =
+            [("flip", "sma-flip"), ("breakout", "breakout"), ("quiet", "quiet.rhai"), ("loud", "loud.rhai")];
+        let bots: String = bots.iter().map(|(name, plugin)| bot(name, plugin, more)).collect();
+        format!("{risk}bots:\n{bots}")
+    };
+    let run = |text: String| {
+        sandbox.write("run.yaml", text);
+        sandbox.host("run --config run.yaml --symbol BTCUSDT --to 2024-01-08 --format json").expect(0).json()
+    };
+    let without = |summary: &Value| -> Vec<String> {
+        warnings(summary).into_iter().filter(|said| said.contains("no effect")).map(str::to_owned).collect()
+    };
+    let own = run(config("", ", stake: {notional: 100}, min_confidence: 0.6"));
+    let ends = "have no effect: the plugin";
+    assert_eq!(
+        without(&own),
+        [
+            format!(
+                "flip: bots.flip.stake, bots.flip.min_confidence {ends} sma-flip cannot send signals, it sizes its orders itself"
+            ),
+            format!(
+                "quiet: bots.quiet.stake, bots.quiet.min_confidence {ends} quiet cannot send signals, it sizes its orders itself"
+            ),
+        ]
+    );
+    let sizer = "risk: {strategy: {sizer: {model: fixed-notional, notional: 100}}}\n";
+    let said = without(&run(config(sizer, "")));
+    let starts = "flip: risk.strategy.sizer has no effect: the plugin sma-flip";
+    assert!(said.len() == 2 && said[0].starts_with(starts), "{said:?}");
+    // Positions are those of all orders, and a profile's sizer is nobody's wish.
+    assert_eq!(without(&run(config("risk: {profile: standard}\n", ", max_positions: 2"))), [""; 0]);
+}
+
+#[test]
+fn a_refused_entry_counts_once_and_a_signal_without_a_size_says_what_to_do() {
+    let sandbox = with_bots();
+    sandbox.write(
+        "own.yaml",
+        "risk: {orders: {cooldown_s: 864000}}\nbots: {own: {plugin: breakout, timeframe: 15m}}\n",
+    );
+    let run = "run --config own.yaml --symbol BTCUSDT --to 2024-03-01 --out run --format json --set";
+    let summary = sandbox.host(&format!("{run} stake=0.5")).expect(0).json();
+    let orders = sandbox.read("run/orders.csv");
+    let count = |reason: &str| rows(&orders).iter().filter(|row| row["reason"] == reason).count();
+    let (entries, exits) = (count("cooldown"), count("parent"));
+    assert!(entries > 0 && exits == 2 * entries, "{entries} entries, {exits} exits");
+    assert_eq!(summary["refused"], entries, "{}", summary["refusals"]);
+    let said: Vec<&str> = warnings(&summary).into_iter().filter(|said| said.contains("refused as")).collect();
+    assert!(
+        said.len() == 1 && said[0].starts_with(&format!("own: {entries} orders were refused as cooldown")),
+        "{said:?}"
+    );
+
+    let summary = sandbox.host(&format!("{run} stake=0")).expect(0).json();
+    let said = warnings(&summary).join("\n");
+    assert!(
+        said.contains("refused as no-sizer (nothing sizes its signals: state `stake` of the bot"),
+        "{said}"
+    );
+    assert_eq!(summary["fills"], 0);
+}
+
 #[test]
 fn both_plugins_trade_recorded_markets_and_not_at_every_signal() {
     let Some(sandbox) = Sandbox::with_real_data() else { return };

@@ -24,6 +24,7 @@ use crate::operator;
 use crate::plan::Plan;
 use crate::prepare::{Drive, PreparedRun};
 use crate::refusals::Refusals;
+use crate::signals;
 use crate::stated::Stated;
 use crate::venue::Simulated;
 
@@ -145,6 +146,8 @@ impl PreparedRun {
         }
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
+        let unused = signals::unused(&self.plan.config, &self.plan.bots, &record);
+        self.plan.warnings.extend(unused);
         let results =
             Results { plan: self.plan, folder: self.folder, hash: self.hash, started: self.started };
         results.write(&record, (&outcome, strategies, ending), changes, journal, (loaded, engine_time))

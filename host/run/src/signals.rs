@@ -1,6 +1,8 @@
 //! Settings about signals, and plugins that send none: said aloud, because a stake that nobody takes looks like one.
 
+use cryptobot_analytics::{Record, orders::OrderOrigin};
 use cryptobot_engine::StrategyLimits;
+use cryptobot_model::StrategyId;
 
 use crate::bots::LoadedBot;
 use crate::config::RunConfig;
@@ -21,6 +23,28 @@ fn line(config: &RunConfig, name: &str, plugin: &str) -> Option<String> {
             keys.join(", ")
         )
     })
+}
+
+/// A line for each bot that settings about signals are stated for and whose plugin could have sent some, but placed orders
+/// of its own alone.
+pub(crate) fn unused(config: &RunConfig, bots: &[LoadedBot], record: &Record) -> Vec<String> {
+    let line = |(slot, bot): (usize, &LoadedBot)| {
+        let keys = stated(config, &bot.name);
+        let made = |origin: OrderOrigin| {
+            let is_it = |strategy: StrategyId| strategy == StrategyId::from(slot);
+            record.orders.iter().any(|row| row.origin == origin && is_it(row.strategy))
+        };
+        let is_unused = !keys.is_empty() && !made(OrderOrigin::Signal) && made(OrderOrigin::Strategy);
+        is_unused.then(|| {
+            format!(
+                "{}: {} had no effect: the plugin {} sent no signals, only orders of its own size",
+                bot.name,
+                keys.join(", "),
+                bot.info.name
+            )
+        })
+    };
+    bots.iter().enumerate().filter(|(_, bot)| bot.signals).filter_map(line).collect()
 }
 
 /// The settings about signals that a bot, or the run for all bots, states.

@@ -136,6 +136,19 @@ fn settings_about_signals_that_a_plugin_cannot_send_are_warned_of() {
 }
 
 #[test]
+fn a_stake_that_a_plugin_left_aside_for_its_own_is_named_when_the_run_ends() {
+    let sandbox = with_bots();
+    let run = "run --config config/bots/trend_hunter.yaml --to 2024-02-01 --format json";
+    let said = |summary: &Value| warnings(summary).join("\n");
+    let own = said(&sandbox.host(&format!("{run} --set stake=0.05")).expect(0).json());
+    let keys = "bots.trend_hunter.stake, bots.trend_hunter.min_confidence";
+    let expected = format!("trend_hunter: {keys} had no effect: the plugin breakout sent no signals");
+    assert!(own.contains(&expected), "{own}");
+    let signals = said(&sandbox.host(run).expect(0).json());
+    assert!(!signals.contains("no effect"), "{signals}");
+}
+
+#[test]
 fn a_refused_entry_counts_once_and_a_signal_without_a_size_says_what_to_do() {
     let sandbox = with_bots();
     sandbox.write(

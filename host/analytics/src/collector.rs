@@ -134,7 +134,7 @@ impl Collector {
         if tables {
             self.orders.decision(ts, id, verdict);
         }
-        if let Some(strategy) = id.strategy() {
+        if let Some(strategy) = id.strategy().filter(|_| !verdict.follows_its_entry()) {
             let error = verdict.reason.filter(|_| tables).and_then(|reason| self.venue_error(id, reason));
             self.count(strategy, |activity| {
                 if tables {

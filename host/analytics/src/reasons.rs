@@ -13,6 +13,13 @@ pub(crate) struct Verdict<'a> {
     pub reason: Option<RefusalReason>,
 }
 
+impl Verdict<'_> {
+    /// Whether it is about the stop or target of an entry that was refused: the entry is what counts.
+    pub fn follows_its_entry(&self) -> bool {
+        self.sent.is_none() && self.reason == Some(RefusalReason::Parent)
+    }
+}
+
 impl<'a> From<&'a Decision> for Verdict<'a> {
     fn from(decision: &'a Decision) -> Self {
         match decision {

@@ -85,7 +85,7 @@ pub struct AccountRecord {
     pub intents: u64,
     /// Orders that the host let through.
     pub orders: u64,
-    /// Orders and cancels that the host refused.
+    /// Orders and cancels that the host refused; an entry with its stop and target counts once.
     pub refused: u64,
     /// Executions.
     pub fills: u64,

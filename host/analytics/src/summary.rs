@@ -177,7 +177,7 @@ pub struct StrategySummary {
     pub intents: u64,
     /// Orders that the host let through.
     pub orders: u64,
-    /// Orders and cancels that the host refused.
+    /// Orders and cancels that the host refused; an entry with its stop and target counts once.
     pub refused: u64,
     /// Executions.
     pub fills: u64,
@@ -368,7 +368,7 @@ pub struct Summary {
     pub trades: u64,
     /// Orders and cancels that strategies wanted.
     pub intents: u64,
-    /// Orders and cancels that the host refused.
+    /// Orders and cancels that the host refused; an entry with its stop and target counts once.
     pub refused: u64,
     /// Sum of the strategies' balances.
     #[serde(serialize_with = "as_text")]

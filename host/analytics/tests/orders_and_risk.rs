@@ -230,6 +230,27 @@ fn trailing_stops_show_callback_and_activation() {
 }
 
 #[test]
+fn an_entry_that_is_refused_with_its_stop_and_target_counts_once() {
+    let mut collector = collector();
+    let reasons = [RefusalReason::InsufficientMargin, RefusalReason::Parent, RefusalReason::Parent];
+    for (sequence, reason) in (1..).zip(reasons) {
+        tell_intent(&mut collector, &wanted(sequence, OrderKind::Market));
+        decide(&mut collector, sequence, refused(reason));
+        step(&mut collector, sequence, OrderEventKind::Rejected, Some(reason));
+    }
+    let record = collector.finish(&[]);
+    assert_eq!((record.portfolio.intents, record.portfolio.orders, record.portfolio.refused), (3, 0, 1));
+    let counts = &Summary::new(&record, RunInfo::default()).refusals;
+    assert_eq!(
+        counts.iter().map(|count| (count.reason, count.refused)).collect::<Vec<_>>(),
+        [(reasons[0], 1)]
+    );
+    // All three stand in the table, each with its reason.
+    let rows: Vec<_> = record.orders.iter().map(|row| (row.status, row.reason)).collect();
+    assert_eq!(rows, reasons.map(|reason| (Some(OrderEventKind::Rejected), Some(reason))));
+}
+
+#[test]
 fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     let mut collector = collector();
     let signal = |sequence| {
@@ -243,8 +264,8 @@ fn orders_of_a_signal_have_rows_without_an_intent_of_their_own() {
     tell_intent(&mut collector, &signal(4));
     decide(&mut collector, 4, refused(RefusalReason::LowConfidence));
     // The first signal's target is refused: no intent, no order, only this.
-    decide(&mut collector, 3, refused(RefusalReason::Parent));
-    step(&mut collector, 3, OrderEventKind::Rejected, Some(RefusalReason::Parent));
+    decide(&mut collector, 3, refused(RefusalReason::NothingToReduce));
+    step(&mut collector, 3, OrderEventKind::Rejected, Some(RefusalReason::NothingToReduce));
     let record = collector.finish(&[]);
     let rows = &record.orders;
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1), id(2), id(4), id(3)]);

@@ -175,7 +175,12 @@ fn first_party_plugins_pass_the_check() {
         let advanced =
             inspection.imports.iter().find(|import| import.name == "cryptobot:plugin/advanced-orders@0.1.0");
         let functions = advanced.map(|interface| interface.functions.join(" "));
-        assert_eq!(functions.as_deref(), (name == "breakout").then_some("submit submit-bracket"), "{name}");
+        let uses = match name {
+            "breakout" => Some("submit submit-bracket"),
+            "mean-reversion" => Some("submit-bracket"),
+            _ => None,
+        };
+        assert_eq!(functions.as_deref(), uses, "{name}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cryptobot_model::params::ParamError;
-use cryptobot_model::{InstrumentPattern, Money, ParamValue, PluginInfo, PluginLimits};
+use cryptobot_model::{Capability, InstrumentPattern, Money, ParamValue, PluginInfo, PluginLimits};
 use cryptobot_plugin::{Limits, Loader, Plugin, PluginFile, resolve};
 
 use crate::changes::{self, Loaded};
@@ -26,6 +26,8 @@ pub(crate) struct LoadedBot {
     pub(crate) limits: PluginLimits,
     /// Instruments that it declares.
     pub(crate) instruments: Vec<InstrumentPattern>,
+    /// Whether its plugin, or that of a swap, can send signals.
+    pub(crate) signals: bool,
 }
 
 /// The plugin that a bot begins with, and those of its swaps.
@@ -91,6 +93,8 @@ fn load_bot(
         // With swaps there is more than one answer; each follows from the limits that are stated.
         bot.limits = admitted.limits;
     }
+    let signals = file.capabilities().contains(&Capability::Signals)
+        || swaps.iter().flatten().any(|later| later.signals);
     Ok(LoadedBot {
         name: name.to_owned(),
         plugin,
@@ -100,6 +104,7 @@ fn load_bot(
         limits: admitted.limits,
         swaps,
         instruments: file.declaration().instruments,
+        signals,
     })
 }
 

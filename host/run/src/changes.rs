@@ -105,6 +105,8 @@ pub(crate) struct Later {
     pub(crate) info: PluginInfo,
     /// Interfaces that it may use.
     pub(crate) granted: BTreeSet<Capability>,
+    /// Whether it can send signals.
+    pub(crate) signals: bool,
     /// What it may use: of the limits of run, bot and manifest the strictest.
     pub(crate) limits: PluginLimits,
     /// Instruments that it declares.
@@ -152,7 +154,8 @@ pub(crate) fn load_file(path: &Path, name: &str, bot: &Bot, loader: &Loader, gat
     let info =
         plugin.describe(&Limits::default().with(&limits)).map_err(|fault| refused(fault.to_string()))?;
     let instruments = file.declaration().instruments;
-    Ok(Later { plugin, info, granted: admitted.granted, limits, instruments })
+    let signals = file.capabilities().contains(&Capability::Signals);
+    Ok(Later { plugin, info, granted: admitted.granted, signals, limits, instruments })
 }
 
 /// Reads the values by the declaration of a version that allows them, the newest that does.

@@ -24,6 +24,7 @@ use crate::operator;
 use crate::plan::Plan;
 use crate::prepare::{Drive, PreparedRun};
 use crate::refusals::Refusals;
+use crate::signals;
 use crate::stated::Stated;
 use crate::venue::Simulated;
 
@@ -130,6 +131,8 @@ impl PreparedRun {
         let equities: Vec<Money> = outcome.accounts.iter().map(|account| account.equity).collect();
         let record = recorder.collector.finish(&equities);
         self.plan.warnings.extend(recorder.refusals.warnings(&record.strategies));
+        let unused = signals::unused(&self.plan.config, &self.plan.bots, &record);
+        self.plan.warnings.extend(unused);
         let mut changes = changes::report(&outcome.changes, &names);
         self.plan.warnings.append(&mut changes.warnings);
         self.plan.warnings.extend(operator::warnings(&outcome.refused_commands, &names));

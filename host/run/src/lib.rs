@@ -35,6 +35,7 @@ mod refusals;
 pub mod replay;
 pub mod risk;
 mod round_trips;
+mod signals;
 mod spelled;
 mod stated;
 mod successor;

@@ -27,6 +27,7 @@ use crate::permissions::{self, Acceptance, Gate};
 use crate::prepare::{Environment, instantiate};
 use crate::recordings;
 use crate::risk;
+use crate::signals;
 use crate::successor::Successors;
 use crate::supply::{Feed, Supply};
 use crate::venue::Simulated;
@@ -113,6 +114,7 @@ fn load(
     markets::complete(config, &bots)?;
     let bots = permissions::check_all_instruments(config, bots, left_out, warnings)?;
     warnings.splice(0..0, left_out.warnings());
+    warnings.extend(signals::warnings(config, &bots));
     Ok(bots)
 }
 

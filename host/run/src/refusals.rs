@@ -17,9 +17,9 @@ struct Refused {
 }
 
 impl Refusals {
-    /// Counts a refusal.
+    /// Counts a refusal. Stop and target of an entry that was refused were refused with it, and are not counted.
     pub(crate) fn note(&mut self, ts: Timestamp, id: OrderId, reason: RefusalReason) {
-        let Some(strategy) = id.strategy() else { return };
+        let Some(strategy) = id.strategy().filter(|_| reason != RefusalReason::Parent) else { return };
         let none = Refused { reason, count: 0, first: ts };
         self.0.entry((strategy, reason.code())).or_insert(none).count += 1;
     }
@@ -67,6 +67,9 @@ const fn remedy(reason: RefusalReason) -> &'static str {
         RefusalReason::KellySample => {
             " (too few trades have closed, and none closes before one opens: give the sizer `start`, the part of the \
              equity to use until then)"
+        }
+        RefusalReason::NoSizer => {
+            " (nothing sizes its signals: state `stake` of the bot, or `sizer` of `risk.strategy`, in a run file)"
         }
         RefusalReason::TradingHalted => " (the operator halted trading; `resume` lifts it)",
         RefusalReason::ReducingOnly => " (the operator lets positions only shrink; `resume` lifts it)",
@@ -120,6 +123,7 @@ mod tests {
         let id = |strategy: usize| OrderId::new(StrategyId::from(strategy), 1);
         refusals.note(Timestamp(5), id(1), RefusalReason::InsufficientMargin);
         refusals.note(Timestamp(6), id(1), RefusalReason::InsufficientMargin);
+        refusals.note(Timestamp(6), id(1), RefusalReason::Parent);
         refusals.note(Timestamp(7), id(0), RefusalReason::NotAccepting);
         refusals.note(Timestamp(7), id(2), RefusalReason::KellySample);
         refusals.note(Timestamp(8), OrderId::NONE, RefusalReason::UnknownOrder);

@@ -1,6 +1,9 @@
 //! Channel breakout: enters when a bar closes beyond the highest high or below the lowest low of the bars before it
-//! (Donchian's channel). Every entry is a bracket, so that it is protected from its fill on: a stop and, if wanted, a
-//! target, both at multiples of the average true range. A trailing stop may follow the price besides.
+//! (Donchian's channel). Every entry comes with the orders that end it, so that it is protected from its fill on: a stop
+//! and, if wanted, a target, both at multiples of the average true range. A trailing stop may follow the price besides.
+//!
+//! An entry is a signal, which the host sizes; with a `stake` it is an order of the plugin's own. The further the close is
+//! beyond the channel, the surer is the signal.
 
 use cryptobot_sdk::prelude::*;
 
@@ -17,10 +20,13 @@ params! {
         target_atr: f64 = 9.0, range = 0.0..=100.0, step = 1.0;
         /// Distance of a trailing stop behind the best price since the entry, in average true ranges; 0 = none.
         trail_atr: f64 = 0.0, range = 0.0..=50.0, step = 0.5;
+        /// Distance of the close beyond the channel at which the confidence of a signal is 1, in average true ranges; at
+        /// the channel it is 0.5.
+        full_atr: f64 = 1.0, range = 0.05..=20.0, step = 0.25;
         /// Whether to go short as well.
         short: bool = true;
-        /// Share of the equity in positions, all symbols together.
-        stake: f64 = 0.95, range = 0.01..=1.0, step = 0.05;
+        /// Share of the equity in positions of its own orders, all symbols together; 0 = signals, which the host sizes.
+        stake: f64 = 0.0, range = 0.0..=1.0, step = 0.05;
     }
 }
 
@@ -52,15 +58,16 @@ impl Strategy for Breakout {
         self.channel.update(bar.high, bar.low);
         let range = self.atr.update(bar.high, bar.low, bar.close);
         // Neither holds while the channel is NaN.
-        let side = if bar.close > before.upper {
-            Side::Buy
+        let (side, beyond) = if bar.close > before.upper {
+            (Side::Buy, bar.close - before.upper)
         } else if self.params.short && bar.close < before.lower {
-            Side::Sell
+            (Side::Sell, before.lower - bar.close)
         } else {
             return;
         };
         if self.entry == 0 && host.position(series) == 0.0 {
-            self.enter(host, series, side, bar.close, range);
+            let confidence = 0.5 + 0.5 * (beyond / (self.params.full_atr * range)).min(1.0);
+            self.enter(host, series, side, confidence, bar.close, range);
         }
     }
 
@@ -69,8 +76,8 @@ impl Strategy for Breakout {
         if is_entry && event.kind.is_final() {
             self.entry = 0;
         }
-        if event.kind == OrderEventKind::Rejected {
-            self.refused(host, series, event);
+        if event.kind == OrderEventKind::Rejected && !is_entry {
+            self.exit_refused(host, series, event);
         } else if is_entry && event.kind.is_fill() && self.params.trail_atr > 0.0 {
             let distance = self.params.trail_atr * self.atr.value();
             let order = Order::trailing_by(event.side.opposite(), event.quantity, distance);
@@ -93,29 +100,43 @@ impl Strategy for Breakout {
 }
 
 impl Breakout {
-    fn enter(&mut self, host: &mut Host, series: &Series, side: Side, price: f64, range: f64) {
+    fn enter(
+        &mut self,
+        host: &mut Host,
+        series: &Series,
+        side: Side,
+        confidence: f64,
+        price: f64,
+        range: f64,
+    ) {
+        let Params { stop_atr, target_atr, stake, .. } = self.params;
         let toward = |distance: f64| price + side.sign() * distance * range;
-        let (stop, target) = (toward(-self.params.stop_atr), toward(self.params.target_atr));
+        let (stop, target) = (toward(-stop_atr), toward(target_atr));
         // A range as large as the price leaves no room for a stop or a target; NaN is no range yet.
         if !(stop > 0.0 && target > 0.0 && range > 0.0) {
             return;
         }
-        let share = side.sign() * self.params.stake;
-        let quantity = host.quantity_of_share(series, share, price).abs();
-        let mut bracket = Order::bracket(side, quantity, stop);
-        if self.params.target_atr > 0.0 {
-            bracket = bracket.target(target);
-        }
-        self.entry = host.submit(series, &bracket).entry;
+        let target = (target_atr > 0.0).then_some(target);
+        let ids = if stake > 0.0 {
+            let quantity = host.quantity_of_share(series, side.sign() * stake, price).abs();
+            host.submit(series, &Bracket { target, ..Order::bracket(side, quantity, stop) })
+        } else {
+            host.signal(series, &Signal { target, ..Signal::new(side, confidence).stop(stop) })
+        };
+        self.entry = ids.entry;
     }
 
-    /// A position one of whose exits was refused is not kept, an entry not waited for.
-    fn refused(&self, host: &mut Host, series: &Series, event: &OrderEvent) {
-        host.warn(format_args!("{}: an order was refused, reason {}", series.symbol, event.reason));
+    /// A position one of whose exits was refused is not kept, an entry not waited for. A refused entry needs nothing: the
+    /// next close beyond the channel is another, and the host counts refusals.
+    fn exit_refused(&self, host: &mut Host, series: &Series, event: &OrderEvent) {
+        let position = host.position(series);
+        if self.entry == 0 && position == 0.0 {
+            return;
+        }
+        host.warn(format_args!("{}: an exit was refused, reason {}", series.symbol, event.reason));
         if self.entry != 0 {
             host.cancel(self.entry);
         }
-        let position = host.position(series);
         if position * event.side.sign() < 0.0 {
             host.target_position(series, 0.0);
         }
@@ -130,7 +151,12 @@ mod tests {
     use super::*;
 
     fn params() -> Params {
-        Params { period: 4, atr: 2, stop_atr: 2.0, target_atr: 4.0, ..Params::default() }
+        Params { period: 4, atr: 2, stop_atr: 2.0, target_atr: 4.0, stake: 0.95, ..Params::default() }
+    }
+
+    /// The same, and the host sizes.
+    fn signals() -> Params {
+        Params { stake: 0.0, ..params() }
     }
 
     /// Quiet between 99 and 101, then what the test adds.
@@ -156,6 +182,41 @@ mod tests {
         // In at the next open, out at the target; no second entry while the first is on.
         assert_eq!(prices(&run), [102.0, 108.0]);
         assert_eq!((run.position(), run.closed.len()), (0.0, 1));
+    }
+
+    #[test]
+    fn a_breakout_is_signalled_with_stop_and_target_and_the_host_sizes_it() {
+        let run = tape(&[102.0, 103.0, 107.0, 109.0]).stake(0.02).run::<Breakout>(&signals()).unwrap();
+        let Signal { side, stop, target, .. } = run.signals[0].signal;
+        assert_eq!((side, stop, target), (Side::Buy, Some(99.0), Some(108.0)));
+        assert!((run.orders[0].order.quantity - 200.0 / 102.0).abs() < 1e-9);
+        assert_eq!(prices(&run), [102.0, 108.0]);
+        assert_eq!((run.position(), run.closed.len()), (0.0, 1));
+    }
+
+    #[test]
+    fn the_further_beyond_the_channel_the_surer_is_the_signal() {
+        // The channel ends at 101 and 99; the average true range is 1.25, 1.5 and 2.5.
+        for (close, full_atr, confidence) in [
+            (101.5, 1.0, 0.7),
+            (102.0, 2.0, 0.5 + 0.5 / 3.0),
+            (104.0, 1.0, 1.0),
+            (98.0, 1.0, 0.5 + 1.0 / 3.0),
+        ] {
+            let params = Params { full_atr, ..signals() };
+            let run = tape(&[close]).stake(0.5).run::<Breakout>(&params).unwrap();
+            let given: Vec<f64> = run.signals.iter().map(|given| given.signal.confidence).collect();
+            assert_eq!(given.len(), 1, "{close}");
+            assert!((given[0] - confidence).abs() < 1e-9, "{close}: {given:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_entry_is_signalled_again_while_prices_break_out() {
+        // Nothing sizes the signals.
+        let run = tape(&[102.0, 103.0, 102.5, 104.0]).run::<Breakout>(&signals()).unwrap();
+        assert_eq!((run.signals.len(), run.fills.len()), (3, 0));
+        assert!(run.logs.is_empty(), "{:?}", run.logs);
     }
 
     #[test]

@@ -86,9 +86,9 @@ fn plugins_import_only_what_they_use() {
     check("sma-flip", &["orders"]);
     check("buy-and-hold", &["account", "orders", "paging"]);
     check("trend", &["account", "orders", "paging"]);
-    check("mean-reversion", &["account", "indicators", "orders", "paging"]);
+    check("mean-reversion", &["account", "advanced-orders", "indicators", "orders", "paging", "signals"]);
     check("guarded-flip", &["account", "orders", "paging"]);
     check("signal-flip", &["signals"]);
-    check("breakout", &["account", "advanced-orders", "orders", "paging"]);
+    check("breakout", &["account", "advanced-orders", "orders", "paging", "signals"]);
     check("arbitrage-scout", &["account", "orders", "signals", "paging"]);
 }

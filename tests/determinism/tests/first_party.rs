@@ -11,12 +11,15 @@ use cryptobot_test_support::run::{MemoryRun, Record, instrument, series};
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
 /// Name, and parameters that make it trade often.
-const PLUGINS: [(&str, &[(&str, f64)]); 7] = [
+const PLUGINS: [(&str, &[(&str, f64)]); 9] = [
     ("arbitrage-scout", &[("window", 20.0), ("entry", 1.5), ("full", 3.0), ("max_bars", 15.0)]),
     ("breakout", &[("period", 15.0), ("trail_atr", 3.0)]),
+    // With orders of its own.
+    ("breakout", &[("period", 15.0), ("trail_atr", 3.0), ("stake", 0.95)]),
     ("buy-and-hold", &[]),
     ("guarded-flip", &[("stop", 0.003)]),
     ("mean-reversion", &[("width", 1.5), ("oversold", 40.0), ("stop", 0.004)]),
+    ("mean-reversion", &[("width", 1.5), ("oversold", 40.0), ("stop", 0.004), ("stake", 0.95)]),
     ("trend", &[("fast", 5.0), ("slow", 15.0), ("stop_atr", 1.5)]),
     // With a stop that follows.
     ("trend", &[("fast", 5.0), ("slow", 15.0), ("trail", 1.0)]),

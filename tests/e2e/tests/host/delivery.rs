@@ -15,9 +15,9 @@ fn essence(summary: &Value) -> [Value; 6] {
 fn every_plugin_does_the_same_in_pages() {
     let plugins = [
         ("arbitrage-scout", ""),
-        ("breakout", ""),
+        ("breakout", "--set stake=0.95"),
         ("buy-and-hold", ""),
-        ("mean-reversion", "--timeframe 5m"),
+        ("mean-reversion", "--timeframe 5m --set stake=0.95"),
         ("signal-flip", "--timeframe 15m --set stop=0.01"),
         ("sma-flip", "--set quantity=0.01"),
         ("sma-flip", "--timeframe 1h --set quantity=0.01 --leverage 3"),

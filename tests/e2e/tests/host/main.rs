@@ -9,6 +9,7 @@
 #![allow(clippy::disallowed_types, reason = "they open files and wait for processes")]
 
 mod books;
+mod bots;
 mod configuration;
 mod containment;
 mod contracts;

@@ -15,9 +15,9 @@ use super::funding::{DAYS, mark_minutes, perpetual, write_rates};
 /// Plugins with what makes them trade on the sample: one and several symbols, brackets, timers, signals, trailing stops.
 const PLUGINS: [(&str, &str); 8] = [
     ("arbitrage-scout", "--symbol BTCUSDT --symbol ETHUSDT"),
-    ("breakout", "--symbol BTCUSDT --symbol SOLUSDT"),
+    ("breakout", "--symbol BTCUSDT --symbol SOLUSDT --set stake=0.95"),
     ("buy-and-hold", ""),
-    ("mean-reversion", "--symbol BTCUSDT --symbol ETHUSDT"),
+    ("mean-reversion", "--symbol BTCUSDT --symbol ETHUSDT --set stake=0.95"),
     ("noise", "--symbol BTCUSDT --symbol ADAUSDT"),
     ("signal-flip", "--set stop=0.01"),
     ("sma-flip", "--set quantity=0.1"),

@@ -10,9 +10,9 @@ use super::permissions::CAPABILITIES;
 /// The plugins of this repository with what makes them trade on two months of the sample.
 const PLUGINS: [(&str, &str); 6] = [
     ("arbitrage-scout", "--symbol BTCUSDT --symbol ETHUSDT"),
-    ("breakout", ""),
+    ("breakout", "--set stake=0.95"),
     ("buy-and-hold", ""),
-    ("mean-reversion", "--symbol BTCUSDT --symbol ETHUSDT"),
+    ("mean-reversion", "--symbol BTCUSDT --symbol ETHUSDT --set stake=0.95"),
     ("sma-flip", "--set quantity=0.1"),
     ("trend", "--set fast=5 --set slow=20 --set trail=true"),
 ];

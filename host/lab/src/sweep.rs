@@ -164,12 +164,15 @@ impl Sweep {
     ) -> Result<Finished, SweepError> {
         let symbols = self.layout.symbols.len() as u64;
         let total = self.identity.shard.count(self.identity.choice.combinations) * symbols;
+        let replaced = self.identity.choice.replaced(&self.space);
         let mut state = State::open(&self)?;
         let whole = match self.identity.choice.search {
             Search::Tpe => self.learn(&mut state, stop, progress, total)?,
             Search::Grid | Search::Random | Search::Lhs => {
                 let choice = self.identity.choice;
-                let positions = |index| choice.positions(&self.space, index);
+                let positions = |index| {
+                    replaced.get(&index).cloned().unwrap_or_else(|| choice.positions(&self.space, index))
+                };
                 self.work(0..choice.combinations, &positions, &mut state, stop, &mut |best, state| {
                     let (done, fresh) = (state.done.count, state.fresh);
                     progress(&SweepProgress { done, total, fresh, best });
@@ -245,7 +248,7 @@ impl Sweep {
         progress: &mut dyn FnMut(&SweepProgress<'_>),
         total: u64,
     ) -> Result<bool, SweepError> {
-        let (choice, mut history, mut first) = (self.identity.choice, History::default(), 0);
+        let (choice, mut history, mut first) = (self.identity.choice, History::new(&self.space), 0);
         let mut best: Option<(f64, f64, Vec<ParamValue>)> = None;
         while first < choice.combinations {
             let batch = history.ask(&choice, &self.space, first);
@@ -335,6 +338,7 @@ impl Sweep {
                 warnings.push(warning.clone());
             }
         }
+        warnings.extend(self.space.remark());
         warnings.extend(tally.remark());
         let best = tally.leaders.best().iter().enumerate();
         Document {

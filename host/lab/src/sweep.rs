@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cryptobot_engine::{Delivery, Params};
 use cryptobot_model::ParamValue;
@@ -65,8 +65,23 @@ pub struct SweepProgress<'a> {
     pub total: u64,
     /// Runs of this process.
     pub fresh: u64,
+    /// Time since this process began its first run.
+    pub spent: Duration,
     /// The best run of this process: its metric and its parameters.
     pub best: Option<(f64, &'a [ParamValue])>,
+}
+
+impl SweepProgress<'_> {
+    /// Runs per second of this process: what an earlier one did says nothing about its speed. `None` = none is done yet.
+    pub fn rate(&self) -> Option<f64> {
+        (self.fresh > 0).then(|| self.fresh as f64 / self.spent.as_secs_f64().max(1e-9))
+    }
+
+    /// Time until all runs are done, at the rate so far; `None` where there is none.
+    pub fn left(&self) -> Option<Duration> {
+        let seconds = self.total.saturating_sub(self.done) as f64 / self.rate()?;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
 }
 
 /// A sweep that is over.
@@ -174,8 +189,7 @@ impl Sweep {
                     replaced.get(&index).cloned().unwrap_or_else(|| choice.positions(&self.space, index))
                 };
                 self.work(0..choice.combinations, &positions, &mut state, stop, &mut |best, state| {
-                    let (done, fresh) = (state.done.count, state.fresh);
-                    progress(&SweepProgress { done, total, fresh, best });
+                    progress(&state.progress(total, best));
                 })?
             }
         };
@@ -256,7 +270,7 @@ impl Sweep {
             let end = first + batch.len() as u64;
             let whole = self.work(first..end, &positions, state, stop, &mut |_, state| {
                 let best = best.as_ref().map(|(_, metric, values)| (*metric, values.as_slice()));
-                progress(&SweepProgress { done: state.done.count, total, fresh: state.fresh, best });
+                progress(&state.progress(total, best));
             })?;
             if !whole {
                 return Ok(false);
@@ -382,6 +396,8 @@ struct State {
     store: Store,
     done: Done,
     fresh: u64,
+    /// When the first run began.
+    begun: Instant,
     /// Of searches that learn: the rows' numbers by combination.
     numbers: Option<BTreeMap<u64, Vec<Row>>>,
 }
@@ -392,8 +408,8 @@ impl State {
         let store = Store::open(&sweep.out, sweep.layout.clone())?;
         let learns = sweep.identity.choice.search == Search::Tpe;
         let ordinals = sweep.identity.choice.combinations * sweep.layout.symbols.len() as u64;
-        let mut state =
-            Self { store, done: Done::new(ordinals), fresh: 0, numbers: learns.then(BTreeMap::new) };
+        let (done, numbers) = (Done::new(ordinals), learns.then(BTreeMap::new));
+        let mut state = Self { store, done, fresh: 0, begun: Instant::now(), numbers };
         let mut tables = state.store.parts()?;
         if sweep.earlier == Earlier::Whole {
             tables.push(sweep.out.join(TABLE));
@@ -406,7 +422,13 @@ impl State {
                 }
             })?;
         }
+        state.begun = Instant::now();
         Ok(state)
+    }
+
+    fn progress<'a>(&self, total: u64, best: Option<(f64, &'a [ParamValue])>) -> SweepProgress<'a> {
+        let (done, fresh, spent) = (self.done.count, self.fresh, self.begun.elapsed());
+        SweepProgress { done, total, fresh, spent, best }
     }
 
     fn learn(&mut self, row: &Row) {

@@ -12,7 +12,7 @@ use cryptobot_run::{Environment, ExitCode, RunConfig, TrialBot, TrialLoader, Tri
 
 use crate::document::{self, Bars, Best, DOCUMENT, Document, Period, Timing, Verification};
 use crate::error::SweepError;
-use crate::folder::{self, CONFIG, Earlier, PAGE, TABLE};
+use crate::folder::{self, CONFIG, Earlier, Lock, PAGE, TABLE};
 use crate::goal::{Aim, Numbers};
 use crate::identity::{Identity, Shard};
 use crate::leaders::pooled;
@@ -21,7 +21,7 @@ use crate::row::{Layout, Row};
 use crate::search::Choice;
 use crate::space::Space;
 use crate::store::{self, Store};
-use crate::tally::Tally;
+use crate::tally::{Tally, nothing_verified};
 use crate::tpe::History;
 use crate::verify::Verifier;
 use crate::workers;
@@ -110,6 +110,8 @@ pub struct Sweep {
     layout: Layout,
     out: PathBuf,
     earlier: Earlier,
+    /// Nobody else writes the folder as long as this is here.
+    _lock: Lock,
     loaded: Instant,
 }
 
@@ -147,7 +149,7 @@ impl Sweep {
         let shard = settings.shard.unwrap_or(Shard::WHOLE);
         let identity = Identity::new(&trials, choice, &space.axes, &symbols, &settings.aim, shard);
         let out = environment.out.clone().unwrap_or_else(|| usual_folder(&trials, &identity));
-        let earlier = folder::prepare(&out, &identity, settings.resume)?;
+        let (earlier, lock) = folder::prepare(&out, &identity, settings.resume)?;
         let base =
             trials.iter().map(|trials| trials.bots().map(|bot| bot.params.clone()).collect()).collect();
         let layout = Layout { axes: space.axes.clone(), symbols };
@@ -161,6 +163,7 @@ impl Sweep {
             layout,
             out,
             earlier,
+            _lock: lock,
             loaded: Instant::now(),
         })
     }
@@ -316,6 +319,14 @@ impl Sweep {
             tables.push(self.out.join(TABLE));
         }
         let tally = Tally::of(&tables, &self.layout, &self.settings.aim, self.settings.top, &self.out)?;
+        if tally.rows != total {
+            let problem = format!(
+                "has the results of {} of {total} runs: files were removed or changed while it ran; run the rest with \
+                 --resume",
+                tally.rows
+            );
+            return Err(SweepError::incomplete(&self.out, problem));
+        }
         folder::clear_top(&self.out)?;
         let verifier = Verifier {
             trials: &self.trials,
@@ -354,6 +365,7 @@ impl Sweep {
         }
         warnings.extend(self.space.remark());
         warnings.extend(tally.remark());
+        warnings.extend(nothing_verified(self.settings.top, tally.ranked));
         let best = tally.leaders.best().iter().enumerate();
         Document {
             sweep: self.identity.clone(),
@@ -368,6 +380,7 @@ impl Sweep {
             metric: aim.goal.name().to_owned(),
             less_is_better: aim.goal.less_is_better(),
             constraints: aim.constraints.iter().map(ToString::to_string).collect(),
+            top_most: self.settings.top,
             top: best.map(|(place, leader)| Best::new(place + 1, leader, &self.identity)).collect(),
             delivery: self.settings.delivery.to_string(),
             verification,

@@ -151,6 +151,36 @@ fn a_folder_has_one_writer_and_a_sweep_all_its_rows() {
     println!("{line}");
 }
 
+#[test]
+fn what_is_finished_survives_a_kill_before_it_is_in_a_table() {
+    let sandbox = strict();
+    let sweep = format!("{LONG} --jobs 1 --out out");
+    let log = sandbox.path("out/parts/rows.log");
+    let lines = || fs::read_to_string(&log).unwrap_or_default().matches('\n').count();
+    let child = start(&mut sandbox.command(&sweep));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while lines() == 0 {
+        assert!(Instant::now() < deadline, "nothing is logged");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    assert_eq!(run_to_end(child).code, None);
+    let tables = fs::read_dir(sandbox.path("out/parts")).unwrap().map(|file| file.unwrap().path());
+    let tables = tables.filter(|path| path.extension().is_some_and(|it| it == "parquet"));
+    let mut finished: Vec<String> = tables.flat_map(|table| column(&table, "index")).collect();
+    for line in fs::read_to_string(&log).unwrap().split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        finished.push(serde_json::from_str::<Value>(line).unwrap()["at"][0].to_string());
+    }
+    finished.sort();
+    finished.dedup();
+    assert!(!finished.is_empty());
+    let done = sandbox.host(&format!("{sweep} --resume --format json")).expect(0).json();
+    assert_eq!(
+        (done["runs"].clone(), done["timing"]["runs"].clone()),
+        (180.into(), (180 - finished.len()).into())
+    );
+}
+
 /// A sweep of eight combinations, in two parts.
 const PARTS: &str = "sweep --plugin sma-flip --timeframe 1h --to 2024-03-01 --set quantity=0.1 --param fast=5,6 \
                      --param slow=20..50:10 --format json";

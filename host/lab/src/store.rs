@@ -5,7 +5,7 @@
 //! of the small ones.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -54,11 +54,14 @@ impl Store {
             }
         }
         let path = folder.join(LOG);
-        let pending = match fs::read_to_string(&path) {
-            // What follows a line that was cut short was not written by this host.
-            Ok(lines) => lines.split_inclusive('\n').map_while(|line| layout.row_of_line(line)).collect(),
-            Err(_) => Vec::new(),
+        let lines = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(SweepError::file(&path)(error)),
         };
+        // A line that was cut short, perhaps within a character, is the last one.
+        let lines = String::from_utf8_lossy(&lines);
+        let pending = lines.split_inclusive('\n').map_while(|line| layout.row_of_line(line)).collect();
         let log = File::options().create(true).append(true).open(&path).map_err(SweepError::file(&path))?;
         let (recent, small, written_at) = (Vec::new(), Vec::new(), Instant::now());
         let mut store = Self { folder, layout, pending, log, recent, small, next, written_at };
@@ -266,9 +269,10 @@ mod tests {
             store.add(row.clone()).unwrap();
         }
         assert!(store.parts().unwrap().is_empty(), "no table was due");
-        // Killed in the middle of a line.
+        // Killed in the middle of a line, and there of a character.
         let half = layout.line_of_row(&row(&layout, 5));
         store.log.write_all(&half.as_bytes()[..half.len() / 2]).unwrap();
+        store.log.write_all(&"é".as_bytes()[..1]).unwrap();
         drop(store);
         for _ in 0..2 {
             let store = Store::open(folder.path(), layout.clone()).unwrap();

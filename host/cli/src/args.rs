@@ -279,7 +279,7 @@ pub(crate) struct SweepArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Values of a parameter: NAME=FIRST..LAST, NAME=FIRST..LAST:STEP or NAME=A,B,C; NAME alone takes what the plugin
-    /// describes. Without any, all parameters that it describes a range of.
+    /// describes. Without any, all parameters that it describes a range and a step of.
     #[arg(long = "param", value_name = "NAME=RANGE")]
     pub(crate) params: Vec<String>,
     /// Try N combinations of the grid, drawn without replacement.

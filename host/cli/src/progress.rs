@@ -8,7 +8,7 @@ use cryptobot_feed::Arrival;
 use cryptobot_lab::SweepProgress;
 use cryptobot_run::RunProgress;
 use cryptobot_venue::{Counts, Notice};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::output::complain;
 
@@ -63,21 +63,14 @@ impl SweepBar {
 
     pub(crate) fn show(&mut self, at: &SweepProgress<'_>, metric: &str) {
         if self.bar.is_none() && self.started.elapsed() > PATIENCE && stderr().is_terminal() {
-            let template =
-                "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}";
+            let template = "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {msg}";
             let style =
                 ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::new(at.total).with_style(style).with_elapsed(self.started.elapsed());
-            bar.reset_eta();
-            // What an earlier process did says nothing about this one's speed.
-            self.bar = Some(bar.with_position(at.done - at.fresh));
+            self.bar = Some(ProgressBar::new(at.total).with_style(style));
         }
         if let Some(bar) = &self.bar {
             bar.set_position(at.done);
-            if let Some((value, params)) = at.best {
-                let params: Vec<String> = params.iter().map(ToString::to_string).collect();
-                bar.set_message(format!("best {metric} {value:.4} ({})", params.join(", ")));
-            }
+            bar.set_message(sweep_message(at, metric));
         }
     }
 
@@ -86,6 +79,20 @@ impl SweepBar {
             bar.finish_and_clear();
         }
     }
+}
+
+/// The rate, the time that is left, and the best.
+fn sweep_message(at: &SweepProgress<'_>, metric: &str) -> String {
+    let mut parts = Vec::new();
+    if let (Some(rate), Some(left)) = (at.rate(), at.left()) {
+        let rate = if rate < 100.0 { format!("{rate:.1}/s") } else { format!("{rate:.0}/s") };
+        parts.extend([rate, format!("{:#} left", HumanDuration(left))]);
+    }
+    if let Some((value, params)) = at.best {
+        let params: Vec<String> = params.iter().map(ToString::to_string).collect();
+        parts.push(format!("best {metric} {value:.4} ({})", params.join(", ")));
+    }
+    parts.join("  ")
 }
 
 /// A bar for a download; where standard error is no terminal, a line from time to time.
@@ -199,4 +206,23 @@ fn progress_bar(length: u64) -> ProgressBar {
     let template = "{bar:30} {percent:>3} %  {msg}  {human_pos} bars  {per_sec}  {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_process_did_is_in_the_position_and_not_in_the_rate() {
+        let at = SweepProgress {
+            done: 9_020,
+            total: 10_000,
+            fresh: 20,
+            spent: Duration::from_secs(4),
+            best: Some((1.5, &[])),
+        };
+        assert_eq!(sweep_message(&at, "sharpe"), "5.0/s  3m left  best sharpe 1.5000 ()");
+        let nothing = SweepProgress { done: 9_000, fresh: 0, spent: Duration::ZERO, best: None, ..at };
+        assert_eq!(sweep_message(&nothing, "sharpe"), "");
+    }
 }

@@ -179,6 +179,11 @@ impl TableReader {
         self.reader.num_row_groups()
     }
 
+    /// Number of rows, all groups together.
+    pub fn rows(&self) -> u64 {
+        u64::try_from(self.reader.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
     /// Smallest and largest value of a column of whole numbers in a group, where the file tells.
     pub fn integer_bounds(&self, group: usize, column: usize) -> Option<(i64, i64)> {
         match self.reader.metadata().row_group(group).column(column).statistics()? {

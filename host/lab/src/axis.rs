@@ -94,7 +94,10 @@ pub(crate) fn parse(name: &str, spec: &ParamSpec, text: Option<&str>) -> Result<
                 range(name, spec, text, (first, last, step))?
             }
             _ => {
-                let one = |text: &str| spec.parse(text.trim()).map_err(|error| wrong(error.to_string()));
+                let one = |text: &str| {
+                    let value = spec.parse(text.trim());
+                    value.map_err(|error| wrong(format!("{error}; {}", form(kind))))
+                };
                 let list = text.split(',').map(one).collect::<Result<Vec<_>, _>>()?;
                 if let Some(twice) = (1..list.len()).find(|at| list[..*at].contains(&list[*at])) {
                     return Err(wrong(format!("`{text}` has {} twice; leave one out", list[twice])));
@@ -104,6 +107,22 @@ pub(crate) fn parse(name: &str, spec: &ParamSpec, text: Option<&str>) -> Result<
         },
     };
     Ok(Axis { name: name.to_owned(), kind, values })
+}
+
+/// How values of a parameter are written.
+fn form(kind: ParamType) -> &'static str {
+    match kind {
+        ParamType::Integer | ParamType::Number => {
+            "write first..last, first..last:step or values, for example 2..26, 30..420:10 or 5,10,20"
+        }
+        ParamType::Flag => "write true,false",
+        ParamType::Text => "write values, for example sma,ema",
+    }
+}
+
+/// Whether what the plugin describes can be gone through.
+pub(crate) fn has_step(spec: &ParamSpec) -> bool {
+    spec.step.is_some() || spec.default.param_type() != ParamType::Number
 }
 
 /// The range that the plugin describes.
@@ -133,7 +152,7 @@ fn range(
     if kind == ParamType::Flag {
         return Err(wrong(format!("`{text}` is a range, and {name} is a flag; write true,false")));
     }
-    let form = "write first..last or first..last:step, for example 2..26 or 30..420:10";
+    let form = form(kind);
     let number = |part: &str| -> Result<Decimal, SweepError> {
         let value = spec.parse(part.trim()).map_err(|error| wrong(format!("{error}; {form}")))?;
         value.as_f64().and_then(exact).ok_or_else(|| wrong(format!("`{part}` is no number; {form}")))
@@ -159,6 +178,12 @@ fn range(
     }
     if kind == ParamType::Integer && !step.fract().is_zero() {
         return Err(wrong(format!("{name} takes whole numbers: a step of {step} is none")));
+    }
+    if first < last && step > last - first {
+        return Err(wrong(format!(
+            "a step of {step} leads beyond {last}, so that {first} would be the only value; take a smaller step, or \
+             write {first}"
+        )));
     }
     let count = ((last - first) / step).floor() + Decimal::ONE;
     let count =
@@ -200,6 +225,8 @@ mod tests {
         assert_eq!(listed(&whole(), Some("2..25:10")), ["2", "12", "22"]);
         assert_eq!(listed(&whole(), Some("30,10,20")), ["30", "10", "20"]);
         assert_eq!(listed(&whole(), Some("7")), ["7"]);
+        assert_eq!(listed(&whole(), Some("7..7")), ["7"]);
+        assert_eq!(listed(&whole(), Some("2..26:24")), ["2", "26"]);
         assert_eq!(listed(&whole(), None).len(), 499);
         let number = spec(ParamValue::Number(0.5), Some(-1.0), Some(1.0), Some(0.5));
         assert_eq!(listed(&number, Some("0.1..0.4:0.1")), ["0.1", "0.2", "0.3", "0.4"]);
@@ -227,6 +254,9 @@ mod tests {
             ("2..5:0.5", "whole numbers"),
             ("2..5:x", "`x` is no step"),
             ("..5", "write first..last"),
+            ("", "for example 2..26"),
+            ("5,,6", "for example 2..26, 30..420:10 or 5,10,20"),
+            ("2..26:30", "a step of 30 leads beyond 26"),
             ("1..5", "must lie in 2..500, not 1"),
             ("2..501", "must lie in 2..500, not 501"),
             ("4,5,4", "4 twice"),

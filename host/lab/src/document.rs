@@ -42,6 +42,9 @@ pub struct Document {
     pub less_is_better: bool,
     /// What the best must fulfil.
     pub constraints: Vec<String>,
+    /// How many of the best were asked for.
+    #[serde(default)]
+    pub top_most: usize,
     /// The best, the best first.
     pub top: Vec<Best>,
     /// How events were handed to plugins.
@@ -200,6 +203,11 @@ impl Document {
         let sign = if self.less_is_better { "min" } else { "max" };
         let constraints = self.constraints.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
         Ok(Aim { goal: format!("{sign}:{}", self.metric).parse()?, constraints })
+    }
+
+    /// How many of the best were looked for; documents that do not say so list all of them.
+    pub(crate) fn most(&self) -> usize {
+        self.top_most.max(self.top.len())
     }
 
     /// The document as it is written.

@@ -39,6 +39,14 @@ pub enum SweepError {
         /// What is there, and what can be done.
         problem: String,
     },
+    /// Results are missing at the end.
+    #[error("{}: {problem}", path.display())]
+    Incomplete {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing, and what can be done.
+        problem: String,
+    },
 }
 
 impl SweepError {
@@ -61,11 +69,17 @@ impl SweepError {
         Self::Folder { path: path.to_owned(), problem: problem.into() }
     }
 
+    pub(crate) fn incomplete(path: &Path, problem: String) -> Self {
+        Self::Incomplete { path: path.to_owned(), problem }
+    }
+
     /// The exit code for this error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Run(error) => error.exit_code(),
-            Self::Table(_) | Self::File { .. } | Self::Document { .. } => ExitCode::Failed,
+            Self::Table(_) | Self::File { .. } | Self::Document { .. } | Self::Incomplete { .. } => {
+                ExitCode::Failed
+            }
             Self::Folder { .. } => ExitCode::Usage,
         }
     }

@@ -6,43 +6,63 @@ use std::time::Instant;
 
 use crate::document::{self, Best, Document, Timing, Verification, folder};
 use crate::error::SweepError;
-use crate::folder::{CONFIG, TABLE, refuse_foreign};
-use crate::identity::Shard;
+use crate::folder::{CONFIG, Lock, TABLE, prepare_merge};
+use crate::identity::{Identity, Shard};
 use crate::row::Layout;
 use crate::sweep::{Finished, finish};
-use crate::tally::{Tally, is_remark};
+use crate::tally::{Tally, is_remark, nothing_verified};
+use cryptobot_data::table::TableReader;
 use cryptobot_run::ExitCode;
 
 /// Joins complete parts of one sweep in a new folder: the table is that of a sweep that was never divided, and the best
-/// of all are among the best of their parts, whose reports are copied.
+/// of all are among the best of their parts, whose reports are copied. As many are ranked as each part ranked: what a part
+/// did not list was not verified either. An earlier result of the same sweep in the folder is replaced.
 pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Finished, SweepError> {
     let started = Instant::now();
+    let _reading = parts.iter().map(|part| Lock::read(part)).collect::<Result<Vec<_>, _>>()?;
     let documents = read(parts)?;
     let first = &documents[0];
-    let top = first.top.len().max(documents.iter().map(|document| document.top.len()).max().unwrap_or(0));
-    refuse_foreign(out)?;
-    fs::create_dir_all(out).map_err(SweepError::file(out))?;
+    let mut identity = first.sweep.clone();
+    identity.shard = Shard::WHOLE;
+    refuse_itself(parts, out)?;
+    let _writing = prepare_merge(out, &identity)?;
+    let tops: Vec<usize> = documents.iter().map(Document::most).collect();
+    let top = tops.iter().copied().min().unwrap_or_default();
     let layout = Layout { axes: first.sweep.axes.clone(), symbols: first.sweep.symbols.clone() };
     let tables: Vec<PathBuf> = parts.iter().map(|part| part.join(TABLE)).collect();
     let aim = first.aim().map_err(|problem| SweepError::folder(&parts[0], problem))?;
     let tally = Tally::of(&tables, &layout, &aim, top, out)?;
-    let mut identity = first.sweep.clone();
-    identity.shard = Shard::WHOLE;
+    let total = rows(&identity);
+    if tally.rows != total {
+        let problem = format!(
+            "has the results of {} of {total} runs: a part was changed meanwhile; merge again",
+            tally.rows
+        );
+        return Err(SweepError::incomplete(out, problem));
+    }
     let mut verification =
         Verification { delivery: first.verification.delivery.clone(), ..Verification::default() };
     for document in &documents {
-        verification.checked += document.verification.checked;
         verification.differing.extend(document.verification.differing.iter().cloned());
     }
     for (place, leader) in tally.leaders.best().iter().enumerate() {
         for row in &leader.rows {
-            let own = documents.iter().zip(parts).find_map(|(document, part)| {
-                let best = document.top.iter().find(|best| best.index == leader.index)?;
-                Some(part.join(&best.runs.get(row.symbol as usize)?.folder))
-            });
-            if let Some(own) = own {
-                copy_files(&own, &out.join(folder(place + 1, &identity, row.symbol)))?;
-            }
+            let (document, part) = documents
+                .iter()
+                .zip(parts)
+                .find(|(document, _)| document.sweep.shard.has(leader.index))
+                .unwrap_or((first, &parts[0]));
+            let best = document.top.iter().find(|best| best.index == leader.index);
+            let Some(run) = best.and_then(|best| best.runs.get(row.symbol as usize)) else {
+                let problem = format!(
+                    "combination {} is among the best of all, and the part does not list it; run it again there with \
+                     --resume",
+                    leader.index
+                );
+                return Err(SweepError::folder(part, problem));
+            };
+            copy_files(&part.join(&run.folder), &out.join(folder(place + 1, &identity, row.symbol)))?;
+            verification.checked += 1;
         }
     }
     let config = parts[0].join(CONFIG);
@@ -54,6 +74,15 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Finished, SweepError> {
         }
     }
     warnings.extend(tally.remark());
+    if tops.iter().any(|most| *most != top) {
+        let tops: Vec<String> = tops.iter().map(ToString::to_string).collect();
+        warnings.push(format!(
+            "parts were run with different numbers of best combinations (--top {}): as many are ranked as all \
+             parts have verified, {top}; for more run the others again with --resume and a higher --top",
+            tops.join(", ")
+        ));
+    }
+    warnings.extend(nothing_verified(top, tally.ranked));
     let best = tally.leaders.best().iter().enumerate();
     let took = started.elapsed().as_secs_f64();
     let document = Document {
@@ -61,6 +90,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Finished, SweepError> {
         runs: tally.rows,
         failed: tally.failed,
         ranked: tally.ranked,
+        top_most: top,
         top: best.map(|(place, leader)| Best::new(place + 1, leader, &identity)).collect(),
         verification,
         warnings,
@@ -108,6 +138,7 @@ fn read(parts: &[PathBuf]) -> Result<Vec<Document>, SweepError> {
             let problem = format!("is part {}, as {} is", document.sweep.shard, parts[twice].display());
             return Err(SweepError::folder(part, problem));
         }
+        refuse_missing_rows(part, &document.sweep)?;
         documents.push(document);
     }
     let of = documents.first().map_or(0, |document| document.sweep.shard.of);
@@ -124,6 +155,36 @@ fn read(parts: &[PathBuf]) -> Result<Vec<Document>, SweepError> {
         return Err(SweepError::usage("sweep merge", problem));
     }
     Ok(documents)
+}
+
+/// Refuses a part whose table has fewer rows than the part has runs.
+fn refuse_missing_rows(part: &Path, identity: &Identity) -> Result<(), SweepError> {
+    let table = part.join(TABLE);
+    if !table.exists() {
+        let problem = format!("has no {TABLE}; run it again without --resume");
+        return Err(SweepError::folder(part, problem));
+    }
+    let (there, all) = (TableReader::any(&table)?.rows(), rows(identity));
+    if there == all {
+        return Ok(());
+    }
+    let problem = format!("has {there} of the {all} rows of its part; run it again there with --resume");
+    Err(SweepError::folder(part, problem))
+}
+
+/// The rows that a complete sweep, or part of one, has.
+fn rows(identity: &Identity) -> u64 {
+    identity.shard.count(identity.choice.combinations) * identity.symbols.len() as u64
+}
+
+/// Refuses a result that would take the place of what it is made from.
+fn refuse_itself(parts: &[PathBuf], out: &Path) -> Result<(), SweepError> {
+    // What is not there yet is none of the parts.
+    let Ok(place) = out.canonicalize() else { return Ok(()) };
+    if parts.iter().any(|part| part.canonicalize().is_ok_and(|part| part == place)) {
+        return Err(SweepError::folder(out, "is one of the parts; give another --out"));
+    }
+    Ok(())
 }
 
 fn copy_files(from: &Path, to: &Path) -> Result<(), SweepError> {

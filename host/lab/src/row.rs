@@ -5,6 +5,7 @@ use cryptobot_data::DataError;
 use cryptobot_data::table::{CellKind, Cells, Columns};
 use cryptobot_model::{Money, ParamType, ParamValue};
 use cryptobot_run::Trial;
+use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
 use crate::goal::{COUNTS, NUMBERS, Numbers};
@@ -65,6 +66,18 @@ impl Row {
     }
 }
 
+/// A row in a log: the same bits come back.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    /// Number of the combination, and which of the layout's symbols.
+    at: (u64, u32),
+    /// Of the values on the axes.
+    positions: Vec<u32>,
+    bits: Vec<u64>,
+    /// Final equity, hash of the journal, error.
+    texts: [Option<String>; 3],
+}
+
 /// What the rows of a sweep have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {
@@ -77,6 +90,33 @@ impl Layout {
     /// The number of a row among all.
     pub(crate) fn ordinal(&self, row: &Row) -> u64 {
         row.index * self.symbols.len() as u64 + u64::from(row.symbol)
+    }
+
+    /// A row as a line of a log.
+    pub(crate) fn line_of_row(&self, row: &Row) -> String {
+        let positions = self.axes.iter().zip(&row.values);
+        let line = Line {
+            at: (row.index, row.symbol),
+            positions: positions.map(|(axis, value)| axis.position(value).unwrap_or(u32::MAX)).collect(),
+            bits: row.numbers.map(f64::to_bits).to_vec(),
+            texts: [row.final_equity.clone(), row.journal.clone(), row.error.clone()],
+        };
+        // Numbers and texts are always a document, and it has no line break in it.
+        serde_json::to_string(&line).unwrap_or_default() + "\n"
+    }
+
+    /// The row of a line; `None` where the line was cut short or is none of this layout.
+    pub(crate) fn row_of_line(&self, line: &str) -> Option<Row> {
+        let Line { at: (index, symbol), positions, bits, texts } =
+            serde_json::from_str(line.strip_suffix('\n')?).ok()?;
+        let values = self.axes.iter().zip(&positions);
+        let value = |(axis, at): (&Axis, &u32)| (*at < axis.len()).then(|| axis.value(*at));
+        let values = values.map(value).collect::<Option<Vec<_>>>()?;
+        let bits: [u64; NUMBERS] = bits.try_into().ok()?;
+        let [final_equity, journal, error] = texts;
+        let known = (symbol as usize) < self.symbols.len() && values.len() == self.axes.len();
+        let numbers = bits.map(f64::from_bits);
+        known.then_some(Row { index, symbol, values, numbers, final_equity, journal, error })
     }
 
     /// The columns of the table.

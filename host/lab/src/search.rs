@@ -1,17 +1,21 @@
 //! Which combinations are tried, and in which order. Nothing here depends on time, threads or the order of results.
 
+use std::collections::BTreeMap;
+
 use cryptobot_engine::random::Random;
 use cryptobot_run::sweep::Search;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SweepError;
-use crate::space::Space;
+use crate::space::{Space, Untried};
 use crate::tpe;
 
 /// Combinations above which a sweep needs `--yes`.
 const MANY: u128 = 10_000_000;
 /// Combinations above which their tables and numbers are not made for.
 const MOST: u128 = 1 << 40;
+/// Combinations above which a Latin hypercube is not looked through for what it has twice.
+const MOST_LHS: u128 = 1_000_000;
 
 /// How combinations are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ impl Choice {
             (_, None | Some(0)) => return wrong("say how many combinations are tried, 1 or more".to_owned()),
             (_, Some(samples)) => u128::from(samples),
         };
-        if search == Search::Random && combinations > size {
+        if combinations > size {
             return wrong(format!("there are only {size} combinations; leave it out to try all of them"));
         }
         if search == Search::Random && size > u128::from(u64::MAX) / 2 {
@@ -64,10 +68,15 @@ impl Choice {
                 tpe::MOST_TRIALS
             ));
         }
+        if search == Search::Lhs && combinations > MOST_LHS {
+            return wrong(format!(
+                "at most {MOST_LHS}: all of them are compared with each other; use --random"
+            ));
+        }
         if combinations > MANY && !yes {
             return wrong(format!(
-                "{combinations} combinations are more than 10 million; take larger steps, --random N, or confirm \
-                 with --yes"
+                "{combinations} combinations are more than 10 million; take fewer values with --param, some of them \
+                 with --random N, or confirm with --yes"
             ));
         }
         if combinations > MOST {
@@ -76,6 +85,23 @@ impl Choice {
             ));
         }
         Ok(Self { search, combinations: combinations as u64, seed })
+    }
+
+    /// The combinations that would be ones of a smaller number once more, with what they are instead: the next that is
+    /// not tried. A Latin hypercube has such where ranges have fewer values than there are combinations.
+    pub(crate) fn replaced(&self, space: &Space) -> BTreeMap<u64, Vec<u32>> {
+        let mut replaced = BTreeMap::new();
+        if self.search == Search::Lhs {
+            let mut untried = Untried::new(space);
+            // First all that stay, so that what replaces one is none of those that follow.
+            let again: Vec<u64> = (0..self.combinations)
+                .filter(|index| !untried.take(&self.positions(space, *index), space))
+                .collect();
+            for index in again {
+                replaced.insert(index, untried.take_next(&self.positions(space, index), space));
+            }
+        }
+        replaced
     }
 
     /// Positions of a combination on the axes; of searches that do not look back.
@@ -172,16 +198,38 @@ mod tests {
         assert_eq!(all.len(), 35);
     }
 
+    /// All combinations of a search, as they are tried.
+    fn tried(choice: &Choice, space: &Space) -> Vec<Vec<u32>> {
+        let replaced = choice.replaced(space);
+        let of = |index| replaced.get(&index).cloned().unwrap_or_else(|| choice.positions(space, index));
+        (0..choice.combinations).map(of).collect()
+    }
+
     #[test]
     fn a_latin_hypercube_visits_every_part_of_every_axis_equally_often() {
-        let space = space(&[10, 5]);
+        let space = space(&[50, 25]);
         let choice = Choice::new(&space, Search::Lhs, Some(50), 1, false).unwrap();
-        let all: Vec<_> = (0..50).map(|index| choice.positions(&space, index)).collect();
-        for (axis, count) in [(0, 10), (1, 5)] {
+        let all = tried(&choice, &space);
+        for (axis, count) in [(0, 50), (1, 25)] {
             for value in 0..count {
                 let visits = all.iter().filter(|positions| positions[axis] == value).count();
                 assert_eq!(visits, 50 / count as usize, "axis {axis}, value {value}");
             }
+        }
+    }
+
+    #[test]
+    fn a_latin_hypercube_has_no_combination_twice() {
+        let space = space(&[7, 5, 3]);
+        for count in [1, 20, 60, 104, 105] {
+            let choice = Choice::new(&space, Search::Lhs, Some(count), 9, false).unwrap();
+            let mut all = tried(&choice, &space);
+            assert_eq!(all, tried(&choice, &space));
+            let kept = (0..count).filter(|index| all[*index as usize] == choice.positions(&space, *index));
+            assert!(kept.count() as u64 > count / 2, "most stay what they are");
+            all.sort();
+            all.dedup();
+            assert_eq!(all.len() as u64, count);
         }
     }
 
@@ -197,7 +245,12 @@ mod tests {
         assert!(refused(&huge, Search::Lhs, None, false).contains("how many"));
         assert!(refused(&huge, Search::Tpe, Some(1_000_000), true).contains("--random"));
         assert!(refused(&huge, Search::Random, Some(20_000_000), false).contains("--yes"));
-        assert!(refused(&space(&[3]), Search::Random, Some(4), false).contains("only 3"));
+        assert!(refused(&huge, Search::Grid, None, false).contains("--param, some of them with --random N"));
+        assert!(refused(&huge, Search::Lhs, Some(1_000_001), true).contains("--random"));
+        for search in [Search::Random, Search::Lhs, Search::Tpe] {
+            assert!(refused(&space(&[3]), search, Some(4), false).contains("only 3"));
+            assert!(Choice::new(&space(&[3]), search, Some(3), 0, false).is_ok());
+        }
         assert!(refused(&space(&[u32::MAX; 3]), Search::Random, Some(4), false).contains("--lhs"));
         assert!(refused(&space(&[3]), Search::Grid, Some(4), false).contains("leave it out"));
     }

@@ -1,9 +1,11 @@
 //! Results on disk while a sweep runs: small tables that are whole or not there, joined at the end.
 //!
-//! Rows are written every second or so as `parts/NNNNNN.parquet`; once there are many, one larger table takes the place
-//! of the small ones. What is killed loses the rows since the last write.
+//! A row goes to the end of `parts/rows.log` at once, so that what is killed loses none that is finished. Every half
+//! second the rows of the log become a table `parts/NNNNNN.parquet`; once there are many, one larger table takes the place
+//! of the small ones.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,9 @@ use crate::row::{Layout, Row};
 
 /// Folder of the parts.
 pub(crate) const PARTS: &str = "parts";
-/// Longest time that a finished row is not on disk.
+/// In it: the rows that are in no table yet, a line each.
+const LOG: &str = "rows.log";
+/// Longest time that a finished row is in no table.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Rows that a larger part has.
 const SOLID_ROWS: usize = 16_384;
@@ -25,8 +29,9 @@ const GROUP_ROWS: usize = 2_048;
 pub(crate) struct Store {
     folder: PathBuf,
     layout: Layout,
-    /// Finished and not on disk.
+    /// In the log alone.
     pending: Vec<Row>,
+    log: File,
     /// In small parts.
     recent: Vec<Row>,
     small: Vec<PathBuf>,
@@ -35,7 +40,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the folder of parts; leftovers of a write that was cut short are removed.
+    /// Opens the folder of parts; leftovers of a write that was cut short are removed, and the rows of a log become a
+    /// table.
     pub(crate) fn open(out: &Path, layout: Layout) -> Result<Self, SweepError> {
         let folder = out.join(PARTS);
         fs::create_dir_all(&folder).map_err(SweepError::file(&folder))?;
@@ -47,8 +53,20 @@ impl Store {
                 next = next.max(number + 1);
             }
         }
-        let (pending, recent, small) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { folder, layout, pending, recent, small, next, written_at: Instant::now() })
+        let path = folder.join(LOG);
+        let lines = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(SweepError::file(&path)(error)),
+        };
+        // A line that was cut short, perhaps within a character, is the last one.
+        let lines = String::from_utf8_lossy(&lines);
+        let pending = lines.split_inclusive('\n').map_while(|line| layout.row_of_line(line)).collect();
+        let log = File::options().create(true).append(true).open(&path).map_err(SweepError::file(&path))?;
+        let (recent, small, written_at) = (Vec::new(), Vec::new(), Instant::now());
+        let mut store = Self { folder, layout, pending, log, recent, small, next, written_at };
+        store.flush()?;
+        Ok(store)
     }
 
     /// The parts that are there, in the order of their writing.
@@ -61,6 +79,8 @@ impl Store {
 
     /// Keeps a row.
     pub(crate) fn add(&mut self, row: Row) -> Result<(), SweepError> {
+        let line = self.layout.line_of_row(&row);
+        self.log.write_all(line.as_bytes()).map_err(SweepError::file(&self.folder.join(LOG)))?;
         self.pending.push(row);
         self.tick()
     }
@@ -71,14 +91,15 @@ impl Store {
         if due && !self.pending.is_empty() { self.flush() } else { Ok(()) }
     }
 
-    /// Brings all rows to disk.
+    /// Makes tables of all rows.
     pub(crate) fn flush(&mut self) -> Result<(), SweepError> {
         self.written_at = Instant::now();
         if self.pending.is_empty() {
-            return Ok(());
+            return self.empty_log();
         }
         let mut rows = std::mem::take(&mut self.pending);
         let part = self.write(&mut rows)?;
+        self.empty_log()?;
         self.small.push(part);
         self.recent.append(&mut rows);
         if self.recent.len() >= SOLID_ROWS {
@@ -89,6 +110,10 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn empty_log(&mut self) -> Result<(), SweepError> {
+        self.log.set_len(0).map_err(SweepError::file(&self.folder.join(LOG)))
     }
 
     fn write(&mut self, rows: &mut [Row]) -> Result<PathBuf, SweepError> {
@@ -232,5 +257,31 @@ mod tests {
         let parts = store.parts().unwrap();
         assert_eq!(parts.len(), 2);
         assert_eq!(joined(folder.path(), &parts, &layout).1, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_finished_survives_a_process_that_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = layout(&["A", "B"]);
+        let rows: Vec<Row> = (0..5).map(|ordinal| row(&layout, ordinal)).collect();
+        let mut store = Store::open(folder.path(), layout.clone()).unwrap();
+        for row in &rows {
+            store.add(row.clone()).unwrap();
+        }
+        assert!(store.parts().unwrap().is_empty(), "no table was due");
+        // Killed in the middle of a line, and there of a character.
+        let half = layout.line_of_row(&row(&layout, 5));
+        store.log.write_all(&half.as_bytes()[..half.len() / 2]).unwrap();
+        store.log.write_all(&"é".as_bytes()[..1]).unwrap();
+        drop(store);
+        for _ in 0..2 {
+            let store = Store::open(folder.path(), layout.clone()).unwrap();
+            let mut back = Vec::new();
+            for part in store.parts().unwrap() {
+                read(&part, &layout, |rows| back.extend_from_slice(rows)).unwrap();
+            }
+            // NaN is not equal to itself.
+            assert_eq!(format!("{back:?}"), format!("{rows:?}"));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cryptobot_engine::{Delivery, Params};
 use cryptobot_model::ParamValue;
@@ -12,7 +12,7 @@ use cryptobot_run::{Environment, ExitCode, RunConfig, TrialBot, TrialLoader, Tri
 
 use crate::document::{self, Bars, Best, DOCUMENT, Document, Period, Timing, Verification};
 use crate::error::SweepError;
-use crate::folder::{self, CONFIG, Earlier, PAGE, TABLE};
+use crate::folder::{self, CONFIG, Earlier, Lock, PAGE, TABLE};
 use crate::goal::{Aim, Numbers};
 use crate::identity::{Identity, Shard};
 use crate::leaders::pooled;
@@ -21,7 +21,7 @@ use crate::row::{Layout, Row};
 use crate::search::Choice;
 use crate::space::Space;
 use crate::store::{self, Store};
-use crate::tally::Tally;
+use crate::tally::{Tally, nothing_verified};
 use crate::tpe::History;
 use crate::verify::Verifier;
 use crate::workers;
@@ -65,8 +65,23 @@ pub struct SweepProgress<'a> {
     pub total: u64,
     /// Runs of this process.
     pub fresh: u64,
+    /// Time since this process began its first run.
+    pub spent: Duration,
     /// The best run of this process: its metric and its parameters.
     pub best: Option<(f64, &'a [ParamValue])>,
+}
+
+impl SweepProgress<'_> {
+    /// Runs per second of this process: what an earlier one did says nothing about its speed. `None` = none is done yet.
+    pub fn rate(&self) -> Option<f64> {
+        (self.fresh > 0).then(|| self.fresh as f64 / self.spent.as_secs_f64().max(1e-9))
+    }
+
+    /// Time until all runs are done, at the rate so far; `None` where there is none.
+    pub fn left(&self) -> Option<Duration> {
+        let seconds = self.total.saturating_sub(self.done) as f64 / self.rate()?;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
 }
 
 /// A sweep that is over.
@@ -95,6 +110,8 @@ pub struct Sweep {
     layout: Layout,
     out: PathBuf,
     earlier: Earlier,
+    /// Nobody else writes the folder as long as this is here.
+    _lock: Lock,
     loaded: Instant,
 }
 
@@ -132,7 +149,7 @@ impl Sweep {
         let shard = settings.shard.unwrap_or(Shard::WHOLE);
         let identity = Identity::new(&trials, choice, &space.axes, &symbols, &settings.aim, shard);
         let out = environment.out.clone().unwrap_or_else(|| usual_folder(&trials, &identity));
-        let earlier = folder::prepare(&out, &identity, settings.resume)?;
+        let (earlier, lock) = folder::prepare(&out, &identity, settings.resume)?;
         let base =
             trials.iter().map(|trials| trials.bots().map(|bot| bot.params.clone()).collect()).collect();
         let layout = Layout { axes: space.axes.clone(), symbols };
@@ -146,6 +163,7 @@ impl Sweep {
             layout,
             out,
             earlier,
+            _lock: lock,
             loaded: Instant::now(),
         })
     }
@@ -164,15 +182,17 @@ impl Sweep {
     ) -> Result<Finished, SweepError> {
         let symbols = self.layout.symbols.len() as u64;
         let total = self.identity.shard.count(self.identity.choice.combinations) * symbols;
+        let replaced = self.identity.choice.replaced(&self.space);
         let mut state = State::open(&self)?;
         let whole = match self.identity.choice.search {
             Search::Tpe => self.learn(&mut state, stop, progress, total)?,
             Search::Grid | Search::Random | Search::Lhs => {
                 let choice = self.identity.choice;
-                let positions = |index| choice.positions(&self.space, index);
+                let positions = |index| {
+                    replaced.get(&index).cloned().unwrap_or_else(|| choice.positions(&self.space, index))
+                };
                 self.work(0..choice.combinations, &positions, &mut state, stop, &mut |best, state| {
-                    let (done, fresh) = (state.done.count, state.fresh);
-                    progress(&SweepProgress { done, total, fresh, best });
+                    progress(&state.progress(total, best));
                 })?
             }
         };
@@ -245,7 +265,7 @@ impl Sweep {
         progress: &mut dyn FnMut(&SweepProgress<'_>),
         total: u64,
     ) -> Result<bool, SweepError> {
-        let (choice, mut history, mut first) = (self.identity.choice, History::default(), 0);
+        let (choice, mut history, mut first) = (self.identity.choice, History::new(&self.space), 0);
         let mut best: Option<(f64, f64, Vec<ParamValue>)> = None;
         while first < choice.combinations {
             let batch = history.ask(&choice, &self.space, first);
@@ -253,7 +273,7 @@ impl Sweep {
             let end = first + batch.len() as u64;
             let whole = self.work(first..end, &positions, state, stop, &mut |_, state| {
                 let best = best.as_ref().map(|(_, metric, values)| (*metric, values.as_slice()));
-                progress(&SweepProgress { done: state.done.count, total, fresh: state.fresh, best });
+                progress(&state.progress(total, best));
             })?;
             if !whole {
                 return Ok(false);
@@ -299,6 +319,14 @@ impl Sweep {
             tables.push(self.out.join(TABLE));
         }
         let tally = Tally::of(&tables, &self.layout, &self.settings.aim, self.settings.top, &self.out)?;
+        if tally.rows != total {
+            let problem = format!(
+                "has the results of {} of {total} runs: files were removed or changed while it ran; run the rest with \
+                 --resume",
+                tally.rows
+            );
+            return Err(SweepError::incomplete(&self.out, problem));
+        }
         folder::clear_top(&self.out)?;
         let verifier = Verifier {
             trials: &self.trials,
@@ -335,7 +363,9 @@ impl Sweep {
                 warnings.push(warning.clone());
             }
         }
+        warnings.extend(self.space.remark());
         warnings.extend(tally.remark());
+        warnings.extend(nothing_verified(self.settings.top, tally.ranked));
         let best = tally.leaders.best().iter().enumerate();
         Document {
             sweep: self.identity.clone(),
@@ -350,6 +380,7 @@ impl Sweep {
             metric: aim.goal.name().to_owned(),
             less_is_better: aim.goal.less_is_better(),
             constraints: aim.constraints.iter().map(ToString::to_string).collect(),
+            top_most: self.settings.top,
             top: best.map(|(place, leader)| Best::new(place + 1, leader, &self.identity)).collect(),
             delivery: self.settings.delivery.to_string(),
             verification,
@@ -378,6 +409,8 @@ struct State {
     store: Store,
     done: Done,
     fresh: u64,
+    /// When the first run began.
+    begun: Instant,
     /// Of searches that learn: the rows' numbers by combination.
     numbers: Option<BTreeMap<u64, Vec<Row>>>,
 }
@@ -388,8 +421,8 @@ impl State {
         let store = Store::open(&sweep.out, sweep.layout.clone())?;
         let learns = sweep.identity.choice.search == Search::Tpe;
         let ordinals = sweep.identity.choice.combinations * sweep.layout.symbols.len() as u64;
-        let mut state =
-            Self { store, done: Done::new(ordinals), fresh: 0, numbers: learns.then(BTreeMap::new) };
+        let (done, numbers) = (Done::new(ordinals), learns.then(BTreeMap::new));
+        let mut state = Self { store, done, fresh: 0, begun: Instant::now(), numbers };
         let mut tables = state.store.parts()?;
         if sweep.earlier == Earlier::Whole {
             tables.push(sweep.out.join(TABLE));
@@ -402,7 +435,13 @@ impl State {
                 }
             })?;
         }
+        state.begun = Instant::now();
         Ok(state)
+    }
+
+    fn progress<'a>(&self, total: u64, best: Option<(f64, &'a [ParamValue])>) -> SweepProgress<'a> {
+        let (done, fresh, spent) = (self.done.count, self.fresh, self.begun.elapsed());
+        SweepProgress { done, total, fresh, spent, best }
     }
 
     fn learn(&mut self, row: &Row) {

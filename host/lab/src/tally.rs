@@ -14,9 +14,24 @@ const NOTHING_TRADED: &str = "no run had a single fill";
 const NO_FIGURE: &str = "no run without a fault has a figure to rank it by";
 const NONE_KEPT: &str = "no combination keeps all constraints";
 
-/// Whether a warning is one of [`Tally::remark`]: said of a part of a sweep, it need not hold for the whole.
+const ALL_FAULTS: &str = "every run ended with a fault";
+const NOTHING_VERIFIED: &str = "nothing was verified";
+
+/// Whether a warning is one of [`Tally::remark`] or [`nothing_verified`]: said of a part of a sweep, it need not hold for
+/// the whole.
 pub(crate) fn is_remark(warning: &str) -> bool {
-    [NOTHING_TRADED, NO_FIGURE, NONE_KEPT].iter().any(|remark| warning.starts_with(remark))
+    let remarks = [NOTHING_TRADED, NO_FIGURE, NONE_KEPT, ALL_FAULTS, NOTHING_VERIFIED];
+    remarks.iter().any(|remark| warning.starts_with(remark))
+}
+
+/// What a reader must know where no run was made a second time: `most` of the best are asked for, `ranked` there are.
+pub(crate) fn nothing_verified(most: usize, ranked: u64) -> Option<String> {
+    let why = match (most, ranked) {
+        (_, 0) => "no combination is ranked",
+        (0, _) => "with --top 0 no run is made again with one call per event",
+        _ => return None,
+    };
+    Some(format!("{NOTHING_VERIFIED}: {why}"))
 }
 
 /// Counts of rows and combinations, and the best of them.
@@ -28,6 +43,8 @@ pub(crate) struct Tally<'a> {
     pub(crate) ranked: u64,
     pub(crate) leaders: Leaders<'a>,
     pub(crate) survey: Survey,
+    /// The first fault and how many runs ended with the same.
+    fault: Option<(String, u64)>,
     /// Runs with a fill.
     traded: u64,
     /// Combinations that have the figure by which they are ranked.
@@ -63,6 +80,7 @@ impl<'a> Tally<'a> {
             ranked: 0,
             leaders: Leaders::new(aim, top),
             survey: Survey::new(&layout.axes, aim.goal.less_is_better()),
+            fault: None,
             traded: 0,
             measured: 0,
             kept: vec![0; aim.constraints.len()],
@@ -73,7 +91,11 @@ impl<'a> Tally<'a> {
     fn add(&mut self, rows: &[Row]) {
         self.rows += rows.len() as u64;
         self.combinations += 1;
-        self.failed += rows.iter().filter(|row| row.error.is_some()).count() as u64;
+        for error in rows.iter().filter_map(|row| row.error.as_ref()) {
+            self.failed += 1;
+            let (first, count) = self.fault.get_or_insert_with(|| (error.clone(), 0));
+            *count += u64::from(first == error);
+        }
         self.traded += rows.iter().filter(|row| row.has_fills()).count() as u64;
         self.look_for_reasons(&pooled(rows));
         let score = self.leaders.offer(rows);
@@ -92,7 +114,11 @@ impl<'a> Tally<'a> {
     /// What a reader must know where nothing came of the whole sweep.
     pub(crate) fn remark(&self) -> Option<String> {
         if self.failed == self.rows {
-            return None;
+            let (first, count) = self.fault.as_ref()?;
+            return Some(format!(
+                "{ALL_FAULTS}: `{first}` in {count} of {}; the column `error` of the table has all of them",
+                self.rows
+            ));
         }
         if self.traded == 0 {
             return Some(format!(
@@ -160,13 +186,27 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_of_faults_needs_no_remark() {
+    fn a_sweep_of_faults_says_the_first_and_how_many_have_it() {
         let layout = layout(&["A"]);
         let aim = Aim::default();
         let mut tally = Tally::new(&layout, &aim, 3);
-        let mut failed = row(&layout, 0);
-        failed.error = Some("trap".into());
-        tally.add(&[failed]);
+        for (index, error) in [(0, "trap"), (1, "other"), (2, "trap")] {
+            let mut failed = row(&layout, index);
+            failed.error = Some(error.into());
+            tally.add(&[failed]);
+        }
+        let remark = tally.remark().unwrap();
+        assert!(is_remark(&remark) && remark.contains("fault: `trap` in 2 of 3;"), "{remark}");
+        let mut right = row(&layout, 3);
+        right.error = None;
+        tally.add(&[right]);
         assert_eq!(tally.remark(), None);
+    }
+
+    #[test]
+    fn where_nothing_is_run_again_the_reason_is_said() {
+        assert_eq!(nothing_verified(3, 1), None);
+        assert!(nothing_verified(0, 5).is_some_and(|said| said.contains("--top 0") && is_remark(&said)));
+        assert!(nothing_verified(3, 0).is_some_and(|said| said.contains("no combination is ranked")));
     }
 }

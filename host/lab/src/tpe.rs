@@ -5,13 +5,11 @@
 //! of some draws from the density of the best the one is taken whose ratio of the two is largest. Combinations are asked
 //! for in batches of a fixed size from the results of all batches before, so that the number of workers changes nothing.
 
-use std::collections::BTreeSet;
-
 use cryptobot_engine::random::Random;
 
 use crate::axis::Axis;
 use crate::search::Choice;
-use crate::space::Space;
+use crate::space::{Space, Untried};
 
 /// Combinations between two looks at the results.
 pub(crate) const BATCH: u64 = 16;
@@ -23,31 +21,36 @@ const STARTUP: usize = 2 * BATCH as usize;
 const BEST_SHARE: f64 = 0.15;
 /// Draws of which the best one is taken.
 const DRAWS: usize = 24;
-/// Attempts to find a combination that was not tried yet.
+/// Draws of a combination that was not tried yet, before the next one by its number is taken.
 const ATTEMPTS: usize = 8;
 
 /// What was tried and what came of it, in the order of the indices.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct History {
     tried: Vec<(Vec<u32>, f64)>,
-    known: BTreeSet<Vec<u32>>,
+    untried: Untried,
 }
 
 impl History {
+    /// Of a search that has not begun.
+    pub(crate) fn new(space: &Space) -> Self {
+        Self { tried: Vec::new(), untried: Untried::new(space) }
+    }
+
     /// Adds the results of a batch: positions and score, more is better, NaN = none.
     pub(crate) fn tell(&mut self, batch: impl IntoIterator<Item = (Vec<u32>, f64)>) {
         for (positions, score) in batch {
-            self.known.insert(positions.clone());
             self.tried.push((positions, if score.is_nan() { f64::NEG_INFINITY } else { score }));
         }
     }
 
-    /// The combinations of the batch that begins with an index.
-    pub(crate) fn ask(&self, choice: &Choice, space: &Space, first: u64) -> Vec<Vec<u32>> {
+    /// The combinations of the batch that begins with an index, none of which was asked for before.
+    pub(crate) fn ask(&mut self, choice: &Choice, space: &Space, first: u64) -> Vec<Vec<u32>> {
         let count = BATCH.min(choice.combinations - first);
         if self.tried.len() < STARTUP {
             let startup = Choice { combinations: choice.combinations.min(STARTUP as u64), ..*choice };
-            return (first..first + count).map(|index| startup.positions(space, index)).collect();
+            let drawn = (first..first + count).map(|index| startup.positions(space, index));
+            return drawn.map(|drawn| self.untried.take_next(&drawn, space)).collect();
         }
         let mut order: Vec<&(Vec<u32>, f64)> = self.tried.iter().collect();
         // Stable: of equal results the earlier is the better one.
@@ -61,21 +64,19 @@ impl History {
                 (of(&order[..best]), of(&order[best..]))
             })
             .collect();
-        let mut known = self.known.clone();
-        let mut batch = Vec::with_capacity(count as usize);
-        for index in first..first + count {
+        let untried = &mut self.untried;
+        let ask = |index| {
             let mut random = Random::new(choice.seed, index);
             let mut drawn = Vec::new();
             for _ in 0..ATTEMPTS {
                 drawn = densities.iter().map(|(good, bad)| draw(good, bad, &mut random)).collect();
-                if !known.contains(&drawn) {
-                    break;
+                if untried.take(&drawn, space) {
+                    return drawn;
                 }
             }
-            known.insert(drawn.clone());
-            batch.push(drawn);
-        }
-        batch
+            untried.take_next(&drawn, space)
+        };
+        (first..first + count).map(ask).collect()
     }
 }
 
@@ -201,11 +202,20 @@ mod tests {
     }
 
     fn search(trials: u64, seed: u64, score: impl Fn(&[u32]) -> f64) -> Vec<(Vec<u32>, f64)> {
-        let (space, mut history) = (space(), History::default());
-        let choice = Choice::new(&space, Search::Tpe, Some(trials), seed, false).unwrap();
+        search_in(&space(), trials, seed, score)
+    }
+
+    fn search_in(
+        space: &Space,
+        trials: u64,
+        seed: u64,
+        score: impl Fn(&[u32]) -> f64,
+    ) -> Vec<(Vec<u32>, f64)> {
+        let mut history = History::new(space);
+        let choice = Choice::new(space, Search::Tpe, Some(trials), seed, false).unwrap();
         let mut first = 0;
         while first < trials {
-            let asked = history.ask(&choice, &space, first);
+            let asked = history.ask(&choice, space, first);
             first += asked.len() as u64;
             history.tell(asked.into_iter().map(|positions| (positions.clone(), score(&positions))));
         }
@@ -229,6 +239,20 @@ mod tests {
         }
         assert!(wins >= 4, "{wins} of {rounds}");
         assert!(best(&search(160, 3, score)) > -0.01);
+    }
+
+    #[test]
+    fn it_tries_no_combination_twice_and_all_where_it_may() {
+        let range = |count| Values::Range { first: Decimal::ZERO, step: Decimal::ONE, count };
+        let axis = |count| Axis { name: "p".into(), kind: ParamType::Integer, values: range(count) };
+        for (counts, trials) in [([10, 8], 80), ([10, 8], 70), ([3, 2], 6)] {
+            let space = Space::of_axes(counts.map(axis).to_vec());
+            let tried = search_in(&space, trials, 5, |positions| f64::from(positions[0]));
+            let mut all: Vec<Vec<u32>> = tried.into_iter().map(|(positions, _)| positions).collect();
+            all.sort();
+            all.dedup();
+            assert_eq!(all.len() as u64, trials);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `host sweep`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Instant;
 
@@ -79,11 +79,16 @@ fn settings(arguments: &SweepArguments, file: cryptobot_run::sweep::Sweep) -> Re
         |field: &str, problem: String| SweepError::Run(RunError::Config { field: field.to_owned(), problem });
     let mut params: BTreeMap<String, Option<String>> =
         file.params.into_iter().map(|(name, values)| (name, Some(values.text()))).collect();
+    let mut named = BTreeSet::new();
     for param in &arguments.params {
         let (name, range) = match param.split_once('=') {
             Some((name, range)) => (name, Some(range.to_owned())),
             None => (param.as_str(), None),
         };
+        if !named.insert(name) {
+            let problem = "it is given twice; give all its values at once, for example 2..26 or 5,10,20";
+            return Err(wrong(&format!("--param {name}"), problem.to_owned()));
+        }
         params.insert(name.to_owned(), range);
     }
     let set = arguments.set.iter().filter_map(|set| Some(set.split_once('=')?.0.trim()));

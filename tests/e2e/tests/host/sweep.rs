@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use cryptobot_data::table::{Cells, TableReader, TableWriter};
@@ -101,8 +102,8 @@ fn strict() -> Sandbox {
     sandbox
 }
 
-/// Starts a sweep, waits until it has written results, and ends it with a signal.
-fn begin(sandbox: &Sandbox, arguments: &str, out: &str, signal: Signal) -> Ran {
+/// Starts a sweep and waits until it has written results.
+fn under_way(sandbox: &Sandbox, arguments: &str, out: &str) -> Child {
     let written = || {
         let files = fs::read_dir(sandbox.path(format!("{out}/parts"))).into_iter().flatten().flatten();
         files.filter(|file| file.path().extension().is_some_and(|it| it == "parquet")).count()
@@ -114,8 +115,152 @@ fn begin(sandbox: &Sandbox, arguments: &str, out: &str, signal: Signal) -> Ran {
         assert!(Instant::now() < deadline, "nothing is written");
         std::thread::sleep(Duration::from_millis(5));
     }
+    child
+}
+
+/// Starts a sweep, waits until it has written results, and ends it with a signal.
+fn begin(sandbox: &Sandbox, arguments: &str, out: &str, signal: Signal) -> Ran {
+    let child = under_way(sandbox, arguments, out);
     kill_process(Pid::from_child(&child), signal).unwrap();
     run_to_end(child)
+}
+
+#[test]
+fn a_folder_has_one_writer_and_a_sweep_all_its_rows() {
+    let sandbox = strict();
+    let sweep = format!("{LONG} --jobs 1 --out out");
+    let writer = under_way(&sandbox, &sweep, "out");
+    for second in [format!("{sweep} --resume"), sweep.clone()] {
+        let words = ["out", "is being written by another process"];
+        println!("{}", sandbox.host(&second).refused(2, &words));
+    }
+    sandbox.host("sweep merge out --out merged").refused(2, &["out", "by another process"]);
+    // As if somebody had cleaned up.
+    fs::remove_file(sandbox.path("out/parts/000000.parquet")).unwrap();
+    let line = run_to_end(writer).refused(1, &["out", "of 180 runs", "--resume"]);
+    println!("{line}");
+    assert!(!sandbox.path("out/sweep.json").exists(), "it is not finished");
+    let done = sandbox.host(&format!("{sweep} --resume --format json")).expect(0).json();
+    assert_eq!(done["runs"], 180);
+    assert!(done["timing"]["runs"].as_u64().unwrap() < 180);
+    // A process that was killed while it cleared the folder.
+    fs::remove_file(sandbox.path("out/sweep.parquet")).unwrap();
+    let line = sandbox
+        .host(&format!("{sweep} --resume"))
+        .refused(2, &["out", "sweep.parquet is not", "leave --resume out"]);
+    println!("{line}");
+}
+
+#[test]
+fn what_is_finished_survives_a_kill_before_it_is_in_a_table() {
+    let sandbox = strict();
+    let sweep = format!("{LONG} --jobs 1 --out out");
+    let log = sandbox.path("out/parts/rows.log");
+    let lines = || fs::read_to_string(&log).unwrap_or_default().matches('\n').count();
+    let child = start(&mut sandbox.command(&sweep));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while lines() == 0 {
+        assert!(Instant::now() < deadline, "nothing is logged");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    assert_eq!(run_to_end(child).code, None);
+    let tables = fs::read_dir(sandbox.path("out/parts")).unwrap().map(|file| file.unwrap().path());
+    let tables = tables.filter(|path| path.extension().is_some_and(|it| it == "parquet"));
+    let mut finished: Vec<String> = tables.flat_map(|table| column(&table, "index")).collect();
+    for line in fs::read_to_string(&log).unwrap().split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        finished.push(serde_json::from_str::<Value>(line).unwrap()["at"][0].to_string());
+    }
+    finished.sort();
+    finished.dedup();
+    assert!(!finished.is_empty());
+    let done = sandbox.host(&format!("{sweep} --resume --format json")).expect(0).json();
+    assert_eq!(
+        (done["runs"].clone(), done["timing"]["runs"].clone()),
+        (180.into(), (180 - finished.len()).into())
+    );
+}
+
+/// A sweep of eight combinations, in two parts.
+const PARTS: &str = "sweep --plugin sma-flip --timeframe 1h --to 2024-03-01 --set quantity=0.1 --param fast=5,6 \
+                     --param slow=20..50:10 --format json";
+
+#[test]
+fn joined_parts_list_what_all_of_them_have_verified() {
+    let sandbox = Sandbox::with_sample();
+    let part = |part: u32, more: &str| {
+        sandbox.host(&format!("{PARTS} --shard {part}/2 --out part{part} {more}")).expect(0).json()
+    };
+    let merge = || sandbox.host("sweep merge part1 part2 --out both --format json");
+    let warned = |document: &Value, words: &str| {
+        document["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|warning| warning.as_str().unwrap().contains(words))
+    };
+    part(1, "--top 1");
+    part(2, "--top 5");
+    // The second time it takes the place of the first.
+    for _ in 0..2 {
+        let both = merge().expect(0).json();
+        assert_eq!(both["top"].as_array().unwrap().len(), 1);
+        assert!(
+            warned(&both, "(--top 1, 5): as many are ranked as all parts have verified, 1;"),
+            "{}",
+            both["warnings"]
+        );
+        assert!(sandbox.path("both/top/01/summary.json").exists() && !sandbox.path("both/top/02").exists());
+    }
+    let none = part(1, "--top 0");
+    assert!(warned(&none, "nothing was verified"), "{}", none["warnings"]);
+    let both = merge().expect(0).json();
+    assert!(warned(&both, "nothing was verified") && warned(&both, "(--top 0, 5)"), "{}", both["warnings"]);
+    assert_eq!(both["verification"]["checked"], 0);
+    assert!(!sandbox.path("both/top").exists());
+    part(1, "--top 5");
+    let both = merge().expect(0).json();
+    assert_eq!(
+        (both["warnings"].clone(), both["verification"]["checked"].clone()),
+        (Value::Array(Vec::new()), 5.into())
+    );
+    for best in both["top"].as_array().unwrap() {
+        let run = &best["runs"][0];
+        let summary = sandbox.summary(&format!("both/{}", run["folder"].as_str().unwrap()));
+        assert_eq!(summary["journal_sha256"], run["journal_sha256"]);
+    }
+    assert_eq!(both["top"].as_array().unwrap().len(), 5);
+
+    let refused = |out: &str, words: &[&str]| {
+        println!("{}", sandbox.host(&format!("sweep merge part1 part2 --out {out}")).refused(2, words));
+    };
+    refused("part1", &["part1: is one of the parts"]);
+    sandbox.host(&format!("{} --out other", PARTS.replace("5,6", "5,7"))).expect(0);
+    refused("other", &["other: holds a sweep with other ranges"]);
+    // A part that lost a row.
+    let table = sandbox.path("part2/sweep.parquet");
+    rewrite(&table, |cells| match cells {
+        Cells::Flags(cells) => cells.truncate(3),
+        Cells::Integers(cells) => cells.truncate(3),
+        Cells::Numbers(cells) => cells.truncate(3),
+        Cells::Texts(cells) => cells.truncate(3),
+    });
+    refused("new", &["part2: has 3 of the 4 rows of its part", "--resume"]);
+    assert!(!sandbox.path("new").exists());
+    part(2, "--top 5 --resume");
+    merge().expect(0);
+    fs::remove_file(&table).unwrap();
+    refused("both", &["part2: has no sweep.parquet"]);
+}
+
+/// Writes a table of one group again with its cells changed.
+fn rewrite(table: &Path, mut change: impl FnMut(&mut Cells)) {
+    let reader = TableReader::any(table).unwrap();
+    let (columns, mut cells) = (reader.columns().clone(), reader.group(0).unwrap());
+    cells.iter_mut().for_each(&mut change);
+    let mut writer = TableWriter::create(table, &columns).unwrap();
+    writer.group(&cells).unwrap();
+    writer.finish().unwrap();
 }
 
 #[test]
@@ -244,6 +389,32 @@ fn a_fault_is_a_row_and_not_the_end() {
     assert_eq!(document.json()["failed"], 1);
     let all = sandbox.host(&format!("{base} --param behaviour=panic")).expect(0).json();
     assert_eq!((all["failed"].clone(), all["ranked"].clone()), (1.into(), 0.into()));
+    let warnings = all["warnings"].to_string();
+    assert!(warnings.contains("nothing was verified") && warnings.contains("in 1 of 1;"), "{warnings}");
+}
+
+#[test]
+fn where_every_run_has_a_fault_the_first_is_said() {
+    let sandbox = Sandbox::with_sample();
+    let base = "sweep --plugin sma-flip --timeframe 1d --to 2024-02-01 --param fast=30,31 --param slow=20";
+    let ran = sandbox.host(&format!("{base} --out out")).expect(0);
+    let said = "every run ended with a fault: `";
+    assert!(
+        ran.stderr.contains(said) && ran.stderr.contains("fast (30) must be below slow (20)` in 1 of 2;"),
+        "{}",
+        ran.stderr
+    );
+    assert!(sandbox.read("out/sweep.html").contains(said));
+    println!("{}", ran.stderr);
+}
+
+#[test]
+fn what_has_no_step_keeps_its_default_and_that_is_said() {
+    let sandbox = Sandbox::with_sample();
+    let base = "sweep --plugin sma-flip --timeframe 1d --to 2024-02-01 --out out";
+    let ran = sandbox.host(&format!("{base} --random 3")).expect(0);
+    assert!(ran.stderr.contains("quantity keeps its default"), "{}", ran.stderr);
+    sandbox.host(&format!("{base} --param quantity")).refused(2, &["--param quantity", "has no step"]);
 }
 
 #[test]
@@ -292,14 +463,19 @@ fn what_cannot_be_meant_is_refused_before_any_work() {
     refused("--param quantity=1..2", &["--param quantity", "write 1..2:STEP"]);
     refused(
         "--param fast --param slow=2..10000:1",
-        &["99990000 combinations", "10 million", "--yes", "--random"],
+        &["99990000 combinations", "10 million", "--yes", "--random N", "with --param"],
     );
     refused("--param fast=2..5 --set fast=3", &["--set fast", "its range"]);
     refused("--param fast=2..5 --random 9", &["--random", "only 4"]);
+    refused("--param fast=2..5 --lhs 9", &["--lhs", "only 4"]);
+    refused("--param fast=2..5 --tpe 9", &["--tpe", "only 4"]);
+    refused("--param fast=2..5 --param slow=30 --param fast=7", &["--param fast", "given twice"]);
+    refused("--param fast=2..26:30", &["--param fast", "a step of 30 leads beyond 26"]);
+    refused("--param fast=5,,6", &["--param fast", "for example 2..26"]);
     refused("--param fast=2..5 --metric sharp", &["--metric", "no figure `sharp`", "sharpe"]);
     refused("--param fast=2..5 --constraint trades=3", &["--constraint", "NAME>=NUMBER"]);
     refused("--param fast=2..5 --shard 3/2", &["--shard", "1/4"]);
-    refused("--param fast=2..5 --tpe 40 --shard 1/2", &["--shard", "--random"]);
+    refused("--param fast=2..5 --tpe 4 --shard 1/2", &["--shard", "--random"]);
     refused("--param fast=2..5 --jobs 0", &["--jobs"]);
     refused("--param fast=2..5 --out plugins", &["plugins", "holds no sweep"]);
     assert!(!sandbox.path("runs").exists());
@@ -344,16 +520,13 @@ fn a_plugin_whose_second_run_differs_is_refused() {
     sandbox.host(&sweep).expect(0);
     // As if the plugin had done something else in the sweep.
     let table = sandbox.path("sweep/sweep.parquet");
-    let reader = TableReader::any(&table).unwrap();
-    let columns = reader.columns().clone();
-    let mut cells = reader.group(0).unwrap();
-    let at = columns.iter().position(|(name, _)| name == "journal_sha256").unwrap();
-    if let Cells::Texts(hashes) = &mut cells[at] {
-        hashes[1] = Some("0".repeat(64));
-    }
-    let mut writer = TableWriter::create(&table, &columns).unwrap();
-    writer.group(&cells).unwrap();
-    writer.finish().unwrap();
+    let hash = column(&table, "journal_sha256").swap_remove(1);
+    rewrite(&table, |cells| {
+        if let Cells::Texts(texts) = cells {
+            let hashes = texts.iter_mut().flatten().filter(|text| **text == hash);
+            hashes.for_each(|found| *found = "0".repeat(64));
+        }
+    });
     let ran = sandbox.host(&format!("{sweep} --resume"));
     let document = ran.json();
     let line =

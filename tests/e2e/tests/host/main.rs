@@ -32,6 +32,7 @@ mod record;
 mod recorded;
 mod results;
 mod rhai;
+mod signals;
 mod simulation;
 mod sql;
 mod store;

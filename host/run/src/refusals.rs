@@ -44,7 +44,8 @@ const fn remedy(reason: RefusalReason) -> &'static str {
             " (the position would be worth more than the equity: choose a smaller size or a larger --balance)"
         }
         RefusalReason::BelowMinimum => {
-            " (smaller than the instrument's smallest order: choose a larger size)"
+            " (smaller than the instrument's smallest order: choose a larger size; a Kelly sizer gives none where \
+             closed trades show no edge)"
         }
         RefusalReason::NoMarket => {
             " (there was no price yet, or too few bars for the range or volatility that it needs)"

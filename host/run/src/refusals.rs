@@ -59,7 +59,8 @@ const fn remedy(reason: RefusalReason) -> &'static str {
             " (the bracket table or `max_leverage` allows less: choose a smaller size or a lower leverage)"
         }
         RefusalReason::BelowMinimum => {
-            " (smaller than the instrument's smallest order: choose a larger size)"
+            " (smaller than the instrument's smallest order: choose a larger size; a Kelly sizer gives none where \
+             closed trades show no edge)"
         }
         RefusalReason::NoMarket => {
             " (there was no price yet, or too few bars for the range or volatility that it needs)"

@@ -3,17 +3,18 @@
 
 use cryptobot_determinism::{Setup, Tape, empty_run, setups};
 use cryptobot_engine::{
-    AccountKind, Accounts, BarInterval, Desk, Exchange, Fault, MarginMode, Report, Venue,
+    AccountKind, Accounts, BarInterval, Desk, Exchange, Fault, MarginMode, Report, Sizer, Venue,
 };
 use cryptobot_model::{
-    Amendment, Bar, Calm, ClosedTrade, InstrumentId, OrderEvent, OrderId, OrderRequest, Price, SeriesId,
-    Timeframe, Timestamp,
+    Amendment, Bar, Calm, ClosedTrade, FillRule, InstrumentId, OrderEvent, OrderId, OrderRequest, Price,
+    SeriesId, Side, Timeframe, Timestamp,
 };
-use cryptobot_risk::{Approved, Closing};
+use cryptobot_risk::{Approved, AtrStop, Closing};
 use cryptobot_test_support::cases;
+use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::native::Logic;
 use cryptobot_test_support::noise::Noise;
-use cryptobot_test_support::run::MemoryRun;
+use cryptobot_test_support::run::{MemoryRun, instrument};
 use proptest::prelude::*;
 
 /// An exchange that never knows beforehand whether a bar passes: every step is made by itself.
@@ -118,6 +119,37 @@ proptest! {
         prop_assert_eq!(quick.lines.len(), slow.lines.len());
         prop_assert_eq!(format!("{fast:?}"), format!("{wary:?}"));
     }
+}
+
+/// A signal without a stop now and then, now long and now short.
+struct Bare(usize);
+
+impl Logic for Bare {
+    fn on_bar(&mut self, desk: &mut Desk, series: SeriesId, _bar: &Bar) -> Result<(), Fault> {
+        self.0 += 1;
+        let side = if self.0.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+        if self.0.is_multiple_of(37) { desk.signal(series, side, 1.0, None, None).map(drop) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn stops_by_the_range_are_the_same_in_stretches_and_single_steps() {
+    let played = |single: bool| {
+        let mut run = MemoryRun::new(vec![(instrument("S"), random_walk(2_000, 1))]);
+        run.limits.strategy.sizer = Some(Sizer::FixedFractional { risk: 0.001 });
+        run.limits.orders.atr_stop = Some(AtrStop::default());
+        let (mut tape, run) = (Tape::default(), run.with(Bare(0), &[Timeframe::MINUTE], 1));
+        if single {
+            run.run_at(Wary, &mut tape)
+        } else {
+            run.run(&mut tape)
+        };
+        tape
+    };
+    let (quick, slow) = (played(false), played(true));
+    assert_eq!(quick.lines, slow.lines);
+    let stopped = quick.record.fills.iter().filter(|fill| fill.rule == FillRule::StopOnPath).count();
+    assert!(stopped > 5, "{stopped}");
 }
 
 #[test]

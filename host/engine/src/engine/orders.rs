@@ -240,7 +240,11 @@ impl<V: Venue> Engine<V> {
         let wanted = self.risk.size(slot.id, instrument, &input)?;
         let missing = wanted - held;
         if missing < lot {
-            return Err(Refusal::new(RefusalReason::DuplicateSignal, wanted, held));
+            return Err(if wanted < lot {
+                Refusal::new(RefusalReason::BelowMinimum, lot, wanted)
+            } else {
+                Refusal::new(RefusalReason::DuplicateSignal, wanted, held)
+            });
         }
         wish.quantity = missing;
         Ok(())

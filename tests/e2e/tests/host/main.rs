@@ -34,6 +34,7 @@ mod record;
 mod recorded;
 mod results;
 mod rhai;
+mod signals;
 mod simulation;
 mod sql;
 mod store;

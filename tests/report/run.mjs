@@ -119,8 +119,8 @@ const tests = {
       assert.ok(await colours(page, "margin-chart") > 20, "the margin chart is empty");
       assert.match(await page.textContent("#risk-facts"), /Closest to liquidation[\d.]+ %2024-\d\d-\d\d \d\d:\d\d UTC.*Liquidations1/);
       const refusals = await page.$$eval("#refusals tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
-      assert.equal(refusals[0][0], "insufficient margin");
-      const refused = refusals.reduce((sum, row) => sum + number(row[1]), 0);
+      assert.deepEqual(refusals[0].slice(0, 2), ["insufficient margin", "-2019 MARGIN_NOT_SUFFICIENT"]);
+      const refused = refusals.reduce((sum, row) => sum + number(row[2]), 0);
       const stated = await page.$$eval("#groups dt", (terms) => terms.find((term) => term.textContent === "Refused").nextSibling.textContent);
       assert.equal(refused, number(stated));
       assert.equal((await page.$$("#liquidation-table tbody tr")).length, 1);

@@ -173,9 +173,12 @@ impl MarginTrack {
         }
     }
 
-    /// The highest ratio per bucket, NaN where the account was flat throughout, and of all.
+    /// The highest ratio per bucket, NaN where the account was flat throughout, and of all. What is beyond liquidation is
+    /// as much as that.
     pub fn finish(self) -> (Vec<f64>, Option<MarginPeak>) {
-        (self.buckets, self.highest)
+        let most = |ratio: f64| if ratio > 1.0 { 1.0 } else { ratio };
+        let highest = self.highest.map(|peak| MarginPeak { ratio: most(peak.ratio), ..peak });
+        (self.buckets.into_iter().map(most).collect(), highest)
     }
 }
 
@@ -358,7 +361,7 @@ mod tests {
             clock.last = ts;
             tracks.equities[0].step(ts, number as f64);
             tracks.prices[0].steps(&[number as f64]);
-            tracks.margins[0].step(ts, if number % 2 == 0 { f64::NAN } else { number as f64 });
+            tracks.margins[0].step(ts, if number % 2 == 0 { f64::NAN } else { number as f64 / 1e6 });
         }
         clock.close(&mut tracks);
         let step = clock.step_nanos() / minute;
@@ -374,8 +377,11 @@ mod tests {
         assert_eq!((price.low, price.high, price.last), (61.0, 120.0, 120.0));
         assert_eq!(times[23].to_string(), "1970-01-02T00:00:00Z");
         let (margins, peak) = tracks.margins[0].clone().finish();
-        assert_eq!((margins.len(), margins[1]), (8_760, 119.0), "the peak is kept, not the last value");
-        assert_eq!(peak, Some(MarginPeak { ts: Timestamp(525_599 * 60_000_000_000), ratio: 525_599.0 }));
+        assert_eq!((margins.len(), margins[1]), (8_760, 119.0 / 1e6), "the peak is kept, not the last value");
+        assert_eq!(
+            peak,
+            Some(MarginPeak { ts: Timestamp(525_599 * 60_000_000_000), ratio: 525_599.0 / 1e6 })
+        );
     }
 
     #[test]

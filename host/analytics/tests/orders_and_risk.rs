@@ -370,6 +370,20 @@ fn peaks_of_the_margin_ratio_are_kept() {
 }
 
 #[test]
+fn nothing_is_nearer_than_a_liquidation() {
+    let mut collector = collector();
+    for (ts, ratio) in [(1, 0.5), (2, f64::INFINITY), (3, 1.5)] {
+        let ts = Timestamp(ts);
+        collector.mark(&Mark { ts, prices: &[1.0, 1.0], equities: &[100.0], margin_ratios: &[ratio] });
+    }
+    let record = collector.finish(&[]);
+    assert_eq!(record.strategies[0].margin, [1.0]);
+    let json = serde_json::to_value(Summary::new(&record, RunInfo::default())).unwrap();
+    let expected = serde_json::json!({"max_ratio": 1.0, "ts": Timestamp(2).to_string(), "strategy": "s"});
+    assert_eq!(json["margin"], expected);
+}
+
+#[test]
 fn liquidations_are_counted_with_what_they_cost() {
     let mut collector = collector();
     let liquidation = Liquidation {

@@ -168,6 +168,32 @@ mod tests {
         pricing(slippage).taker_price(100.0, side, quantity, order, &stats()).0.to_f64()
     }
 
+    /// Fills that an exchange answered, with what it charged for them.
+    #[test]
+    fn fees_are_those_that_the_exchange_charged() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/cases/trade_fees.json");
+        let Ok(text) = std::fs::read_to_string(file) else {
+            println!("skipped: ../shared/data/cases/trade_fees.json is not here");
+            return;
+        };
+        let cases: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert!(!cases.is_empty());
+        for case in cases {
+            let text = |name: &str| case[name].to_string();
+            let rate: Rate = text("implied_rate").parse().unwrap();
+            let mut pricing = pricing(Slippage::NONE);
+            let (liquidity, charged) = if case["maker"] == true {
+                (Liquidity::Maker, &mut pricing.maker_fee)
+            } else {
+                (Liquidity::Taker, &mut pricing.taker_fee)
+            };
+            *charged = rate;
+            let (quantity, price) = (text("qty").parse().unwrap(), text("price").parse().unwrap());
+            let fee = pricing.fee(quantity, price, liquidity);
+            assert_eq!(fee, text("commission").parse().unwrap(), "{case}");
+        }
+    }
+
     #[test]
     fn dynamic_slippage_is_the_sum_of_its_parts() {
         let model = SlippageModel::Dynamic {

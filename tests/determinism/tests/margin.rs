@@ -1,5 +1,5 @@
 //! Margin and liquidation in the engine, with numbers computed by hand.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use cryptobot_engine::{
     AccountKind, BarBlock, Desk, Entry, Fault, MarginMode, MarginSettings, Mark, Recorder,
@@ -243,6 +243,10 @@ fn a_gap_through_everything_costs_the_margin_and_the_fund() {
     assert_eq!(record.liquidations[0].mark.to_string(), "70");
     assert_eq!(record.liquidations[0].insurance, money("207"));
     assert_eq!(outcome.accounts[0].wallet, money("900"));
+    // Flat again: the trade brought what the account lost.
+    let [trade] = &record.trades[..] else { panic!("one trade: {:?}", record.trades) };
+    assert_eq!((trade.gross_pnl, trade.fees, trade.insurance), (money("-300"), money("7"), money("207")));
+    assert_eq!(trade.net_pnl, money("-100"));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn table(arguments: &MarginArguments, symbol: &str) -> Result<Brackets, CommandE
     Ok(brackets)
 }
 
-/// The figures as JSON: exact amounts are decimal strings, the ratio is a number.
+/// The figures as JSON: exact amounts are decimal strings, the ratio is a number where there is one.
 #[derive(Serialize)]
 struct Document {
     /// `0` where no price liquidates the position, as exchanges show it.
@@ -57,8 +57,21 @@ struct Document {
     initial_margin: Money,
     maintenance_margin: Money,
     margin_balance: Money,
-    /// `null` where nothing is left of the margin balance.
-    margin_ratio: Option<f64>,
+    margin_ratio: Ratio,
+}
+
+/// A ratio, or `inf` where nothing is left of the margin balance.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Ratio {
+    Finite(f64),
+    Infinite(&'static str),
+}
+
+impl From<f64> for Ratio {
+    fn from(ratio: f64) -> Self {
+        if ratio.is_finite() { Self::Finite(ratio) } else { Self::Infinite("inf") }
+    }
 }
 
 impl From<&MarginFigures> for Document {
@@ -71,7 +84,7 @@ impl From<&MarginFigures> for Document {
             initial_margin: figures.initial_margin,
             maintenance_margin: figures.maintenance_margin,
             margin_balance: figures.margin_balance,
-            margin_ratio: Some(figures.margin_ratio).filter(|ratio| ratio.is_finite()),
+            margin_ratio: figures.margin_ratio.into(),
         }
     }
 }

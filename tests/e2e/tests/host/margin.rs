@@ -25,6 +25,9 @@ fn the_exchange_s_examples_are_computed() {
     // At the liquidation price the ratio is 1.
     let there = figures(&sandbox, &format!("{LONG} --mark 1114.78496375"));
     assert!((there["margin_ratio"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{there}");
+    // Nothing is left of the balance below the bankruptcy price.
+    let lost = figures(&sandbox, &format!("{LONG} --mark 1000"));
+    assert_eq!(lost["margin_ratio"], "inf", "{lost}");
     let human = sandbox.host(LONG).expect(0).stdout;
     assert!(human.contains("liquidation price   1114.78496375"), "{human}");
 }

@@ -62,6 +62,36 @@ fn a_portfolio_of_ten_pairs_runs() {
     assert_eq!(held["open_positions"].as_array().unwrap().len(), 10);
 }
 
+/// The values of a column of a table.
+fn column(table: &str, name: &str) -> Vec<String> {
+    let mut lines = table.lines();
+    let place = lines.next().unwrap().split(',').position(|title| title == name).unwrap();
+    lines.map(|line| line.split(',').nth(place).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_lost_account_adds_up_and_refusals_have_the_names_of_the_venue() {
+    let Some(sandbox) = Sandbox::with_real_data() else { return };
+    let run = format!(
+        "{RUN} --symbol BTCUSDT --timeframe 1h --from 2024-01-01 --to 2024-03-01 --set quantity=0.8 --leverage 10"
+    );
+    let summary = sandbox.host(&format!("{run} --out lost")).expect(0).json();
+    assert_eq!((&summary["liquidations"], &summary["open_positions"]), (&1.into(), &serde_json::json!([])));
+    let trades = sandbox.read("lost/trades.csv");
+    let sum = |name: &str| column(&trades, name).iter().map(|cell| cell.parse::<f64>().unwrap()).sum::<f64>();
+    let number = |name: &str| summary[name].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(sum("insurance") > 0.0);
+    assert!((sum("insurance") - number("insurance")).abs() < 1e-6);
+    assert!((sum("net_pnl") - (number("final_equity") - number("initial_balance"))).abs() < 1e-6);
+    let orders = sandbox.read("lost/orders.csv");
+    let (reasons, errors) = (column(&orders, "reason"), column(&orders, "venue_error"));
+    let mut refused = reasons.iter().zip(&errors).filter(|(reason, _)| *reason == "insufficient-margin");
+    assert!(refused.all(|(_, error)| error == "-2019 MARGIN_NOT_SUFFICIENT"), "{orders}");
+    assert!(summary["warnings"].to_string().contains("at the venue -2019 MARGIN_NOT_SUFFICIENT"));
+    let refusals = &summary["refusals"][0];
+    assert_eq!(refusals["venue_errors"], serde_json::json!(["-2019 MARGIN_NOT_SUFFICIENT"]));
+}
+
 #[test]
 fn funding_and_marks_are_used_where_they_are_recorded() {
     let Some(sandbox) = Sandbox::with_real_data() else { return };

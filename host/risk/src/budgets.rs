@@ -17,7 +17,7 @@ pub(crate) enum Layer {
 pub(crate) struct InForce {
     pub(crate) value: f64,
     pub(crate) layer: Layer,
-    /// The section that it is written in.
+    /// The section that it is written in; of a profile's, the one where it can be.
     section: String,
     name: &'static str,
 }
@@ -93,7 +93,7 @@ impl Budgets<'_> {
         let layers = [
             self.own.map(|(section, budget)| (Layer::Bot, section, budget)),
             Some((Layer::Section, self.section.0, self.section.1)),
-            Some((Layer::Profile, "", self.base)),
+            Some((Layer::Profile, self.section.0, self.base)),
         ];
         layers.into_iter().flatten().filter(|(layer, ..)| *layer >= from).find_map(
             |(layer, section, budget)| {
@@ -131,8 +131,12 @@ impl Budgets<'_> {
         }
         match (self.value(&REDUCE, layer), self.value(&HALT, layer)) {
             (Some(start), Some(end)) if start.value >= end.value && start.layer <= end.layer => {
-                let end = end.words(&start.section, self.profile);
-                Err(wrong(&start.field(), format!("is {} and must be less than {end}", start.value)))
+                let words = end.words(&start.section, self.profile);
+                let besides = if end.layer == Layer::Profile { "; state that too" } else { "" };
+                Err(wrong(
+                    &start.field(),
+                    format!("is {} and must be less than {words}{besides}", start.value),
+                ))
             }
             (Some(start), None) => {
                 Err(wrong(&start.field(), "needs halt_at_drawdown, where sizes reach zero".into()))
@@ -160,8 +164,13 @@ impl InForce {
 
     /// That a smaller limit always acts before this one.
     fn never_acts(&self, smaller: &Self, profile: Profile) -> SettingsError {
-        let smaller = smaller.words(&self.section, profile);
-        let problem = format!("is {}, more than {smaller}, and could never act; make it smaller", self.value);
+        let words = smaller.words(&self.section, profile);
+        let besides = match smaller.layer {
+            Layer::Profile => format!(", or state {} too", smaller.field()),
+            Layer::Bot | Layer::Section => String::new(),
+        };
+        let problem =
+            format!("is {}, more than {words}, and could never act; make it smaller{besides}", self.value);
         wrong(&self.field(), problem)
     }
 }
@@ -264,7 +273,9 @@ mod tests {
     #[test]
     fn what_a_profile_shuts_out_is_told_apart() {
         let said = idle(r#"{"profile": "conservative"}"#, r#"{"max_leverage": 8}"#, true);
-        assert!(said[0].0.contains("more than max_leverage = 5 of the profile conservative"), "{said:?}");
+        let words = "more than max_leverage = 5 of the profile conservative, and could never act; make it smaller, \
+                     or state risk.portfolio.max_leverage too";
+        assert!(said[0].0.contains(words), "{said:?}");
         assert!(said[0].1);
         // A profile gives way to what is written.
         assert!(idle(r#"{"profile": "standard", "portfolio": {"max_leverage": 2}}"#, "{}", true).is_empty());

@@ -204,7 +204,7 @@ impl RiskSettings {
             && risk > most
         {
             let problem = format!(
-                "is {risk}, more than risk.orders.max_risk_per_trade = {most}{whose}: no order would pass whole"
+                "is {risk}, more than risk.orders.max_risk_per_trade = {most}{whose}: no order would pass whole; make it smaller, or state a larger one"
             );
             return Err(wrong(&join(&path, "risk"), problem));
         }
@@ -230,7 +230,9 @@ impl RiskSettings {
         within("risk.orders.min_stop_distance", least, 0.0, 1.0)?;
         let (most, whose) = match orders.max_stop_distance {
             Some(most) => (Some(most), String::new()),
-            None => (base.max_stop_distance, format!(" of the profile {}", self.profile.name())),
+            None => {
+                (base.max_stop_distance, format!(" of the profile {}; state that too", self.profile.name()))
+            }
         };
         match most {
             Some(most) if least >= most => {
@@ -500,7 +502,11 @@ mod tests {
         );
         ends(
             r#"{"profile": "standard", "orders": {"min_stop_distance": 0.5}}"#,
-            "less than max_stop_distance = 0.2 of the profile standard",
+            "less than max_stop_distance = 0.2 of the profile standard; state that too",
+        );
+        ends(
+            r#"{"profile": "conservative", "strategy": {"budget": {"reduce_from_drawdown": 0.15}}}"#,
+            "less than halt_at_drawdown = 0.1 of the profile conservative; state that too",
         );
         let settings: RiskSettings =
             serde_json::from_str(r#"{"strategy": {"budget": {"max_positions": 3, "weekly_loss": 0.05}}}"#)

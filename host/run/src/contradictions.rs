@@ -27,9 +27,12 @@ pub(crate) fn check(config: &RunConfig, is_written: impl Fn(&str) -> bool) -> Re
 
 /// The balance of the run is what the bots have together.
 fn check_balance(config: &RunConfig) -> Result<(), RunError> {
-    let own: Option<Vec<Money>> = config.bots.values().map(|bot| bot.balance).collect();
-    let sum: Money = own.unwrap_or_default().into_iter().sum();
-    if sum <= config.balance {
+    // Where a bot has none of its own it gets what is left, and whether anything is, is looked at then.
+    let Some(own) = config.bots.values().map(|bot| bot.balance).collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
+    let sum: Money = own.into_iter().sum();
+    if config.bots.is_empty() || sum <= config.balance {
         return Ok(());
     }
     let problem = format!(

@@ -59,9 +59,11 @@ impl<V: Venue> Engine<V> {
     fn exposure(&self, index: usize, instrument: InstrumentId) -> Exposure {
         let mut exposure = self.slots[index].exposure(instrument, &self.prices, &self.marks);
         if let Some(margin) = &self.margin {
-            let strategy = self.slots[index].id;
-            exposure.elsewhere = margin.net_position(strategy, instrument) - exposure.position;
             exposure.largest_notional = margin.largest_notional(instrument);
+            if self.slots.len() > 1 {
+                let strategy = self.slots[index].id;
+                exposure.elsewhere = margin.net_position(strategy, instrument) - exposure.position;
+            }
         }
         exposure
     }

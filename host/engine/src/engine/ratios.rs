@@ -1,8 +1,8 @@
 //! How near accounts come to liquidation: their margin ratios at the worse mark price of every bar.
 //!
 //! A position is liquidated inside a bar, so that the mark it closes at does not tell how near it came. What counts is
-//! the low of the mark price for a long and the high for a short (and for a long that is paid in full), of every bar through which the position was held; in
-//! one inside which it changed, the price of the fill and the close. Several cross positions share a wallet: one of them
+//! the low of the mark price for a long and the high for a short (and for a long that is paid in full), of every bar
+//! through which the position was held; in one inside which it changed, the price of the fill and the close. Several cross positions share a wallet: one of them
 //! at a time is taken at its worse mark, the others at their newest one.
 
 use cryptobot_model::{Bar, Fill, FillRule, Timestamp};
@@ -154,9 +154,13 @@ fn read_worse(bars: &[BarInterval], fears_lows: bool, into: &mut [f64]) {
 
 impl Market {
     /// The mark prices of the bar that closes now, its own where there are none; `None` where no bar does.
+    #[inline]
     fn closed_at(&self, now: Timestamp) -> Option<&BarInterval> {
-        let closing = |feed: &Feed| feed.newest().bar.ts == now;
-        let last = Some(&self.feed).filter(|feed| closing(feed))?;
-        Some(self.mark.as_ref().filter(|mark| closing(mark)).unwrap_or(last).newest())
+        let last = self.feed.newest();
+        if last.bar.ts != now {
+            return None;
+        }
+        let mark = self.mark.as_ref().map(Feed::newest);
+        Some(mark.filter(|mark| mark.bar.ts == now).unwrap_or(last))
     }
 }

@@ -153,15 +153,21 @@ impl Guards {
     /// A ratio rises as a long's price falls where it is above the long's own rate, which the maintenance margin shrinks by.
     fn find_fears(&mut self) {
         let Self { lines, standings, cross_wallet, .. } = self;
-        let maintenance = |standing: &Standing| lines[standing.index].maintenance_margin(standing.cost.abs());
-        let cross: f64 = standings.iter().filter(|standing| standing.margin.is_none()).map(maintenance).sum();
-        for standing in standings {
+        let line = |standing: &Standing| lines[standing.index].line_of(standing.cost.abs()).1;
+        let maintenance = |standing: &Standing| line(standing).maintenance_margin(standing.cost.abs());
+        let is_cross = |standing: &&Standing| standing.margin.is_none();
+        let cross = if standings.iter().any(|standing| is_cross(&standing)) {
+            standings.iter().filter(is_cross).map(maintenance).sum()
+        } else {
+            0.0
+        };
+        for standing in standings.iter_mut().filter(|standing| standing.quantity > 0.0) {
+            let line = line(standing);
             let (behind, all) = match standing.margin {
-                Some(margin) => (margin, maintenance(standing)),
+                Some(margin) => (margin, line.maintenance_margin(standing.cost.abs())),
                 None => (*cross_wallet, cross),
             };
-            let rate = lines[standing.index].line_of(standing.cost.abs()).1.rate;
-            standing.fears_lows = standing.quantity > 0.0 && all > rate * behind;
+            standing.fears_lows = all > line.rate * behind;
         }
     }
 

@@ -114,16 +114,14 @@ impl Margin {
         self.nearness.range = [bar.low, bar.high];
     }
 
-    /// Looks at a position before a fill of an account changes it, at the fill's price without slippage as far as the
-    /// mark price went. A liquidation tells of itself.
+    /// Looks at a position before a fill of an account changes it, at the fill's price as far as the mark price went. A
+    /// liquidation tells of itself.
     pub(super) fn look_at_fill(&mut self, account: usize, fill: &Fill) {
         let (instrument, instruments) = (fill.instrument, self.marks.len());
         let held = self.accounts[account].position(instrument).quantity();
-        let signed = fill.side.signed(fill.quantity);
         if !held.is_zero() && fill.rule != FillRule::Liquidation {
             let [low, high] = self.nearness.range;
-            let reference = fill.price.to_f64() - fill.slippage.to_f64() / signed.to_f64();
-            let at = reference.max(low).min(high);
+            let at = fill.price.to_f64().max(low).min(high);
             let price =
                 |index: usize| if index == instrument.index() { at } else { self.marks[index].to_f64() };
             let ratio = self.accounts[account].ratio_of(instrument, price);

@@ -88,7 +88,7 @@ impl RiskEngine {
         engine
     }
 
-    /// Gives a strategy limits of its own (see [`Limits::strategy_limits`]). To be called before the first event.
+    /// Gives a strategy limits of its own (see [`crate::RiskSettings::strategy_limits`]). To be called before the first event.
     pub fn set_strategy(&mut self, strategy: StrategyId, limits: StrategyLimits) {
         self.strategies[strategy.index()] = limits;
         self.guards[strategy.index()] = EquityGuard::new(&limits.budget, self.limits.reset_hour_utc);

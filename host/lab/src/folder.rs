@@ -21,7 +21,7 @@ pub(crate) const TOP: &str = "top";
 const IDENTITY: &str = "identity.json";
 /// An empty file that whoever writes the folder holds a lock on. It stays: were it removed, a process that waits with
 /// the old file open could hold a lock that nobody sees.
-const LOCK: &str = "sweep.lock";
+const LOCK: &str = ".sweep.lock";
 
 /// The right to write a folder, or to read it while nobody writes. It ends with the process, however that ends.
 #[derive(Debug)]

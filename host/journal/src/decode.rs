@@ -477,7 +477,11 @@ impl Decoder<'_> {
             net_pnl: self.money()?,
         };
         // It is what the other amounts leave to the net result.
-        trade.insurance = trade.net_pnl - (trade.gross_pnl - trade.fees - trade.funding);
+        let [net, gross, fees, funding] =
+            [trade.net_pnl, trade.gross_pnl, trade.fees, trade.funding].map(Money::units);
+        let own = gross.checked_sub(fees).and_then(|own| own.checked_sub(funding));
+        let left = own.and_then(|own| net.checked_sub(own));
+        trade.insurance = Money::from_units(left.ok_or("amounts of a trade that are too large")?);
         Ok(trade)
     }
 

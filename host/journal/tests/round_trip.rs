@@ -258,10 +258,15 @@ fn market() -> impl Strategy<Value = MarketMatch> {
     )
 }
 
+/// Amounts that can be added up.
+fn part() -> impl Strategy<Value = Money> + Clone {
+    units().prop_map(|units| Money::from_units(units / 4))
+}
+
 prop_compose! {
     fn trade()(
         ids in (any::<u32>(), any::<u32>()), side in side(), times in (ts(), ts()), quantity in quantity(),
-        prices in (price(), price()), amounts in (money(), money(), money(), money(), money()),
+        prices in (price(), price()), amounts in (part(), part(), part(), part(), part()),
     ) -> ClosedTrade {
         let (gross_pnl, fees, funding, slippage, insurance) = amounts;
         ClosedTrade {
@@ -439,6 +444,30 @@ fn forged(block: &[u8]) -> Vec<u8> {
     let magic = cryptobot_journal::MAGIC;
     let hash = Sha256::new().chain_update(Sha256::digest(magic)).chain_update(block).finalize();
     [magic.as_slice(), &(block.len() as u32).to_le_bytes(), block, &hash].concat()
+}
+
+#[test]
+fn amounts_of_a_trade_that_cannot_be_added_up_are_refused() {
+    let most = Money::from_units(i128::MAX);
+    let trade = ClosedTrade {
+        strategy: StrategyId(0),
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        opened_at: Timestamp(0),
+        closed_at: Timestamp(1),
+        quantity: Quantity::ZERO,
+        entry_price: Price::ZERO,
+        exit_price: Price::ZERO,
+        gross_pnl: Money::ZERO,
+        fees: most,
+        funding: most,
+        slippage: Money::ZERO,
+        insurance: Money::ZERO,
+        net_pnl: most,
+    };
+    let bytes = journal(&[JournalEntry::Trade(trade)]);
+    let said = Entries::new(&bytes[..]).unwrap().find_map(Result::err).unwrap().to_string();
+    assert!(said.contains("amounts of a trade that are too large"), "{said}");
 }
 
 #[test]

@@ -135,8 +135,8 @@ pub fn check(
     }))
 }
 
-/// Puts new numbers for an order on the instrument's grid, and checks what it grows by. `order` is the order as it was
-/// approved.
+/// Puts new numbers for an order on the instrument's grid, and checks them like an order where it is worth more with them.
+/// `order` is the order as it was approved.
 pub fn check_amendment(
     order: &OrderRequest,
     quantity: f64,
@@ -156,7 +156,9 @@ pub fn check_amendment(
         return Err(RefusalReason::BelowMinimum);
     }
     let opens = !order.terms.reduce_only && !order.terms.close_position;
-    if opens && quantity > order.quantity {
+    let before = order.kind.limit().map(|(price, _)| price).or(order.kind.trigger_price()).unwrap_or(price);
+    let worth = |quantity: Quantity, price: Price| quantity.to_f64() * price.to_f64();
+    if opens && worth(quantity, price) > worth(order.quantity, before) {
         check_margin(order.side, quantity - order.quantity, price.to_f64(), exposure)
             .map_err(|refusal| refusal.reason)?;
     }
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_order_grows_by_is_checked_like_an_order() {
+    fn new_numbers_that_are_worth_more_are_checked_like_an_order() {
         let resting = |reduce_only| OrderRequest {
             id: OrderId::new(StrategyId(0), 1),
             strategy: StrategyId(0),
@@ -358,6 +360,13 @@ mod tests {
         };
         assert_eq!(amended(&resting(false), 10.0, &waiting), Ok(()));
         assert_eq!(amended(&resting(false), 10.1, &waiting), Err(RefusalReason::InsufficientMargin));
+        // 2 at 600 are 1,200.
+        let dearer = |price| check_amendment(&resting(false), 2.0, price, Timestamp(1), &grid, &waiting);
+        assert_eq!(dearer(500.0).map(|_| ()), Ok(()));
+        assert_eq!(dearer(600.0).map(|_| ()), Err(RefusalReason::InsufficientMargin));
+        let broke = Exposure { equity: 0.0, ..waiting };
+        let cheaper = check_amendment(&resting(false), 2.5, 70.0, Timestamp(1), &grid, &broke);
+        assert_eq!(cheaper.map(|_| ()), Ok(()), "2.5 at 70 are less than 2 at 90");
         let largest = Exposure { largest_notional: 500.0, ..waiting };
         assert_eq!(amended(&resting(false), 5.1, &largest), Err(RefusalReason::LeverageExceeded));
         assert_eq!(amended(&resting(false), 1.0, &Exposure { equity: 0.0, ..waiting }), Ok(()), "shrinks");

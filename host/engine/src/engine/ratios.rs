@@ -125,17 +125,18 @@ impl Margin {
             let price =
                 |index: usize| if index == instrument.index() { at } else { self.marks[index].to_f64() };
             let ratio = self.accounts[account].ratio_of(instrument, price);
-            // The mark price was not there, or the position would not be.
-            if ratio < 1.0 {
-                self.touch(account, ratio);
-            }
+            self.touch(account, ratio);
         }
         self.nearness.change(account * instruments + instrument.index(), fill);
     }
 
+    /// A ratio before something changes the account. Where it is 1 or more, the change came first, or the mark price was
+    /// not there: the position would be gone.
     fn touch(&mut self, account: usize, ratio: f64) {
-        let touched = &mut self.nearness.touched[account];
-        *touched = touched.max(ratio);
+        if ratio < 1.0 {
+            let touched = &mut self.nearness.touched[account];
+            *touched = touched.max(ratio);
+        }
     }
 }
 

@@ -213,8 +213,8 @@ impl MarginAccount {
 
     /// The highest margin ratio of the account's positions where each in its turn is at its worse mark price, which
     /// `worst` gives for an instrument as the low or else the high, and those that share the wallet with it at `prices`, by
-    /// [`InstrumentId`]. Where that makes 1 or more, these prices were not there at one time, or the position would not be: it
-    /// counts as it is at `prices`. A view in `f64`, NaN while the account is flat. For reports: what decides is
+    /// [`InstrumentId`]. Where those make 1 or more, these prices were not there at one time, or the
+    /// positions would not be: they count as they are at `prices`. A view in `f64`, NaN while the account is flat. For reports: what decides is
     /// [`margin_ratio`](Self::margin_ratio).
     pub fn highest_ratio(&self, prices: &[f64], worst: impl Fn(usize, bool) -> f64) -> f64 {
         self.highest_ratio_at(|index| prices[index], worst)
@@ -254,15 +254,15 @@ impl MarginAccount {
         let Guards { lines, standings, .. } = &self.guards;
         let mut highest = f64::NAN;
         for standing in standings {
-            let ratio_at = |at: f64| match standing.margin {
-                Some(margin) => standing.ratio(lines, margin, at),
-                None => self.cross_ratio(|index| if index == standing.index { at } else { price(index) }),
+            let at = worst(standing.index, standing.fears_lows);
+            let of_wallet = || {
+                let shared = |index| if index == standing.index { at } else { price(index) };
+                Some(self.cross_ratio(shared)).filter(|ratio| *ratio < 1.0)
             };
-            let mut ratio = ratio_at(worst(standing.index, standing.fears_lows));
-            if ratio >= 1.0 {
-                ratio = ratio_at(price(standing.index));
-            }
-            highest = highest.max(ratio);
+            highest = highest.max(match standing.margin {
+                Some(margin) => standing.ratio(lines, margin, at),
+                None => of_wallet().unwrap_or_else(|| self.cross_ratio(&price)),
+            });
         }
         highest
     }

@@ -15,8 +15,8 @@ mod path;
 mod triggers;
 
 use cryptobot_model::{
-    Fill, InstrumentId, OrderEventKind, OrderId, Quantity, RefusalReason, SeriesId, StrategyId, Timestamp,
-    TriggerSource,
+    Fill, FillRule, InstrumentId, OrderEventKind, OrderId, Quantity, RefusalReason, SeriesId, StrategyId,
+    Timestamp, TriggerSource,
 };
 
 use crate::book::{Holder, Message, Report};
@@ -242,6 +242,17 @@ impl State {
             .iter()
             .find(|holder| holder.strategy == strategy)
             .map_or(Quantity::ZERO, |holder| holder.position)
+    }
+
+    /// Whether a strategy's position was opened, or turned, by an order that arrived inside the bar.
+    fn is_of_late_arrival(&self, strategy: StrategyId) -> bool {
+        let mut position = self.position(strategy);
+        let side = position.signum();
+        let opening = self.fills.iter().rev().filter(|fill| fill.strategy == strategy).find(|fill| {
+            position += -fill.side.signed(fill.quantity);
+            position.signum() != side
+        });
+        opening.is_some_and(|fill| matches!(fill.rule, FillRule::OpenLate | FillRule::CloseAfterArrival))
     }
 
     /// The strategy as a holder, its position as far as the bar has been played.

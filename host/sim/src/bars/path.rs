@@ -122,7 +122,6 @@ impl BarMatch<'_> {
         let mut late = late.iter().filter(|message| message.strategy() == Some(strategy)).peekable();
         let (last, mark) = (turns(&self.last.bar, low_first), turns(&self.mark.bar, low_first));
         let length = self.last.bar.ts.0 - self.last.open_ts.0;
-        let held_at_open = !state.position(strategy).is_zero();
         for (index, third) in (1..=3).enumerate() {
             let [begins, ends] = [third - 1, third].map(|third| self.last.open_ts.plus(length * third / 3));
             while let Some(message) = late.next_if(|message| message.arrives_at < ends) {
@@ -130,17 +129,16 @@ impl BarMatch<'_> {
             }
             self.expire_until(&mut state, Timestamp(ends.0 - 1));
             let (last, mark) = ([last[index], last[index + 1]], [mark[index], mark[index + 1]]);
-            self.leg(&mut state, strategy, &Leg { last, mark, begins, ends }, held_at_open);
+            self.leg(&mut state, strategy, &Leg { last, mark, begins, ends });
         }
         self.at_close(&mut state);
         state
     }
 
-    /// Prices move from one turn of the path to the next: what they touch is executed, the nearest first. A position
-    /// that was opened inside the bar is not liquidated in it: its prices may have come before.
-    fn leg(&self, state: &mut State, strategy: StrategyId, leg: &Leg, held_at_open: bool) {
+    /// Prices move from one turn of the path to the next: what they touch is executed, the nearest first.
+    fn leg(&self, state: &mut State, strategy: StrategyId, leg: &Leg) {
         let mut now = 0.0;
-        while let Some((share, next)) = self.next(state, strategy, leg, now, held_at_open) {
+        while let Some((share, next)) = self.next(state, strategy, leg, now) {
             now = share;
             let mut moment = leg.at(share);
             match next {
@@ -164,14 +162,7 @@ impl BarMatch<'_> {
     }
 
     /// The nearest thing that the leg comes to after a share of it.
-    fn next(
-        &self,
-        state: &State,
-        strategy: StrategyId,
-        leg: &Leg,
-        now: f64,
-        held_at_open: bool,
-    ) -> Option<(f64, Next)> {
+    fn next(&self, state: &State, strategy: StrategyId, leg: &Leg, now: f64) -> Option<(f64, Next)> {
         let orders = state.working.iter().filter(|order| !order.waits).filter_map(|order| {
             let (path, next) = match order.watches() {
                 Some((trigger, source)) => {
@@ -182,7 +173,7 @@ impl BarMatch<'_> {
             };
             Some((share_of(path, order.level).max(now), next))
         });
-        let liquidation = if held_at_open { self.next_liquidation(state, strategy, leg, now) } else { None };
+        let liquidation = self.next_liquidation(state, strategy, leg, now);
         orders
             .chain(liquidation)
             .min_by(|(a, first), (b, second)| a.total_cmp(b).then(first.rank().cmp(&second.rank())))
@@ -198,7 +189,8 @@ impl BarMatch<'_> {
         now: f64,
     ) -> Option<(f64, Next)> {
         let position = state.position(strategy);
-        if position.is_zero() {
+        // Nobody knows which prices of the bar come after an order that arrived inside it.
+        if position.is_zero() || state.is_of_late_arrival(strategy) {
             return None;
         }
         let met = |level: Option<f64>, [from, to]: [f64; 2]| {

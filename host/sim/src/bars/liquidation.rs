@@ -35,7 +35,7 @@ impl BarMatch<'_> {
     pub(super) fn liquidation_in_reach(&self, state: &State, holder: &Holder) -> bool {
         let worst = if holder.position.signum() > 0 { self.mark.bar.low } else { self.mark.bar.high };
         let reached = |level: f64| liquidates(holder.position, level, worst);
-        if holder.position.is_zero() {
+        if !self.has_margin || holder.position.is_zero() {
             return false;
         }
         let earlier = self.earlier_level(state, holder.strategy);

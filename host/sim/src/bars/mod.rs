@@ -37,6 +37,8 @@ pub(crate) struct BarMatch<'a> {
     accounts: &'a dyn Accounts,
     /// Whether any order of the bar expires at a time.
     has_deadlines: bool,
+    /// Whether positions can be liquidated at all.
+    has_margin: bool,
 }
 
 /// How far the bar has been played.
@@ -92,7 +94,8 @@ impl<'a> BarMatch<'a> {
         stats: &'a MarketStats,
         accounts: &'a dyn Accounts,
     ) -> Self {
-        Self { instrument, last, mark, pricing, filters, stats, accounts, has_deadlines: false }
+        let has_margin = accounts.have_margin();
+        Self { instrument, last, mark, pricing, filters, stats, accounts, has_deadlines: false, has_margin }
     }
 
     /// Plays the bar: appends what happened and leaves the orders that are still there.
@@ -108,7 +111,9 @@ impl<'a> BarMatch<'a> {
             self.receive(state, message);
         }
         self.expire_until(state, open_ts);
-        self.liquidate_at_open(state, &open);
+        if self.has_margin {
+            self.liquidate_at_open(state, &open);
+        }
         self.at_open(state, &open);
         if !late.is_empty()
             || state.working.iter().any(|order| self.in_reach(order))

@@ -39,7 +39,7 @@ pub trait Blocks {
     /// Takes a buffer whose first `filled` bytes are a block, and returns one of [`BUFFER_BYTES`] for the next block.
     fn take(&mut self, buffer: Vec<u8>, filled: usize) -> Vec<u8>;
 
-    /// Lets a block that is not full be read as if it were, until more is taken.
+    /// Lets all blocks be read, and a part of the next one as if it were full, until more is taken.
     fn show(&mut self, _part: &[u8]) {}
 
     /// The hash of the journal, or the first error of its writer.
@@ -159,9 +159,7 @@ impl<B: Blocks> JournalWriter<B> {
     /// Lets everything so far be read, whatever becomes of the process. Neither the journal nor its hash are others for
     /// that.
     pub fn show(&mut self) {
-        if self.filled > 0 {
-            self.blocks.show(&self.block[..self.filled]);
-        }
+        self.blocks.show(&self.block[..self.filled]);
     }
 
     /// Entries so far.

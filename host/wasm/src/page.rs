@@ -98,12 +98,9 @@ impl Page {
     /// Begins with the steps at hand. Returns their bars where these are the page as they lie in memory; otherwise it is
     /// what [`Page::numbers`] holds.
     pub(crate) fn begin<'a>(&mut self, ahead: &Ahead<'a>, desk: &Desk) -> Option<&'a [u64]> {
-        let steps = ahead.at_hand().min(self.most_steps);
-        self.next_step = 0;
+        let steps = self.steps_of(ahead);
         self.numbers.clear();
         let bars = &ahead.bars(0)[..steps];
-        self.steps.clear();
-        self.steps.extend(bars.iter().map(|interval| interval.bar.ts));
         if self.width == BAR
             && !desk.keeps_bars()
             && !self.needs_copies
@@ -116,6 +113,20 @@ impl Page {
             self.write_indicators(desk.indicators().clone());
         }
         None
+    }
+
+    /// The plugin has the page that was begun. Only now its times are noted: the copy for the plugin reads the bars as they
+    /// follow each other, which is much faster where they come from far away.
+    pub(crate) fn begun(&mut self, ahead: &Ahead<'_>) {
+        let steps = self.steps_of(ahead);
+        self.next_step = 0;
+        self.steps.clear();
+        self.steps.extend(ahead.bars(0)[..steps].iter().map(|interval| interval.bar.ts));
+    }
+
+    /// The steps of a page that begins now.
+    fn steps_of(&self, ahead: &Ahead<'_>) -> usize {
+        ahead.at_hand().min(self.most_steps)
     }
 
     fn write(&mut self, ahead: &Ahead<'_>, steps: usize) {

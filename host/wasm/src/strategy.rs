@@ -242,7 +242,9 @@ impl WasmStrategy {
             Paging::Plugin(pages) => pages.call_load_page(store, rows),
             Paging::Driver(driver) => driver.call_load(store, rows),
         })?;
-        self.instance.store.data_mut().page.numbers = numbers;
+        let page = &mut self.instance.store.data_mut().page;
+        page.numbers = numbers;
+        page.begun(ahead);
         Ok(0)
     }
 

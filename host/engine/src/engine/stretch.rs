@@ -154,13 +154,19 @@ fn read_first(
     times: &mut [Timestamp],
     closes: &mut [f64],
 ) -> usize {
-    let mut rows = 0;
-    for ((time, close), BarInterval { bar, .. }) in times.iter_mut().zip(closes).zip(bars) {
-        if bar.ts >= horizon || !calm.holds(bar) {
-            break;
-        }
-        (*time, *close) = (bar.ts, bar.close);
-        rows += 1;
+    let bars = &bars[..bars.len().min(times.len()).min(closes.len())];
+    // Bars are in order: mostly the last one is before the horizon, and with it all of them.
+    let bars = match bars.last() {
+        Some(last) if last.bar.ts < horizon => bars,
+        _ => &bars[..bars.partition_point(|interval| interval.bar.ts < horizon)],
+    };
+    let rows = if calm == Calm::ALL {
+        bars.len()
+    } else {
+        bars.iter().take_while(|interval| calm.holds(&interval.bar)).count()
+    };
+    for ((time, close), interval) in times.iter_mut().zip(closes).zip(&bars[..rows]) {
+        (*time, *close) = (interval.bar.ts, interval.bar.close);
     }
     rows
 }

@@ -34,13 +34,27 @@ impl Window {
     /// Takes the next value and returns the one that it displaces: 0 until the window is full.
     #[inline]
     pub(crate) fn push(&mut self, value: f64) -> f64 {
-        let displaced = std::mem::replace(&mut self.values[self.next], value);
+        let displaced = self.put(value);
+        self.turn();
+        displaced
+    }
+
+    /// [`Window::push`], which [`Window::turn`] completes.
+    #[inline]
+    fn put(&mut self, value: f64) -> f64 {
+        std::mem::replace(&mut self.values[self.next], value)
+    }
+
+    /// Goes on to the next slot; tells whether it is the first one again.
+    #[inline]
+    fn turn(&mut self) -> bool {
         self.next += 1;
-        if self.next == self.values.len() {
+        let is_wrapped = self.next == self.values.len();
+        if is_wrapped {
             self.next = 0;
             self.full = true;
         }
-        displaced
+        is_wrapped
     }
 
     /// Whether every slot has a value.
@@ -102,8 +116,7 @@ impl Sum {
     /// Takes the next value and returns the sum.
     #[inline]
     pub(crate) fn update(&mut self, value: f64) -> f64 {
-        let displaced = self.window.push(value);
-        self.total += value - displaced;
+        self.total += value - self.window.put(value);
         self.fresh += value;
         if value == 0.0 {
             self.zeros = self.zeros.saturating_add(1);
@@ -113,7 +126,8 @@ impl Sum {
         } else {
             self.zeros = 0;
         }
-        if self.window.is_wrapped() {
+        // The ring is asked once: this is the innermost loop of many strategies.
+        if self.window.turn() {
             self.total = self.fresh;
             self.fresh = 0.0;
         }
@@ -151,5 +165,36 @@ impl Previous {
     #[inline]
     pub(crate) fn replace(&mut self, value: f64) -> f64 {
         std::mem::replace(&mut self.0, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_zeros_sums_up_to_zero_whatever_came_before() {
+        for period in 1..=7_usize {
+            let mut sum = Sum::new(period as u32);
+            let mut values: Vec<f64> = Vec::new();
+            // Runs of values that leave rounding behind, and of zeros of both signs, of every length up to ten.
+            for (run, length) in (1..=10_usize).cycle().take(400).enumerate() {
+                for i in 0..length {
+                    let other = 0.1 + 1e9 / (run * 13 + i * 7 + 1) as f64;
+                    values.push(if run % 2 == 0 { other } else { [0.0, -0.0][i % 2] });
+                    let total = sum.update(values[values.len() - 1]);
+                    let Some(first) = values.len().checked_sub(period) else {
+                        assert!(total.is_nan());
+                        continue;
+                    };
+                    let expected: f64 = values[first..].iter().sum();
+                    if values[first..].iter().all(|value| *value == 0.0) {
+                        assert!(total == 0.0, "{period}: {total}");
+                    } else {
+                        assert!((total - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{period}");
+                    }
+                }
+            }
+        }
     }
 }

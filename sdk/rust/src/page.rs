@@ -71,13 +71,16 @@ impl Sheet {
     }
 }
 
-/// What the host was told in a row.
+/// What the host was told in a row. One number: it is looked at after every bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Told(u8);
+
+impl Told {
+    const NOTHING: Self = Self(0);
     /// That the strategy is there.
-    place: bool,
+    const PLACE: u8 = 1;
     /// What the strategy asks for.
-    wish: bool,
+    const WISH: u8 = 2;
 }
 
 /// The newest page and the row at which the strategy is.
@@ -111,7 +114,7 @@ impl Page {
         let rows = self.sheet.series.len().max(1);
         (self.step, self.place) = (row as usize / rows, row as usize % rows);
         self.is_open = true;
-        self.told.set(Told::default());
+        self.told.set(Told::NOTHING);
         self.positions.get_mut().clear();
         Rc::clone(&self.sheet)
     }
@@ -136,23 +139,23 @@ impl Page {
     pub(crate) fn pass(&mut self) -> bool {
         self.step += 1;
         // Only where the host was told of the row is there something to forget.
-        self.told.get() != Told::default() && self.told.take().wish
+        self.told.get() != Told::NOTHING && self.told.take().0 & Told::WISH != 0
     }
 
     /// Tells the host the row before it answers.
     #[inline]
     pub(crate) fn tell(&self) {
         let told = self.told.get();
-        if self.is_open && !told.place {
+        if self.is_open && told.0 & Told::PLACE == 0 {
             paging::cursor((self.step * self.sheet.series.len() + self.place) as u32);
-            self.told.set(Told { place: true, ..told });
+            self.told.set(Told(told.0 | Told::PLACE));
         }
     }
 
     /// The strategy asks for something: the host learns at which row, as none follows before it.
     #[inline]
     pub(crate) fn act(&mut self) {
-        self.told.get_mut().wish = true;
+        self.told.get_mut().0 |= Told::WISH;
     }
 
     pub(crate) fn now(&self) -> Option<i64> {

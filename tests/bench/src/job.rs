@@ -10,7 +10,7 @@ use cryptobot_model::{Instrument, ParamValue, Timeframe, Wants};
 use cryptobot_rhai::Script;
 use cryptobot_test_support::market::random_walk;
 use cryptobot_test_support::native::Native;
-use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument};
+use cryptobot_test_support::run::{ALL_WANTS, HashOnly, MemoryRun, desk, instrument, run_to_end};
 use cryptobot_test_support::sma_flip::SmaFlip;
 use cryptobot_wasm::{Limits, Plugin, Runtime, RuntimeConfig};
 
@@ -151,15 +151,19 @@ fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
     (started.elapsed().as_secs_f64() * 1e3, result)
 }
 
-/// Times the engine alone: bars are in memory, the strategy is made.
+/// Times the engine alone, until the journal's hash is known: bars are in memory, the strategy is made, and neither is
+/// given up, as in a sweep.
 fn engine(
     markets: &[(Instrument, BarBlock)],
     build: impl FnOnce(Vec<(Instrument, BarBlock)>) -> MemoryRun,
 ) -> (f64, String) {
-    let ready = build(markets.to_vec()).engine();
+    let mut engine = build(markets.to_vec()).engine().into_engine();
     let mut recorder = HashOnly::default();
-    let (took, _) = timed(|| ready.run_all(&mut recorder));
-    (took, recorder.finish().1.to_string())
+    let (took, hash) = timed(|| {
+        run_to_end(&mut engine, &mut recorder);
+        recorder.finish().1
+    });
+    (took, hash.to_string())
 }
 
 fn native(markets: Vec<(Instrument, BarBlock)>, wants: Wants) -> MemoryRun {

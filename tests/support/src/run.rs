@@ -173,7 +173,7 @@ impl MemoryRun {
 
     /// Runs to the end with something around the exchange.
     pub fn run_at<V: Venue>(self, venue: impl FnOnce(Exchange) -> V, recorder: &mut dyn Recorder) -> Outcome {
-        run_all(self.engine_at(venue), recorder)
+        run_to_end(&mut self.engine_at(venue), recorder)
     }
 
     /// The engine of this run, ready to go.
@@ -235,8 +235,8 @@ pub struct ReadyRun(Engine<Exchange>);
 
 impl ReadyRun {
     /// Runs to the end.
-    pub fn run_all(self, recorder: &mut dyn Recorder) -> Outcome {
-        run_all(self.0, recorder)
+    pub fn run_all(mut self, recorder: &mut dyn Recorder) -> Outcome {
+        run_to_end(&mut self.0, recorder)
     }
 
     /// The engine itself, for those who drive it step by step.
@@ -245,7 +245,8 @@ impl ReadyRun {
     }
 }
 
-fn run_all<V: Venue>(mut engine: Engine<V>, recorder: &mut dyn Recorder) -> Outcome {
+/// Runs an engine to the end of its bars.
+pub fn run_to_end<V: Venue>(engine: &mut Engine<V>, recorder: &mut dyn Recorder) -> Outcome {
     #[expect(clippy::expect_used, reason = "sources in memory do not fail")]
     let outcome = engine.run(recorder, &mut |_| ControlFlow::Continue(())).expect("a run in memory");
     outcome

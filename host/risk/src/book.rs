@@ -146,9 +146,13 @@ impl Book {
             protects_at: trigger.filter(|_| reduce_only && is_stop),
         };
         let list = &mut self.open[order.strategy.index()];
-        match list.binary_search_by_key(&open.id, |order| order.id) {
-            Ok(at) => list[at] = open,
-            Err(at) => list.insert(at, open),
+        if list.last().is_none_or(|newest| newest.id < open.id) {
+            list.push(open);
+        } else {
+            match list.binary_search_by_key(&open.id, |order| order.id) {
+                Ok(at) => list[at] = open,
+                Err(at) => list.insert(at, open),
+            }
         }
         *self.cell_mut(order.strategy, open.instrument).open_mut(open.side, reduce_only) += open.remaining;
     }
@@ -268,6 +272,11 @@ impl Book {
     /// Number of open entry orders of a scope.
     pub(crate) fn entry_count(&self, scope: Scope) -> usize {
         self.all_open(scope).filter(|(_, order)| !order.reduce_only).count()
+    }
+
+    /// How many orders are open, of all kinds and strategies.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.iter().map(Vec::len).sum()
     }
 
     /// All open orders of a scope with their owners, in the order of their ids.

@@ -223,7 +223,10 @@ impl RiskEngine {
                     ));
                 }
             }
-            if let Some(most) = budget.max_orders {
+            // Mostly there are fewer orders of all kinds.
+            if let Some(most) = budget.max_orders
+                && self.book.open_count() >= most as usize
+            {
                 let orders = self.book.entry_count(scope) + 1;
                 if orders > most as usize {
                     return Err(Finding::refuse(

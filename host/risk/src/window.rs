@@ -162,7 +162,8 @@ impl Breaker {
     /// Takes a bar; returns whether it halts. The window begins anew then, so that one jump halts once.
     pub(crate) fn push(&mut self, rule: &CircuitBreaker, ts: Timestamp, bar: &Bar) -> bool {
         self.forget(ts.plus(-seconds(rule.within_s)));
-        self.note(ts, bar);
+        self.stretch(bar);
+        self.bars.push((ts, bar.high, bar.low));
         if self.high / self.low - 1.0 <= rule.jump {
             return false;
         }
@@ -179,11 +180,23 @@ impl Breaker {
     pub(crate) fn pass(&mut self, rule: &CircuitBreaker, bars: &[impl AsRef<Bar>]) {
         let Some(last) = bars.last() else { return };
         let since = last.as_ref().ts.plus(-seconds(rule.within_s));
-        self.forget(since);
-        let within = bars.iter().rposition(|bar| bar.as_ref().ts <= since).map_or(0, |before| before + 1);
-        for bar in bars[within..].iter().map(AsRef::as_ref) {
-            self.note(bar.ts, bar);
+        let gone = bars.iter().rposition(|bar| bar.as_ref().ts <= since);
+        let within = match gone {
+            // With it all bars before these.
+            Some(gone) => {
+                self.bars.clear();
+                self.left = 0;
+                &bars[gone + 1..]
+            }
+            None => {
+                self.forget(since);
+                bars
+            }
+        };
+        for bar in within.iter().map(AsRef::as_ref) {
+            self.stretch(bar);
         }
+        self.bars.extend(within.iter().map(AsRef::as_ref).map(|bar| (bar.ts, bar.high, bar.low)));
     }
 
     /// Lets the bars go that closed by a time.
@@ -200,10 +213,11 @@ impl Breaker {
         }
     }
 
-    fn note(&mut self, ts: Timestamp, bar: &Bar) {
+    /// The highest and the lowest price with those of another bar.
+    #[inline]
+    fn stretch(&mut self, bar: &Bar) {
         self.high = if bar.high > self.high { bar.high } else { self.high };
         self.low = if bar.low < self.low { bar.low } else { self.low };
-        self.bars.push((ts, bar.high, bar.low));
     }
 
     /// The bars that may still be in the window.

@@ -40,17 +40,10 @@ impl Strategy for SignalFlip {
     fn on_bar(&mut self, host: &mut Host, series: &Series, bar: &Bar) {
         let (fast, slow) = (self.fast.update(bar.close), self.slow.update(bar.close));
         // While the slow average warms up it is NaN, and neither holds.
-        let side = if fast > slow {
-            Side::Buy
+        if fast > slow {
+            self.turn(Side::Buy, host, series, bar);
         } else if fast < slow {
-            Side::Sell
-        } else {
-            return;
-        };
-        if self.side != Some(side) {
-            self.side = Some(side);
-            let stop = bar.close * (1.0 - self.distance * side.sign());
-            host.signal(series, &Signal::new(side, 1.0).stop(stop));
+            self.turn(Side::Sell, host, series, bar);
         }
     }
 
@@ -60,6 +53,18 @@ impl Strategy for SignalFlip {
 
     fn warmup(params: &Params) -> u32 {
         params.slow
+    }
+}
+
+impl SignalFlip {
+    /// Says that this is the side to be on, where it was not the last one said.
+    fn turn(&mut self, side: Side, host: &mut Host, series: &Series, bar: &Bar) {
+        if self.side == Some(side) {
+            return;
+        }
+        self.side = Some(side);
+        let stop = bar.close * (1.0 - self.distance * side.sign());
+        host.signal(series, &Signal::new(side, 1.0).stop(stop));
     }
 }
 

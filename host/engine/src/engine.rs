@@ -35,6 +35,7 @@ pub(crate) mod margin;
 pub(crate) mod market;
 mod operator;
 mod orders;
+mod quiet;
 mod ratios;
 mod reports;
 mod requests;

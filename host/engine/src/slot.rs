@@ -356,6 +356,15 @@ impl Slot {
         }
     }
 
+    /// What its equity is without a position, and the position that adds to it; `None` where it has several.
+    pub(crate) fn line(&self) -> Option<(f64, f64)> {
+        match self.holdings[..] {
+            [] => Some((self.cash, 0.0)),
+            [(_, position)] => Some((self.cash, position)),
+            _ => None,
+        }
+    }
+
     /// Books a fill and what the insurance fund bore of its loss; the strategy does not know of it yet.
     pub(crate) fn book(&mut self, fill: &Fill, insurance: Money) -> Option<ClosedTrade> {
         let mut closed = self.account.apply(fill).closed;

@@ -2,8 +2,8 @@
 //!
 //! A position is liquidated inside a bar, so that the mark it closes at does not tell how near it came. What counts is
 //! the low of the mark price for a long and the high for a short (and for a long that is paid in full), of every bar
-//! through which the position was held; in one inside which it changed, the price of the fill and the close. Several cross positions share a wallet: one of them
-//! at a time is taken at its worse mark, the others at their newest one.
+//! through which the position was held; in one inside which it changed, the price of the fill and the close. Several
+//! cross positions share a wallet: one of them at a time is taken at its worse mark, the others at their newest one.
 
 use cryptobot_model::{Bar, Fill, FillRule, Timestamp};
 use cryptobot_sim::BarInterval;

@@ -10,9 +10,9 @@
 
 use cryptobot_model::{Calm, InstrumentId, StrategyId, Timestamp};
 use cryptobot_risk::{RiskEngine, Scope};
-use cryptobot_sim::BarInterval;
 
 use super::market::Market;
+use super::quiet::{EquityLine, Quiet, read_closes, read_first};
 use super::{Engine, EngineError};
 use crate::ahead::{Ahead, RowSeries};
 use crate::fault::{Fault, GuestCall};
@@ -54,6 +54,8 @@ pub(super) struct Stretch {
     equities: Vec<f64>,
     /// Of all strategies together.
     portfolio: Vec<f64>,
+    /// Whether the equities of the steps ahead are computed.
+    is_valued: bool,
     /// The worse mark of each bar, by instrument; used where there is a position on margin.
     worst: Vec<f64>,
     /// By strategy; used where margin is simulated.
@@ -90,6 +92,7 @@ impl Stretch {
             has_marks: markets.iter().any(|market| market.mark.is_some()),
             equities: vec![0.0; strategies * ROWS],
             portfolio: vec![0.0; ROWS],
+            is_valued: false,
             worst: vec![0.0; instruments * ROWS],
             margin_ratios: vec![0.0; strategies * ROWS],
             reach: MOST_AFTER_ORDER,
@@ -142,48 +145,6 @@ impl Stretch {
         }
         portfolio_calm.count(portfolio)
     }
-}
-
-/// Reads close times and closes of bars up to the first one at the horizon or out of the calm; returns how many they are.
-// Loops of their own, which stay in registers.
-#[inline(never)]
-fn read_first(
-    bars: &[BarInterval],
-    horizon: Timestamp,
-    calm: Calm,
-    times: &mut [Timestamp],
-    closes: &mut [f64],
-) -> usize {
-    let bars = &bars[..bars.len().min(times.len()).min(closes.len())];
-    // Bars are in order: mostly the last one is before the horizon, and with it all of them.
-    let bars = match bars.last() {
-        Some(last) if last.bar.ts < horizon => bars,
-        _ => &bars[..bars.partition_point(|interval| interval.bar.ts < horizon)],
-    };
-    let rows = if calm == Calm::ALL {
-        bars.len()
-    } else {
-        bars.iter().take_while(|interval| calm.holds(&interval.bar)).count()
-    };
-    for ((time, close), interval) in times.iter_mut().zip(closes).zip(&bars[..rows]) {
-        (*time, *close) = (interval.bar.ts, interval.bar.close);
-    }
-    rows
-}
-
-/// Reads the closes of bars that close at these times and stay in the calm, up to the first one that does not; returns
-/// how many they are.
-#[inline(never)]
-fn read_closes(bars: &[BarInterval], times: &[Timestamp], calm: Calm, into: &mut [f64]) -> usize {
-    let mut rows = 0;
-    for ((close, BarInterval { bar, .. }), time) in into.iter_mut().zip(bars).zip(times) {
-        if bar.ts != *time || !calm.holds(bar) {
-            break;
-        }
-        *close = bar.close;
-        rows += 1;
-    }
-    rows
 }
 
 /// A callback that ended a stretch.
@@ -293,6 +254,7 @@ impl<V: Venue> Engine<V> {
         if !self.find_calm() {
             return 0;
         }
+        let line = self.equity_line();
         let Self { risk, markets, slots, stretch, .. } = self;
         let mut rows = most;
         for (index, market) in markets.iter().enumerate() {
@@ -301,7 +263,7 @@ impl<V: Venue> Engine<V> {
             let (closes, marks) = (&mut stretch.closes[columns.clone()], &mut stretch.marks[columns]);
             let ahead = market.feed.ahead();
             rows = if index == 0 {
-                read_first(ahead, horizon, calm, &mut stretch.ts[..rows], closes)
+                read_first(ahead, horizon, &Quiet::new(calm, line), &mut stretch.ts[..rows], closes)
             } else {
                 read_closes(ahead, &stretch.ts[..rows], calm, closes)
             };
@@ -311,11 +273,23 @@ impl<V: Venue> Engine<V> {
                 marks[..rows].copy_from_slice(&closes[..rows]);
             }
         }
-        if !risk.watches_equity() {
+        stretch.is_valued = risk.watches_equity() && line.is_none();
+        if !stretch.is_valued {
             return rows;
         }
         stretch.value(slots, rows);
         stretch.ignored(risk, rows)
+    }
+
+    /// The equity that is watched, where it follows the closes of the only market.
+    fn equity_line(&self) -> Option<EquityLine> {
+        let ([slot], [_]) = (&self.slots[..], &self.markets[..]) else { return None };
+        if self.stretch.has_marks || !self.risk.watches_equity() {
+            return None;
+        }
+        let (cash, position) = slot.line()?;
+        let harmless = self.risk.calm_equities(Scope::Strategy(StrategyId(0)));
+        Some(EquityLine::new(cash, position, harmless.and(self.risk.calm_equities(Scope::Portfolio))))
     }
 
     /// Shows the bars of a stretch to the strategies until one asks for something; returns the steps that were made.
@@ -451,7 +425,7 @@ impl<V: Venue> Engine<V> {
     /// Takes the first `rows` steps of a stretch.
     fn commit(&mut self, rows: usize, recorder: &mut dyn Recorder) -> Result<(), SourceError> {
         let (last, stretch) = (rows - 1, &mut self.stretch);
-        if !self.risk.watches_equity() {
+        if !stretch.is_valued {
             stretch.value(&self.slots, rows);
         }
         if let Some(margin) = &self.margin {

@@ -213,9 +213,9 @@ impl MarginAccount {
 
     /// The highest margin ratio of the account's positions where each in its turn is at its worse mark price, which
     /// `worst` gives for an instrument as the low or else the high, and those that share the wallet with it at `prices`, by
-    /// [`InstrumentId`]. Where those make 1 or more, these prices were not there at one time, or the
-    /// positions would not be: they count as they are at `prices`. A view in `f64`, NaN while the account is flat. For reports: what decides is
-    /// [`margin_ratio`](Self::margin_ratio).
+    /// [`InstrumentId`]. Where those make 1 or more, these prices were not there at one time, or the positions would not
+    /// be: they count as they are at `prices`. A view in `f64`, NaN while the account is flat. For reports: what decides
+    /// is [`margin_ratio`](Self::margin_ratio).
     pub fn highest_ratio(&self, prices: &[f64], worst: impl Fn(usize, bool) -> f64) -> f64 {
         self.highest_ratio_at(|index| prices[index], worst)
     }

@@ -256,7 +256,7 @@ pub(crate) fn known(value: Option<f64>, needed: usize, bars: usize) -> Result<f6
 }
 
 pub(crate) fn is_positive(value: f64) -> bool {
-    value > 0.0 && value.is_finite()
+    value > 0.0 && value < f64::INFINITY
 }
 
 #[cfg(test)]

@@ -181,17 +181,14 @@ impl Breaker {
         let Some(last) = bars.last() else { return };
         let since = last.as_ref().ts.plus(-seconds(rule.within_s));
         let gone = bars.iter().rposition(|bar| bar.as_ref().ts <= since);
-        let within = match gone {
+        let within = if let Some(gone) = gone {
             // With it all bars before these.
-            Some(gone) => {
-                self.bars.clear();
-                self.left = 0;
-                &bars[gone + 1..]
-            }
-            None => {
-                self.forget(since);
-                bars
-            }
+            self.bars.clear();
+            self.left = 0;
+            &bars[gone + 1..]
+        } else {
+            self.forget(since);
+            bars
         };
         for bar in within.iter().map(AsRef::as_ref) {
             self.stretch(bar);

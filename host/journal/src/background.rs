@@ -134,19 +134,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whole_blocks_are_shown_where_none_was_begun() {
-        let file = Shared::default();
+    /// Three blocks that wait, for a file.
+    fn waiting(file: &Shared) -> Background {
         let mut blocks = Background::start(Chain::new(file.clone()), |_, _| ()).unwrap();
         for _ in 1..TOGETHER {
             blocks.take(vec![1; BUFFER_BYTES], 7);
         }
-        blocks.show(&[]);
-        let is_shown = |_| {
+        blocks
+    }
+
+    fn has_them(file: &Shared) -> bool {
+        (0..2_000).any(|_| {
             thread::sleep(Duration::from_millis(1));
             verify(file.0.lock().unwrap().get_ref().as_slice()).is_ok_and(|found| found.blocks == 3)
-        };
-        assert!((0..10_000).any(is_shown));
+        })
+    }
+
+    #[test]
+    fn whole_blocks_are_shown_where_none_was_begun() {
+        let file = Shared::default();
+        let mut blocks = waiting(&file);
+        blocks.show(&[]);
+        assert!(has_them(&file));
         blocks.finish().unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_is_given_up_keeps_its_whole_blocks() {
+        let file = Shared::default();
+        drop(waiting(&file));
+        assert!(has_them(&file));
     }
 }
